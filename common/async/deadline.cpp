@@ -1,0 +1,72 @@
+#include "common/async/deadline.h"
+
+#include <utility>
+
+namespace wherry {
+
+void Deadline::arm(DeadlineWheel& wheel, std::chrono::milliseconds after) {
+  disarm();
+  const auto ticks = static_cast<std::uint64_t>((after + DeadlineWheel::kTick - std::chrono::milliseconds(1)) /
+                                                DeadlineWheel::kTick);
+  wheel.insert(*this, wheel.current_tick() + ticks + 1);
+}
+
+void Deadline::disarm() {
+  if (prev_ == nullptr) return;
+  *prev_ = next_;
+  if (next_ != nullptr) next_->prev_ = prev_;
+  prev_ = nullptr;
+  next_ = nullptr;
+}
+
+DeadlineWheel::DeadlineWheel(uv_loop_t* loop) : loop_(loop) {
+  uv_timer_init(loop_, &timer_);
+  timer_.data = this;
+  turned_to_ = current_tick();
+  const auto tick = static_cast<std::uint64_t>(kTick.count());
+  uv_timer_start(&timer_, [](uv_timer_t* timer) { static_cast<DeadlineWheel*>(timer->data)->turn(); }, tick, tick);
+  uv_unref(reinterpret_cast<uv_handle_t*>(&timer_));
+}
+
+DeadlineWheel::~DeadlineWheel() {
+  for (Deadline* head : slots_)
+    while (head != nullptr) {
+      Deadline* next = head->next_;
+      head->disarm();
+      head = next;
+    }
+}
+
+void DeadlineWheel::close() { uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr); }
+
+std::uint64_t DeadlineWheel::current_tick() const {
+  return uv_now(loop_) / static_cast<std::uint64_t>(kTick.count());
+}
+
+void DeadlineWheel::insert(Deadline& deadline, std::uint64_t due_tick) {
+  Deadline*& head = slots_[due_tick % kSlots];
+  deadline.due_tick_ = due_tick;
+  deadline.next_ = head;
+  deadline.prev_ = &head;
+  if (head != nullptr) head->prev_ = &deadline.next_;
+  head = &deadline;
+}
+
+void DeadlineWheel::turn() {
+  const std::uint64_t now = current_tick();
+  for (; turned_to_ < now; ++turned_to_) {
+    // Callbacks may arm and disarm anything: the slot's list is moved to a head of our own and eaten from its front.
+    Deadline* due = std::exchange(slots_[(turned_to_ + 1) % kSlots], nullptr);
+    if (due != nullptr) due->prev_ = &due;
+    while (due != nullptr) {
+      Deadline* deadline = due;
+      deadline->disarm();
+      if (deadline->due_tick_ > now)
+        insert(*deadline, deadline->due_tick_);
+      else
+        deadline->callback_(deadline->context_);
+    }
+  }
+}
+
+}  // namespace wherry

@@ -1,0 +1,66 @@
+#include "common/base/bytes.h"
+
+namespace wherry {
+
+std::string to_hex(std::span<const std::byte> bytes) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (const std::byte b : bytes) {
+    const auto value = std::to_integer<unsigned>(b);
+    out.push_back(kDigits[value >> 4]);
+    out.push_back(kDigits[value & 15]);
+  }
+  return out;
+}
+
+namespace {
+
+template <class Int>
+void append_be(std::string& out, Int value) {
+  for (int shift = static_cast<int>(sizeof(Int)) * 8 - 8; shift >= 0; shift -= 8)
+    out.push_back(static_cast<char>((value >> shift) & 0xff));
+}
+
+template <class Int>
+std::optional<Int> take_be(std::string_view& in) {
+  if (in.size() < sizeof(Int)) return std::nullopt;
+  Int value = 0;
+  for (std::size_t i = 0; i < sizeof(Int); ++i) value = static_cast<Int>(value << 8) | static_cast<unsigned char>(in[i]);
+  in.remove_prefix(sizeof(Int));
+  return value;
+}
+
+}  // namespace
+
+void append_be64(std::string& out, std::uint64_t value) { append_be(out, value); }
+void append_be32(std::string& out, std::uint32_t value) { append_be(out, value); }
+std::optional<std::uint64_t> take_be64(std::string_view& in) { return take_be<std::uint64_t>(in); }
+std::optional<std::uint32_t> take_be32(std::string_view& in) { return take_be<std::uint32_t>(in); }
+
+void append_text(std::string& out, std::string_view text) {
+  append_be32(out, static_cast<std::uint32_t>(text.size()));
+  out.append(text);
+}
+
+std::optional<std::string_view> take_text(std::string_view& in) {
+  std::string_view rest = in;
+  const auto size = take_be32(rest);
+  if (!size || rest.size() < *size) return std::nullopt;
+  const auto text = rest.substr(0, *size);
+  in = rest.substr(*size);
+  return text;
+}
+
+std::optional<std::uint64_t> parse_decimal(std::string_view text, std::uint64_t max) {
+  if (text.empty() || (text.size() > 1 && text[0] == '0')) return std::nullopt;
+  std::uint64_t value = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return std::nullopt;
+    if (__builtin_mul_overflow(value, 10U, &value)) return std::nullopt;
+    if (__builtin_add_overflow(value, static_cast<std::uint64_t>(c - '0'), &value)) return std::nullopt;
+  }
+  return value <= max ? std::optional(value) : std::nullopt;
+}
+
+}  // namespace wherry

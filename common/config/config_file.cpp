@@ -1,0 +1,137 @@
+#include "common/config/config_file.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "common/base/bytes.h"
+
+namespace wherry {
+namespace {
+
+struct Unit {
+  std::string_view name;
+  std::uint64_t factor;
+};
+
+/// A number and its unit from a list; nothing when it is neither or too large.
+std::optional<std::uint64_t> parse_with_unit(std::string_view text, std::span<const Unit> units) {
+  const auto digits = std::find_if(text.begin(), text.end(), [](char c) { return c < '0' || c > '9'; });
+  const auto number = parse_decimal(text.substr(0, static_cast<std::size_t>(digits - text.begin())));
+  const auto name = text.substr(static_cast<std::size_t>(digits - text.begin()));
+  const auto unit = std::find_if(units.begin(), units.end(), [&](const Unit& u) { return u.name == name; });
+  std::uint64_t value = 0;
+  if (!number || unit == units.end() || __builtin_mul_overflow(*number, unit->factor, &value)) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+ConfigSection::ConfigSection(std::string file, std::string prefix, std::unique_ptr<YAML::Node> node)
+    : file_(std::move(file)), prefix_(std::move(prefix)), node_(std::move(node)) {}
+ConfigSection::ConfigSection(ConfigSection&&) noexcept = default;
+ConfigSection& ConfigSection::operator=(ConfigSection&&) noexcept = default;
+ConfigSection::~ConfigSection() = default;
+
+Result<ConfigSection> ConfigSection::load(const std::string& path) {
+  try {
+    auto node = std::make_unique<YAML::Node>(YAML::LoadFile(path));
+    if (node->IsNull()) *node = YAML::Node(YAML::NodeType::Map);
+    if (!node->IsMap()) return Error(ErrorKind::kInvalid, "{}: the top level is not a mapping of keys", path);
+    return ConfigSection(path, "", std::move(node));
+  } catch (const YAML::BadFile&) {
+    return Error(ErrorKind::kInvalid, "{}: cannot be read", path);
+  } catch (const YAML::ParserException& exception) {
+    return Error(ErrorKind::kInvalid, "{}:{}: {}", path, exception.mark.line + 1, exception.msg);
+  }
+}
+
+Error ConfigSection::wrong(const std::string& key, const std::string& what) const {
+  const YAML::Node value = (*node_)[key];
+  const int line = value.IsDefined() ? value.Mark().line + 1 : 0;
+  return Error(ErrorKind::kInvalid, "{}:{}: {}{}: {}", file_, line, prefix_, key, what);
+}
+
+Result<std::unique_ptr<std::string>> ConfigSection::scalar(const std::string& key) {
+  known_.push_back(key);
+  const YAML::Node value = std::as_const(*node_)[key];
+  if (!value.IsDefined() || value.IsNull()) return std::unique_ptr<std::string>();
+  if (!value.IsScalar()) return wrong(key, "is not a single value");
+  return std::make_unique<std::string>(value.Scalar());
+}
+
+Result<void> ConfigSection::read(const std::string& key, std::string& into) {
+  auto text = scalar(key);
+  if (!text) return text.error();
+  if (*text) into = **text;
+  return {};
+}
+
+Result<void> ConfigSection::read(const std::string& key, bool& into) {
+  auto text = scalar(key);
+  if (!text) return text.error();
+  if (!*text) return {};
+  if (**text != "true" && **text != "false") return wrong(key, "'" + **text + "' is neither true nor false");
+  into = **text == "true";
+  return {};
+}
+
+Result<void> ConfigSection::read_bytes(const std::string& key, std::uint64_t& into) {
+  static constexpr std::array<Unit, 5> kUnits = {
+      {{"", 1}, {"KiB", 1024}, {"MiB", 1024 * 1024}, {"GiB", 1024 * 1024 * 1024}, {"TiB", 1024ULL * 1024 * 1024 * 1024}}};
+  auto text = scalar(key);
+  if (!text) return text.error();
+  if (!*text) return {};
+  const auto value = parse_with_unit(**text, kUnits);
+  if (!value) return wrong(key, "'" + **text + "' is not a number of bytes, such as 512MiB");
+  into = *value;
+  return {};
+}
+
+Result<void> ConfigSection::read_count(const std::string& key, std::uint64_t least, std::uint64_t most,
+                                       std::uint64_t& into) {
+  auto text = scalar(key);
+  if (!text) return text.error();
+  if (!*text) return {};
+  const auto value = parse_decimal(**text);
+  if (!value || *value < least || *value > most)
+    return wrong(key, fmt::format("'{}' is not a number from {} to {}", **text, least, most));
+  into = *value;
+  return {};
+}
+
+Result<void> ConfigSection::read_duration(const std::string& key, std::chrono::milliseconds& into) {
+  static constexpr std::array<Unit, 5> kUnits = {
+      {{"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000}, {"d", 24 * 3600 * 1000}}};
+  auto text = scalar(key);
+  if (!text) return text.error();
+  if (!*text) return {};
+  const auto value = parse_with_unit(**text, kUnits);
+  if (!value || *value > INT64_MAX / 1'000'000)
+    return wrong(key, "'" + **text + "' is not a duration with its unit, such as 30s or 7d");
+  into = std::chrono::milliseconds(*value);
+  return {};
+}
+
+Result<ConfigSection> ConfigSection::section(const std::string& key) {
+  known_.push_back(key);
+  const YAML::Node value = std::as_const(*node_)[key];
+  if (value.IsDefined() && !value.IsNull() && !value.IsMap()) return wrong(key, "is not a mapping of keys");
+  const bool there = value.IsDefined() && value.IsMap();
+  auto node = std::make_unique<YAML::Node>(there ? value : YAML::Node(YAML::NodeType::Map));
+  return ConfigSection(file_, prefix_ + key + ".", std::move(node));
+}
+
+Result<void> ConfigSection::finish() const {
+  for (const auto& entry : *node_) {
+    const auto key = entry.first.IsScalar() ? entry.first.Scalar() : std::string("?");
+    if (std::find(known_.begin(), known_.end(), key) == known_.end())
+      return Error(ErrorKind::kInvalid, "{}:{}: {}{}: there is no such key", file_, entry.first.Mark().line + 1, prefix_,
+                   key);
+  }
+  return {};
+}
+
+}  // namespace wherry

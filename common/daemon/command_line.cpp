@@ -1,0 +1,116 @@
+#include "common/daemon/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+namespace wherry {
+namespace {
+
+/// A flag wins over the file.
+Result<void> read_unless_set(ConfigSection& file, const std::string& key, std::string& value) {
+  std::string from_file;
+  auto read = file.read(key, from_file);
+  if (read && value.empty()) value = std::move(from_file);
+  return read;
+}
+
+Result<void> read_limits(ConfigSection& file, http::Limits& limits) {
+  auto section = file.section("limits");
+  if (!section) return section.error();
+  std::uint64_t connections = limits.connections;
+  for (auto& [key, value] : {std::pair<const char*, std::chrono::milliseconds*>{"head-time", &limits.head_time},
+                             {"idle-time", &limits.idle_time},
+                             {"body-silence", &limits.body_silence},
+                             {"send-silence", &limits.send_silence}}) {
+    auto read = section->read_duration(key, *value);
+    if (!read) return read;
+  }
+  auto read = section->read_bytes("body-bytes-per-second", limits.body_bytes_per_second);
+  if (!read) return read;
+  read = section->read_count("connections", 1, 1'000'000, connections);
+  if (!read) return read;
+  limits.connections = static_cast<std::size_t>(connections);
+  return section->finish();
+}
+
+}  // namespace
+
+void ServeOptions::add_flags(CLI::App& command) {
+  command.add_option("--data", data, "directory of all data; made when it is not there");
+  command.add_option("--listen", listen, "HOST:PORT of the registry");
+  command.add_option("--observe", observe, "HOST:PORT of /healthz, /readyz and /metrics");
+  command.add_option("--config", config, "YAML file; flags win over it");
+  command.add_option("--log-level", log_level, "debug, info, warn or error");
+  command.add_flag("--insecure-open", insecure_open,
+                   "no authentication: everyone may do everything; on a loopback address only");
+}
+
+Result<void> ServeOptions::complete(const std::function<Result<void>(ConfigSection&)>& own) {
+  if (!config.empty()) {
+    auto file = ConfigSection::load(config);
+    if (!file) return file.error();
+    for (auto& [key, value] : {std::pair<const char*, std::string*>{"data", &data}, {"listen", &listen},
+                               {"observe", &observe}}) {
+      auto read = read_unless_set(*file, key, *value);
+      if (!read) return read;
+    }
+    auto read = read_limits(*file, daemon.limits);
+    if (!read) return read;
+    read = file->read_duration("drain-time", daemon.drain_time);
+    if (!read) return read;
+    read = file->read_count("loops", 1, 256, loops);
+    if (!read) return read;
+    auto space = file->section("space");
+    if (!space) return space.error();
+    read = space->read_bytes("low-water-bytes", low_water_bytes);
+    if (!read) return read;
+    read = space->finish();
+    if (!read) return read;
+    read = own(*file);
+    if (!read) return read;
+    read = file->finish();
+    if (!read) return read;
+  }
+  if (data.empty()) return Error(ErrorKind::kInvalid, "--data: name the directory of all data");
+  if (listen.empty()) return Error(ErrorKind::kInvalid, "--listen: name HOST:PORT to listen on");
+  auto address = SocketAddress::parse(listen);
+  if (!address) return Error(ErrorKind::kInvalid, "--listen: {}", address.error().message());
+  daemon.listen = *address;
+  if (!observe.empty()) {
+    auto observed = SocketAddress::parse(observe);
+    if (!observed) return Error(ErrorKind::kInvalid, "--observe: {}", observed.error().message());
+    daemon.observe = *observed;
+  }
+  auto level = log::parse_level(log_level);
+  if (!level) return Error(ErrorKind::kInvalid, "--log-level: {}", level.error().message());
+  daemon.log_level = *level;
+  daemon.loops = static_cast<std::size_t>(loops);
+  if (!insecure_open)
+    return Error(ErrorKind::kInvalid,
+                 "--insecure-open: this version knows no users yet, so it serves only when told that everyone may do "
+                 "everything, on a loopback address");
+  if (!daemon.listen.is_loopback())
+    return Error(ErrorKind::kInvalid, "--insecure-open: {} is not a loopback address; without authentication nobody else "
+                 "may be let in", listen);
+  return {};
+}
+
+int serve_command(const std::string& program, int argc, char** argv,
+                  const std::function<void(CLI::App& app, std::function<int()>& run)>& set_up) {
+  CLI::App app("Wherry, a container registry for many places", program);
+  app.set_version_flag("--version", std::string(WHERRY_VERSION));
+  app.require_subcommand(1);
+  std::function<int()> run;
+  set_up(app, run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {
+    return app.exit(asked);
+  } catch (const CLI::ParseError& error) {
+    std::fprintf(stderr, "%s: %s; see %s --help\n", program.c_str(), error.what(), program.c_str());
+    return kExitUsage;
+  }
+  return run();
+}
+
+}  // namespace wherry

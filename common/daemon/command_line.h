@@ -1,0 +1,40 @@
+// What the `serve` commands of both roles share: flags, the configuration file, and who may be let in.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "common/base/error.h"
+#include "common/config/config_file.h"
+#include "common/daemon/daemon.h"
+
+namespace CLI {
+class App;
+}
+
+namespace wherry {
+
+/// The options of `serve`; flags override the file, where the same names stand.
+struct ServeOptions {
+  std::string data;
+  std::string listen;
+  std::string observe;
+  std::string config;
+  std::string log_level = "info";
+  bool insecure_open = false;
+  std::uint64_t low_water_bytes = 0;  ///< space.low-water-bytes; 0: the default
+  std::uint64_t loops = 0;
+  DaemonOptions daemon;
+
+  /// Adds the shared flags to a command.
+  void add_flags(CLI::App& command);
+  /// Reads the file (if one was named) for what no flag set, `own` reading the role's keys, and checks all of it.
+  /// Errors: kInvalid, naming file and key or the flag.
+  Result<void> complete(const std::function<Result<void>(ConfigSection&)>& own);
+};
+
+/// Runs `serve`: parses argv with `command` set up by `flags`, then calls `run`. Gives the exit code.
+int serve_command(const std::string& program, int argc, char** argv,
+                  const std::function<void(CLI::App& app, std::function<int()>& run)>& set_up);
+
+}  // namespace wherry

@@ -1,0 +1,137 @@
+#include "common/daemon/daemon.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "common/async/scope.h"
+
+namespace wherry {
+namespace {
+
+constexpr std::size_t kDiskThreads = 16;
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+Daemon::Daemon(std::string name, DaemonOptions options)
+    : name_(std::move(name)), options_(std::move(options)), metrics_(name_) {
+  log::start(options_.log_level);
+  raise_descriptor_limit();
+  std::size_t count = options_.loops;
+  if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
+  for (std::size_t i = 0; i < count; ++i) {
+    loops_.push_back(std::make_unique<Loop>());
+    loop_pointers_.push_back(loops_.back().get());
+  }
+  disk_ = std::make_unique<Pool>("disk", kDiskThreads);
+}
+
+Daemon::~Daemon() {
+  disk_.reset();
+  loops_.clear();
+  log::stop();
+}
+
+void Daemon::die(const Error& error) {
+  log::error("the disk failed; nothing more is acknowledged and the process ends", {{"error", error.to_string()}});
+  log::stop();
+  ::_exit(kExitIo);
+}
+
+int Daemon::run(Role& role) {
+  ::signal(SIGPIPE, SIG_IGN);
+  // Signals go to the first loop: all other threads are started with them blocked.
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, &before);
+  for (std::size_t i = 1; i < loops_.size(); ++i)
+    threads_.emplace_back([loop = loops_[i].get(), i] {
+      ::pthread_setname_np(::pthread_self(), fmt::format("loop-{}", i).c_str());
+      loop->run();
+    });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+
+  Loop& first = *loops_[0];
+  std::array<uv_signal_t, 2> signals{};
+  const std::array<int, 2> numbers = {SIGTERM, SIGINT};
+  for (std::size_t i = 0; i < signals.size(); ++i) {
+    uv_signal_init(first.uv(), &signals[i]);
+    signals[i].data = this;
+    uv_signal_start(
+        &signals[i], [](uv_signal_t* handle, int) { static_cast<Daemon*>(handle->data)->on_signal(); }, numbers[i]);
+  }
+  Scope scope;
+  first.post([&] { scope.spawn(main(role)); });
+  first.run();
+  for (uv_signal_t& handle : signals) uv_close(reinterpret_cast<uv_handle_t*>(&handle), nullptr);
+  uv_run(first.uv(), UV_RUN_NOWAIT);
+  for (std::size_t i = 1; i < loops_.size(); ++i) loops_[i]->stop();
+  for (std::thread& thread : threads_) thread.join();
+  log::info("ended", {{"exit_code", std::to_string(exit_code_)}});
+  return exit_code_;
+}
+
+void Daemon::on_signal() {
+  if (++signals_ > 1) {
+    log::warn("a second signal: ending at once");
+    log::stop();
+    ::_exit(kExitOk);
+  }
+  log::info("asked to end: requests on their way may finish",
+            {{"drain_ms", std::to_string(options_.drain_time.count())}});
+  asked_to_end_.set();
+}
+
+Task<void> Daemon::main(Role& role) {
+  const auto failed = [this](const Error& error) {
+    std::fprintf(stderr, "%s: %s\n", name_.c_str(), error.to_string().c_str());
+    exit_code_ = error.kind() == ErrorKind::kInvalid ? kExitConfig : kExitIo;
+  };
+  ObserveService observe(metrics_, health_);
+  metrics_.gauge("wherry_connections", "Open connections of clients",
+                 [this] { return server_ ? static_cast<double>(server_->connections()) : 0.0; });
+  Result<void> started;
+  if (options_.observe) {
+    observer_ = std::make_unique<http::Server>(std::vector<Loop*>{loop_pointers_[0]}, observe, http::Limits());
+    auto bound = co_await observer_->listen(*options_.observe);
+    if (bound)
+      log::info("observe", {{"address", bound->to_string()}});
+    else
+      started = bound.error();
+  }
+  bool role_started = false;
+  if (started) {
+    started = co_await role.start(*this);
+    role_started = started.has_value();
+  }
+  if (started) {
+    server_ = std::make_unique<http::Server>(loop_pointers_, role.service(), options_.limits);
+    auto bound = co_await server_->listen(options_.listen);
+    if (bound) {
+      health_.set(Health::State::kReady);
+      log::info("listening", {{"role", name_}, {"address", bound->to_string()}, {"version", WHERRY_VERSION}});
+      co_await asked_to_end_.wait();
+      health_.set(Health::State::kDraining);
+      co_await server_->stop(options_.drain_time);
+    } else {
+      started = bound.error();
+    }
+  }
+  if (!started) failed(started.error());
+  if (role_started) co_await role.stop();
+  if (observer_) co_await observer_->stop(std::chrono::milliseconds(0));
+  loops_[0]->stop();
+}
+
+}  // namespace wherry

@@ -1,0 +1,108 @@
+#include "common/feed/change.h"
+
+#include "common/base/bytes.h"
+
+namespace wherry::feed {
+namespace {
+
+constexpr char kVersion = 1;
+
+/// Which parts a kind has, beside the repository.
+struct Parts {
+  bool tag;
+  bool digest;
+};
+
+std::optional<Parts> parts_of(std::uint8_t kind) {
+  switch (static_cast<ChangeKind>(kind)) {
+    case ChangeKind::kRepositoryCreated:
+    case ChangeKind::kRepositoryRemoved: return Parts{false, false};
+    case ChangeKind::kManifestPut:
+    case ChangeKind::kManifestDeleted:
+    case ChangeKind::kBlobAdded: return Parts{false, true};
+    case ChangeKind::kTagSet: return Parts{true, true};
+    case ChangeKind::kTagRemoved: return Parts{true, false};
+  }
+  return std::nullopt;
+}
+
+Error invalid(std::string_view how) { return Error(ErrorKind::kInvalid, "a feed entry is not in its form: {}", how); }
+
+}  // namespace
+
+Change Change::repository_created(std::string repository, WallTime time) {
+  return Change(ChangeKind::kRepositoryCreated, std::move(repository), time);
+}
+Change Change::repository_removed(std::string repository, WallTime time) {
+  return Change(ChangeKind::kRepositoryRemoved, std::move(repository), time);
+}
+Change Change::manifest_put(std::string repository, Digest digest, WallTime time) {
+  Change change(ChangeKind::kManifestPut, std::move(repository), time);
+  change.digest_ = digest;
+  return change;
+}
+Change Change::manifest_deleted(std::string repository, Digest digest, WallTime time) {
+  Change change(ChangeKind::kManifestDeleted, std::move(repository), time);
+  change.digest_ = digest;
+  return change;
+}
+Change Change::tag_set(std::string repository, std::string tag, Digest digest, WallTime time) {
+  Change change(ChangeKind::kTagSet, std::move(repository), time);
+  change.tag_ = std::move(tag);
+  change.digest_ = digest;
+  return change;
+}
+Change Change::tag_removed(std::string repository, std::string tag, WallTime time) {
+  Change change(ChangeKind::kTagRemoved, std::move(repository), time);
+  change.tag_ = std::move(tag);
+  return change;
+}
+Change Change::blob_added(std::string repository, Digest digest, WallTime time) {
+  Change change(ChangeKind::kBlobAdded, std::move(repository), time);
+  change.digest_ = digest;
+  return change;
+}
+
+std::string Change::encode() const {
+  std::string encoded{kVersion, static_cast<char>(kind_)};
+  append_be64(encoded, position_);
+  append_be64(encoded, epoch_);
+  append_be64(encoded, static_cast<std::uint64_t>(to_millis(time_)));
+  append_text(encoded, repository_);
+  append_text(encoded, tag_);
+  append_text(encoded, digest_ ? digest_->binary() : std::string());
+  return encoded;
+}
+
+Result<Change> Change::decode(std::string_view encoded) {
+  if (encoded.size() < 2 || encoded.front() != kVersion) return invalid("its version is not known");
+  const auto kind = static_cast<std::uint8_t>(encoded[1]);
+  const auto parts = parts_of(kind);
+  if (!parts) return invalid("its kind is not known");
+  encoded.remove_prefix(2);
+
+  const auto position = take_be64(encoded);
+  const auto epoch = take_be64(encoded);
+  const auto millis = take_be64(encoded);
+  const auto repository = take_text(encoded);
+  const auto tag = take_text(encoded);
+  const auto digest = take_text(encoded);
+  if (!position || !epoch || !millis || !repository || !tag || !digest) return invalid("it is cut short");
+  if (!encoded.empty()) return invalid("bytes follow it");
+  if (*position == 0 || *epoch == 0) return invalid("positions and epochs are counted from 1");
+  if (repository->empty() || repository->size() > kMaxRepositoryBytes) return invalid("the repository's length");
+  if (tag->empty() == parts->tag || tag->size() > kMaxTagBytes) return invalid("the tag's length");
+  if (digest->empty() == parts->digest) return invalid("the digest's presence");
+
+  Change change(static_cast<ChangeKind>(kind), std::string(*repository), from_millis(static_cast<std::int64_t>(*millis)));
+  change.place(*position, *epoch);
+  change.tag_ = *tag;
+  if (parts->digest) {
+    auto read = Digest::from_binary(*digest);
+    if (!read) return invalid("the digest").with_cause(std::move(read.error()));
+    change.digest_ = *read;
+  }
+  return change;
+}
+
+}  // namespace wherry::feed

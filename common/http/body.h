@@ -1,0 +1,28 @@
+// Body: the bytes of a large response, sent from a file by the kernel.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "common/async/task.h"
+#include "common/base/error.h"
+
+namespace wherry::http {
+
+/// A file whose bytes may not all be there, checked or in memory yet. The sender asks for the next stretch, sends it
+/// with sendfile(2) and asks again.
+class Body {
+ public:
+  virtual ~Body() = default;
+  virtual int file() const = 0;
+  virtual std::uint64_t size() const = 0;
+
+  /// How many bytes from `offset` (at least 1, at most `want`) may be sent now without waiting for anything; nothing
+  /// when ready() has to be awaited. `last` is where the response ends: a Body that is not verified yet holds back its
+  /// last byte until it is.
+  virtual std::optional<Result<std::uint64_t>> try_ready(std::uint64_t offset, std::uint64_t want,
+                                                         std::uint64_t end) = 0;
+  virtual Task<Result<std::uint64_t>> ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) = 0;
+};
+
+}  // namespace wherry::http

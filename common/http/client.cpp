@@ -1,0 +1,296 @@
+#include "common/http/client.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+
+#include "common/base/bytes.h"
+#include "common/base/check.h"
+#include "common/http/request.h"
+
+namespace wherry::http {
+
+ClientRequest& ClientRequest::header(std::string_view name, std::string_view value) & {
+  std::string line = std::string(name) + ": ";
+  for (const char c : value) line.push_back(static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c);
+  headers_.push_back(std::move(line));
+  return *this;
+}
+
+std::string_view ClientHead::header(std::string_view name) const {
+  for (const auto& [field, value] : fields_)
+    if (equal_ignoring_case(field, name)) return value;
+  return {};
+}
+
+bool ClientHead::has_header(std::string_view name) const {
+  return std::any_of(fields_.begin(), fields_.end(),
+                     [&](const auto& field) { return equal_ignoring_case(field.first, name); });
+}
+
+std::optional<std::uint64_t> ClientHead::content_length() const {
+  return parse_decimal(header("content-length"), INT64_MAX);
+}
+
+/// libcurl's multi handle on the loop: it tells which sockets and which time to watch, and is told what happened.
+struct Client::Machinery {
+  struct Watch {
+    uv_poll_t poll{};
+    Machinery* owner = nullptr;
+    curl_socket_t socket = 0;
+  };
+
+  Loop& loop;
+  ClientOptions options;
+  CURLM* multi = nullptr;
+  uv_timer_t* timer = nullptr;
+
+  Machinery(Loop& on, ClientOptions with) : loop(on), options(std::move(with)) {
+    static std::once_flag once;
+    std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+    multi = curl_multi_init();
+    WHERRY_CHECK(multi != nullptr);
+    timer = new uv_timer_t;
+    uv_timer_init(loop.uv(), timer);
+    timer->data = this;
+    curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, &Machinery::on_socket);
+    curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
+    curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &Machinery::on_timer_wanted);
+    curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
+    curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, options.connections_a_host);
+  }
+
+  ~Machinery() {
+    curl_multi_cleanup(multi);
+    uv_timer_stop(timer);
+    uv_close(reinterpret_cast<uv_handle_t*>(timer),
+             [](uv_handle_t* handle) { delete reinterpret_cast<uv_timer_t*>(handle); });
+  }
+
+  static int on_timer_wanted(CURLM*, long timeout_ms, void* self) {
+    auto* machinery = static_cast<Machinery*>(self);
+    if (timeout_ms < 0) {
+      uv_timer_stop(machinery->timer);
+      return 0;
+    }
+    uv_timer_start(
+        machinery->timer,
+        [](uv_timer_t* handle) {
+          static_cast<Machinery*>(handle->data)->act(CURL_SOCKET_TIMEOUT, 0);
+        },
+        static_cast<std::uint64_t>(timeout_ms), 0);
+    return 0;
+  }
+
+  static int on_socket(CURL*, curl_socket_t socket, int what, void* self, void* watch_data) {
+    auto* machinery = static_cast<Machinery*>(self);
+    auto* watch = static_cast<Watch*>(watch_data);
+    if (what == CURL_POLL_REMOVE) {
+      if (watch == nullptr) return 0;
+      uv_poll_stop(&watch->poll);
+      uv_close(reinterpret_cast<uv_handle_t*>(&watch->poll),
+               [](uv_handle_t* handle) { delete static_cast<Watch*>(handle->data); });
+      curl_multi_assign(machinery->multi, socket, nullptr);
+      return 0;
+    }
+    if (watch == nullptr) {
+      watch = new Watch;
+      watch->owner = machinery;
+      watch->socket = socket;
+      watch->poll.data = watch;
+      WHERRY_CHECK(uv_poll_init_socket(machinery->loop.uv(), &watch->poll, socket) == 0);
+      curl_multi_assign(machinery->multi, socket, watch);
+    }
+    int events = 0;
+    if (what != CURL_POLL_OUT) events |= UV_READABLE;
+    if (what != CURL_POLL_IN) events |= UV_WRITABLE;
+    uv_poll_start(&watch->poll, events, [](uv_poll_t* poll, int status, int happened) {
+      auto* self_watch = static_cast<Watch*>(poll->data);
+      int flags = status < 0 ? CURL_CSELECT_ERR : 0;
+      if ((happened & UV_READABLE) != 0) flags |= CURL_CSELECT_IN;
+      if ((happened & UV_WRITABLE) != 0) flags |= CURL_CSELECT_OUT;
+      self_watch->owner->act(self_watch->socket, flags);
+    });
+    return 0;
+  }
+
+  void act(curl_socket_t socket, int flags) {
+    int running = 0;
+    curl_multi_socket_action(multi, socket, flags, &running);
+    int left = 0;
+    while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
+      if (message->msg != CURLMSG_DONE) continue;
+      void* transfer = nullptr;
+      curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+      static_cast<Transfer*>(transfer)->finished(message->data.result);
+    }
+  }
+};
+
+struct Transfer::Callbacks {
+  static std::size_t header(char* data, std::size_t size, std::size_t count, void* self) {
+    auto* transfer = static_cast<Transfer*>(self);
+    std::string_view line(data, size * count);
+    ClientHead& head = transfer->head_;
+    if (line.starts_with("HTTP/")) {  // a new answer: the one before was interim or a redirect
+      head.fields_.clear();
+      head.bytes_ = 0;
+    }
+    head.bytes_ += line.size();
+    if (head.bytes_ > kMaxHeadBytes) return 0;
+    while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos) return size * count;
+    auto value = line.substr(colon + 1);
+    while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
+    while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
+    head.fields_.emplace_back(line.substr(0, colon), value);
+    return size * count;
+  }
+
+  static std::size_t body(char* data, std::size_t size, std::size_t count, void* self) {
+    auto* transfer = static_cast<Transfer*>(self);
+    transfer->head_arrived();
+    const std::size_t bytes = size * count;
+    if (transfer->window_.size() - transfer->window_read_ >= kWindowBytes) {
+      transfer->paused_ = true;
+      return CURL_WRITEFUNC_PAUSE;
+    }
+    std::size_t taken = 0;
+    if (!transfer->direct_.empty() && transfer->window_read_ == transfer->window_.size()) {
+      taken = std::min(bytes, transfer->direct_.size() - transfer->direct_filled_);
+      std::memcpy(transfer->direct_.data() + transfer->direct_filled_, data, taken);
+      transfer->direct_filled_ += taken;
+    }
+    if (taken < bytes) transfer->window_.append(data + taken, bytes - taken);
+    transfer->moved_.wake_all();
+    return bytes;
+  }
+};
+
+void Transfer::head_arrived() {
+  if (head_done_) return;
+  long status = 0;
+  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+  head_.status_ = static_cast<int>(status);
+  head_done_ = true;
+  moved_.wake_all();
+}
+
+void Transfer::finished(int curl_code) {
+  done_ = true;
+  if (curl_code == CURLE_OK) {
+    head_arrived();
+  } else {
+    const char* why = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(static_cast<CURLcode>(curl_code));
+    error_ = Error(curl_code == CURLE_OPERATION_TIMEDOUT ? ErrorKind::kTimeout : ErrorKind::kUpstream, "{}: {}", url_,
+                   why);
+  }
+  moved_.wake_all();
+}
+
+Transfer::~Transfer() {
+  if (easy_ != nullptr) {
+    curl_multi_remove_handle(client_.machinery_->multi, easy_);
+    curl_easy_cleanup(easy_);
+  }
+  curl_slist_free_all(static_cast<curl_slist*>(header_list_));
+}
+
+Task<Result<void>> Transfer::await_head() {
+  while (!head_done_ && !done_) co_await moved_.wait();
+  if (!head_done_ && error_) co_return *error_;
+  co_return Result<void>();
+}
+
+Task<Result<std::size_t>> Transfer::read(std::span<char> into) {
+  while (true) {
+    if (const std::size_t held = window_.size() - window_read_; held > 0) {
+      const std::size_t bytes = std::min(held, into.size());
+      std::memcpy(into.data(), window_.data() + window_read_, bytes);
+      window_read_ += bytes;
+      if (window_read_ == window_.size()) {
+        window_.clear();
+        window_read_ = 0;
+      }
+      co_return bytes;
+    }
+    if (done_ && error_) co_return *error_;
+    if (done_) co_return std::size_t{0};
+    direct_ = into;
+    direct_filled_ = 0;
+    if (paused_) {
+      paused_ = false;
+      curl_easy_pause(easy_, CURLPAUSE_CONT);  // may call back at once
+    }
+    while (direct_filled_ == 0 && window_.empty() && !done_) co_await moved_.wait();
+    direct_ = {};
+    if (direct_filled_ > 0) co_return direct_filled_;
+  }
+}
+
+Task<Result<std::string>> Transfer::read_whole(std::size_t limit) {
+  const auto too_large = [&] { return Error(ErrorKind::kTooLarge, "{} answered more than {} bytes", url_, limit); };
+  if (head_.content_length().value_or(0) > limit) co_return too_large();
+  std::string body;
+  std::size_t filled = 0;
+  while (true) {
+    if (body.size() - filled < 16 * 1024) body.resize(body.size() + std::max<std::size_t>(64 * 1024, body.size()));
+    auto got = co_await read({body.data() + filled, body.size() - filled});
+    if (!got) co_return got.error();
+    if (*got == 0) break;
+    filled += *got;
+    if (filled > limit) co_return too_large();
+  }
+  body.resize(filled);
+  co_return body;
+}
+
+Client::Client(Loop& loop, ClientOptions options) : machinery_(std::make_unique<Machinery>(loop, std::move(options))) {}
+
+Client::~Client() = default;
+
+Task<Result<std::unique_ptr<Transfer>>> Client::open(ClientRequest request) {
+  std::unique_ptr<Transfer> transfer(new Transfer(*this));
+  CURL* easy = curl_easy_init();
+  WHERRY_CHECK(easy != nullptr);
+  transfer->easy_ = easy;
+  transfer->url_ = request.url();
+  const ClientOptions& options = machinery_->options;
+  curl_slist* headers = nullptr;
+  for (const std::string& line : request.headers()) headers = curl_slist_append(headers, line.c_str());
+  transfer->header_list_ = headers;
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer.get());
+  curl_easy_setopt(easy, CURLOPT_URL, request.url().c_str());
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
+  curl_easy_setopt(easy, CURLOPT_MAXREDIRS, 5L);
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+  curl_easy_setopt(easy, CURLOPT_USERAGENT, "wherry/" WHERRY_VERSION);
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L * 1024L);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_time.count()));
+  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.silence.count()));
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error_text_);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Transfer::Callbacks::header);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer.get());
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Transfer::Callbacks::body);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer.get());
+  if (!options.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
+  if (request.method() == "HEAD")
+    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  else if (request.method() != "GET")
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method().c_str());
+  curl_multi_add_handle(machinery_->multi, easy);
+  auto head = co_await transfer->await_head();
+  if (!head) co_return head.error();
+  co_return std::move(transfer);
+}
+
+}  // namespace wherry::http

@@ -1,0 +1,121 @@
+// Client: HTTP requests to other servers, from one loop, over libcurl's multi interface.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/async/event.h"
+#include "common/async/task.h"
+#include "common/base/error.h"
+
+namespace wherry::http {
+
+/// What is asked of another server.
+class ClientRequest {
+ public:
+  ClientRequest(std::string method, std::string url) : method_(std::move(method)), url_(std::move(url)) {}
+  ClientRequest& header(std::string_view name, std::string_view value) &;
+
+  const std::string& method() const { return method_; }
+  const std::string& url() const { return url_; }
+  const std::vector<std::string>& headers() const { return headers_; }
+
+ private:
+  std::string method_;
+  std::string url_;
+  std::vector<std::string> headers_;
+};
+
+/// How long a server may take, and how it is trusted.
+struct ClientOptions {
+  std::chrono::milliseconds connect_time{5'000};
+  std::chrono::seconds silence{30};  ///< Without a byte, the transfer fails with kTimeout.
+  long connections_a_host = 64;      ///< At most, on this loop.
+  std::string ca_file;               ///< PEM; empty: the system's.
+};
+
+class Client;
+
+/// The status and header fields of an answer.
+class ClientHead {
+ public:
+  int status() const { return status_; }
+  /// The first value of a field (any case), or empty.
+  std::string_view header(std::string_view name) const;
+  bool has_header(std::string_view name) const;
+  std::optional<std::uint64_t> content_length() const;
+
+ private:
+  friend class Transfer;
+  int status_ = 0;
+  std::vector<std::pair<std::string, std::string>> fields_;
+  std::size_t bytes_ = 0;
+};
+
+/// An answer on its way. Dropping it cancels it. Back-pressure: at most kWindowBytes are held for a slow reader.
+class Transfer {
+ public:
+  static constexpr std::size_t kWindowBytes = 1024 * 1024;
+  static constexpr std::size_t kMaxHeadBytes = 64 * 1024;
+
+  ~Transfer();
+  Transfer(const Transfer&) = delete;
+  Transfer& operator=(const Transfer&) = delete;
+
+  const ClientHead& head() const { return head_; }
+
+  /// Reads some of the body into `into`; 0 at its end. Errors: kUpstream (refused, reset, cut short), kTimeout.
+  Task<Result<std::size_t>> read(std::span<char> into);
+  /// The whole body. Errors: those of read(); kTooLarge over `limit` bytes.
+  Task<Result<std::string>> read_whole(std::size_t limit);
+
+ private:
+  friend class Client;
+  struct Callbacks;
+  explicit Transfer(Client& client) : client_(client) {}
+  Task<Result<void>> await_head();
+  void head_arrived();
+  void finished(int curl_code);
+
+  Client& client_;
+  void* easy_ = nullptr;         // CURL*
+  void* header_list_ = nullptr;  // curl_slist*
+  char error_text_[256] = "";
+  std::string url_;
+  ClientHead head_;
+  bool head_done_ = false;
+  bool done_ = false;
+  bool paused_ = false;
+  std::optional<Error> error_;
+  std::string window_;
+  std::size_t window_read_ = 0;
+  std::span<char> direct_;  // where a waiting reader wants the bytes
+  std::size_t direct_filled_ = 0;
+  Event moved_;
+};
+
+/// One loop's client: connections are kept and shared by its transfers. Must outlive them.
+class Client {
+ public:
+  explicit Client(Loop& loop, ClientOptions options);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  /// Sends the request and waits for the answer's head. Follows up to five redirects. Errors: kUpstream when the server
+  /// cannot be reached or speaks no HTTP, kTimeout. A status of 400 and more is an answer, not an error.
+  Task<Result<std::unique_ptr<Transfer>>> open(ClientRequest request);
+
+ private:
+  friend class Transfer;
+  struct Machinery;
+  std::unique_ptr<Machinery> machinery_;
+};
+
+}  // namespace wherry::http

@@ -1,0 +1,196 @@
+#include "common/http/connection.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "common/async/sleep.h"
+#include "common/base/log.h"
+#include "common/http/server.h"
+
+namespace wherry::http {
+namespace {
+
+constexpr std::size_t kDrainedBodyBytes = 256 * 1024;        // of an unread body, to keep the connection
+constexpr std::size_t kLingerBytes = 64 * 1024 * 1024;       // of an unread body, so that the answer arrives
+constexpr std::chrono::milliseconds kLingerSilence{2'000};
+constexpr std::chrono::seconds kLingerTime{10};
+constexpr int kNoAnswer = 499;
+
+}  // namespace
+
+void InputBuffer::consume(std::size_t bytes) {
+  begin_ += bytes;
+  if (begin_ == end_) begin_ = end_ = 0;
+}
+
+std::span<char> InputBuffer::room() {
+  if (data_ == nullptr) {
+    data_ = std::make_unique_for_overwrite<char[]>(kSmallBytes);
+    capacity_ = kSmallBytes;
+  }
+  if (end_ == capacity_ && begin_ > 0) {
+    std::memmove(data_.get(), data_.get() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+  }
+  if (end_ == capacity_ && capacity_ < kMaxHeadBytes + kSmallBytes) {
+    auto larger = std::make_unique_for_overwrite<char[]>(kMaxHeadBytes + kSmallBytes);
+    std::memcpy(larger.get(), data_.get(), end_);
+    data_ = std::move(larger);
+    capacity_ = kMaxHeadBytes + kSmallBytes;
+  }
+  return {data_.get() + end_, capacity_ - end_};
+}
+
+void InputBuffer::release_if_empty() {
+  if (!empty()) return;
+  data_.reset();
+  capacity_ = begin_ = end_ = 0;
+}
+
+Connection::Connection(ServerLoop& server, Loop& loop, UniqueFd fd) : server_(server), socket_(loop, std::move(fd)) {}
+
+void Connection::drain() {
+  draining_ = true;
+  if (idle_ && input_.empty()) socket_.close();
+}
+
+Task<void> Connection::serve() {
+  while (true) {
+    std::size_t head_bytes = 0;
+    Next next = co_await await_head(head_bytes);
+    if (next == Next::kServe) next = co_await serve_one(head_bytes);
+    if (next == Next::kClose) break;
+    if (draining_ && input_.empty()) break;
+    scanner_.reset();
+  }
+}
+
+Task<Connection::Next> Connection::await_head(std::size_t& head_bytes) {
+  const Limits& limits = server_.limits();
+  idle_ = true;
+  // A connection's first request may come at once: try before waiting.
+  auto deadline = Clock::system().monotonic() + limits.head_time;
+  bool began = fresh_ || !input_.empty();
+  fresh_ = false;
+  while (true) {
+    if (!input_.empty()) {
+      auto scanned = scanner_.scan(input_.view());
+      if (!scanned) co_return co_await refuse(std::move(scanned.error()));
+      if (*scanned > 0) {
+        head_bytes = *scanned;
+        idle_ = false;
+        co_return Next::kServe;
+      }
+    }
+    const auto room = input_.room();
+    auto got = socket_.try_read(room);
+    if (!got) co_return Next::kClose;
+    if (*got > 0) {
+      input_.filled(*got);
+      if (!began) deadline = Clock::system().monotonic() + limits.head_time;
+      began = true;
+      idle_ = false;
+      continue;
+    }
+    input_.release_if_empty();
+    idle_ = input_.empty();
+    auto wait = limits.idle_time;
+    if (began) wait = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::system().monotonic());
+    if (wait <= std::chrono::milliseconds(0)) {
+      if (idle_) co_return Next::kClose;
+      co_return co_await refuse(Refusal(408, "the head of the request did not come in time"));
+    }
+    auto ready = co_await socket_.readable(wait);
+    if (!ready && ready.error().kind() == ErrorKind::kClosed) co_return Next::kClose;
+    if (!ready && !began) co_return Next::kClose;
+  }
+}
+
+Task<Connection::Next> Connection::refuse(Refusal refusal) {
+  Request request;
+  request.method = "-";
+  request.keep_alive = false;
+  Exchange exchange(*this, request);
+  exchange.keep_alive_ = false;
+  const auto begun = Clock::system().monotonic();
+  auto response = Response(refusal.status).body("text/plain; charset=utf-8", refusal.reason + "\n");
+  auto sent = co_await exchange.send(std::move(response));
+  server_.service().finished(exchange, Clock::system().monotonic() - begun);
+  if (sent) co_await linger();
+  co_return Next::kClose;
+}
+
+Task<Connection::Next> Connection::serve_one(std::size_t head_bytes) {
+  const auto begun = Clock::system().monotonic();
+  // The head outlives the buffer that it came in: the body is read through the same one.
+  const auto head = std::make_unique_for_overwrite<char[]>(head_bytes);
+  std::memcpy(head.get(), input_.view().data(), head_bytes);
+  Request request;
+  auto parsed = parse_head({head.get(), head_bytes}, request);
+  if (!parsed) co_return co_await refuse(std::move(parsed.error()));
+  input_.consume(head_bytes);
+
+  Exchange exchange(*this, request);
+  exchange.keep_alive_ = request.keep_alive;
+  Result<void> outcome;
+  try {
+    outcome = co_await server_.service().handle(exchange);
+  } catch (const std::exception& exception) {
+    outcome = Error(ErrorKind::kInternal, "{}", exception.what());
+  }
+  if (outcome && !exchange.responded()) outcome = Error(ErrorKind::kInternal, "a handler sent no response");
+  Next next = Next::kClose;
+  if (outcome) {
+    next = co_await finish(exchange);
+  } else if (!exchange.responded()) {
+    const bool gone = outcome.error().kind() == ErrorKind::kClosed || outcome.error().kind() == ErrorKind::kCancelled;
+    if (!gone) {
+      auto sent = co_await exchange.send(server_.service().render(outcome.error()));
+      if (sent) next = co_await finish(exchange);
+    }
+  } else {
+    log::debug("a response was broken off", {{"path", std::string(request.path)}, {"why", outcome.error().to_string()}});
+    socket_.reset_on_close();
+  }
+  if (!exchange.responded()) exchange.status_ = kNoAnswer;
+  server_.service().finished(exchange, Clock::system().monotonic() - begun);
+  co_return next;
+}
+
+Task<Connection::Next> Connection::finish(Exchange& exchange) {
+  if (!exchange.body_finished()) {
+    const bool small = exchange.request().content_length.value_or(kDrainedBodyBytes + 1) <= kDrainedBodyBytes;
+    const bool asked = !exchange.request().expects_continue || exchange.continue_sent_;
+    if (!exchange.keep_alive_ || !small || !asked) {
+      co_await linger();
+      co_return Next::kClose;
+    }
+    const auto scratch = std::make_unique_for_overwrite<char[]>(InputBuffer::kSmallBytes);
+    while (!exchange.body_finished()) {
+      auto got = co_await exchange.read_body({scratch.get(), InputBuffer::kSmallBytes});
+      if (!got) co_return Next::kClose;
+    }
+  }
+  if (!exchange.keep_alive_) {
+    socket_.shutdown_write();
+    co_return Next::kClose;
+  }
+  co_return Next::kServe;
+}
+
+/// Reads what the client still sends before closing: a close with unread bytes would reset the connection, and the
+/// answer that is on its way could be lost (RFC 9112 9.6).
+Task<void> Connection::linger() {
+  socket_.shutdown_write();
+  const auto scratch = std::make_unique_for_overwrite<char[]>(64 * 1024);
+  const auto deadline = Clock::system().monotonic() + kLingerTime;
+  std::size_t total = 0;
+  while (total < kLingerBytes && Clock::system().monotonic() < deadline && !draining_) {
+    auto got = co_await socket_.read({scratch.get(), 64 * 1024}, kLingerSilence);
+    if (!got || *got == 0) co_return;
+    total += *got;
+  }
+}
+
+}  // namespace wherry::http

@@ -1,0 +1,16 @@
+# llhttp: the system's library where there is one (Debian 13: libllhttp-dev); else the C sources that Debian 12 ships
+# in node-llhttp, compiled strict. Strict mode is what refuses bare CRs and odd chunk lines (see README.md).
+find_package(llhttp QUIET)
+if(TARGET llhttp::llhttp_shared)
+  add_library(llhttp::llhttp ALIAS llhttp::llhttp_shared)
+elseif(TARGET llhttp::llhttp_static)
+  add_library(llhttp::llhttp ALIAS llhttp::llhttp_static)
+elseif(NOT TARGET llhttp::llhttp)
+  find_path(WHERRY_LLHTTP_SOURCES llhttp.c PATHS /usr/share/llhttp REQUIRED)
+  find_path(WHERRY_LLHTTP_HEADERS llhttp.h PATHS /usr/share/include/llhttp REQUIRED)
+  add_library(llhttp_strict STATIC ${WHERRY_LLHTTP_SOURCES}/api.c ${WHERRY_LLHTTP_SOURCES}/http.c
+                                   ${WHERRY_LLHTTP_SOURCES}/llhttp.c)
+  target_include_directories(llhttp_strict SYSTEM PUBLIC ${WHERRY_LLHTTP_HEADERS})
+  target_compile_definitions(llhttp_strict PUBLIC LLHTTP_STRICT_MODE=1)
+  add_library(llhttp::llhttp ALIAS llhttp_strict)
+endif()

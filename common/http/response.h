@@ -1,0 +1,60 @@
+// Response: a status, header fields and either a small body in memory or a Body of files.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace wherry::http {
+
+/// The head of a response and, when it is small, its body. Content-Length, Connection and Date are added when it is sent.
+class Response {
+ public:
+  explicit Response(int status) : status_(status) {}
+
+  int status() const { return status_; }
+  /// Adds a field. Control bytes in the value become spaces: what came from outside cannot end the line.
+  Response& header(std::string_view name, std::string_view value) &;
+  Response&& header(std::string_view name, std::string_view value) && { return std::move(header(name, value)); }
+  Response& body(std::string_view media_type, std::string bytes) &;
+  Response&& body(std::string_view media_type, std::string bytes) && {
+    return std::move(body(media_type, std::move(bytes)));
+  }
+  /// Adds all fields of another response.
+  Response& append_fields(const Response& other) & {
+    fields_ += other.fields_;
+    return *this;
+  }
+  /// A Content-Length without a body: for the answer to a HEAD.
+  Response& length(std::uint64_t bytes) & {
+    length_ = bytes;
+    return *this;
+  }
+  /// Ends the connection after this response.
+  Response& close() & {
+    close_ = true;
+    return *this;
+  }
+
+  const std::string& fields() const { return fields_; }
+  const std::string& body() const { return body_; }
+  std::optional<std::uint64_t> length() const { return length_; }
+  bool closes() const { return close_; }
+
+ private:
+  int status_;
+  std::string fields_;
+  std::string body_;
+  std::optional<std::uint64_t> length_;
+  bool close_ = false;
+};
+
+/// "200 OK" and so on; the number alone for statuses without a registered reason.
+std::string_view status_line(int status);
+
+/// The Date header's value for this second; made once a second a thread.
+std::string_view http_date();
+
+}  // namespace wherry::http

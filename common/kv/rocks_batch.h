@@ -1,0 +1,70 @@
+// The committer's batch in RocksDB. Internal to this room: the only header that includes RocksDB.
+#pragma once
+
+#include <rocksdb/db.h>
+#include <rocksdb/utilities/write_batch_with_index.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/kv/committer.h"
+
+namespace wherry::kv {
+
+/// kCorrupt, kNoSpace or kIo, naming what was tried.
+Error rocks_error(const rocksdb::Status& status, std::string_view what);
+
+/// The first key after all those that start with `prefix`; empty when there is none such.
+std::string end_of_prefix(std::string_view prefix);
+
+/// Calls `visit(key, value)` for the entries of `iterator` that start with `prefix` and sort after `after`, until it gives
+/// false.
+template <class Visit>
+Result<void> visit_range(rocksdb::Iterator& iterator, std::string_view prefix, std::string_view after, Visit&& visit) {
+  if (after < prefix) {
+    iterator.Seek({prefix.data(), prefix.size()});
+  } else {
+    const std::string next = std::string(after) + '\0';
+    iterator.Seek(next);
+  }
+  for (; iterator.Valid() && iterator.key().starts_with({prefix.data(), prefix.size()}); iterator.Next())
+    if (!visit(iterator.key().ToStringView(), iterator.value().ToStringView())) return {};
+  if (!iterator.status().ok()) return rocks_error(iterator.status(), "read the metadata store");
+  return {};
+}
+
+/// A WriteBatchWithIndex over a DB: every body reads what the ones before it wrote.
+class RocksBatch final : public CommitTarget, private Transaction {
+ public:
+  /// `db` outlives this.
+  explicit RocksBatch(rocksdb::DB& db) : db_(db) {}
+
+  Transaction& begin_body() override;
+  Result<bool> keep() override;
+  void roll_back() override;
+  std::size_t batch_bytes() const override;
+  Result<void> write(bool sync) override;
+  void drop() override;
+
+ private:
+  Result<std::optional<std::string>> get(std::string_view key) override;
+  Result<bool> exists(std::string_view key) override;
+  void put(std::string_view key, std::string_view value) override;
+  void erase(std::string_view key) override;
+  Result<void> scan(std::string_view prefix, std::string_view after, const Visitor& visit) override;
+
+  bool may_write(std::size_t bytes);
+  void wrote(const rocksdb::Status& status);
+  bool wrote_something() const { return count() != count_before_; }
+  std::uint32_t count() const;
+
+  rocksdb::DB& db_;
+  rocksdb::WriteBatchWithIndex batch_{rocksdb::BytewiseComparator(), 0, /*overwrite_key=*/true};
+  std::uint32_t count_before_ = 0;
+  std::size_t body_bytes_ = 0;
+  bool scanning_ = false;
+  std::optional<Error> failure_;
+};
+
+}  // namespace wherry::kv

@@ -1,0 +1,44 @@
+// Listener: takes connections in on one loop; several loops share a port by SO_REUSEPORT.
+#pragma once
+
+#include <functional>
+
+#include "common/async/loop.h"
+#include "common/base/error.h"
+#include "common/base/unique_fd.h"
+#include "common/net/address.h"
+
+#include <uv.h>
+
+namespace wherry {
+
+/// A bound, listening, non-blocking socket with SO_REUSEPORT. Errors: kIo with the address in its message.
+Result<UniqueFd> listen_on(const SocketAddress& address);
+
+/// Hands every connection that comes in on `fd` to `taken`. When the process is out of descriptors it sheds connections
+/// (accept and close, by a descriptor kept for that) and rests, so that it does not spin.
+class Listener {
+ public:
+  Listener(Loop& loop, UniqueFd fd, std::function<void(UniqueFd)> taken);
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+ private:
+  struct Handle {
+    uv_poll_t poll{};
+    Listener* owner = nullptr;
+  };
+  void accept_some();
+  void shed();
+  void listen();
+
+  Loop& loop_;
+  UniqueFd fd_;
+  UniqueFd reserve_;
+  Handle* handle_;
+  Deadline rest_;
+  std::function<void(UniqueFd)> taken_;
+};
+
+}  // namespace wherry

@@ -1,0 +1,55 @@
+// Socket: a connected stream socket on one loop, for coroutines.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <chrono>
+#include <cstddef>
+#include <span>
+
+#include "common/async/task.h"
+#include "common/base/error.h"
+#include "common/base/unique_fd.h"
+#include "common/net/poller.h"
+
+namespace wherry {
+
+/// A non-blocking stream socket. One operation at a time. Errors of all: kClosed when the other side or close() ended
+/// it, kTimeout when nothing moved for `limit`.
+class Socket {
+ public:
+  Socket(Loop& loop, UniqueFd fd) : fd_(std::move(fd)), poller_(loop, fd_.get()) {}
+
+  /// Reads what is there into `into`, waiting for the first byte; 0 at the end of the stream.
+  Task<Result<std::size_t>> read(std::span<char> into, std::chrono::milliseconds limit);
+  /// Reads what is there without waiting; 0 when there is nothing yet, kClosed at the end of the stream.
+  Result<std::size_t> try_read(std::span<char> into);
+  /// Waits until something can be read (or the stream ended).
+  auto readable(std::chrono::milliseconds limit) { return poller_.wait(Poller::kReadable, limit); }
+
+  /// Writes all pieces, changing them as it goes on. `more` tells the kernel that a body follows at once.
+  Task<Result<void>> write(std::span<iovec> pieces, bool more, std::chrono::milliseconds limit);
+  /// The part of write() that needs no waiting: true when all went out.
+  Result<bool> try_write(std::span<iovec>& pieces, bool more);
+
+  /// Sends at most `bytes` of a file from `offset` by sendfile(2), waiting for room if there is none; gives how many.
+  /// kIo with 0 sent means that the file is shorter than promised.
+  Task<Result<std::size_t>> send_file(int file, std::uint64_t offset, std::size_t bytes,
+                                      std::chrono::milliseconds limit);
+
+  /// Makes the present operation, and every later one, end with kClosed.
+  void close() { poller_.close(); }
+  bool closed() const { return poller_.closed(); }
+  bool waiting() const { return poller_.waiting(); }
+  int fd() const { return fd_.get(); }
+  /// Sends what is queued and then says that no more comes.
+  void shutdown_write();
+  /// Makes the kernel reset the connection when it is dropped: a body that was cut short must not look like an end.
+  void reset_on_close();
+
+ private:
+  UniqueFd fd_;
+  Poller poller_;
+};
+
+}  // namespace wherry

@@ -1,0 +1,37 @@
+// What operators ask of a process, on an address of its own: /healthz, /readyz, /metrics.
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "common/http/server.h"
+#include "common/observe/metrics.h"
+
+namespace wherry {
+
+/// Whether a process should be sent work: not before it can serve, not while it ends.
+class Health {
+ public:
+  enum class State { kStarting, kReady, kDraining };
+  void set(State state) { state_.store(state); }
+  State state() const { return state_.load(); }
+
+ private:
+  std::atomic<State> state_{State::kStarting};
+};
+
+/// Serves `/healthz` (200 while the process runs), `/readyz` (200 or 503 with the reason) and `/metrics`.
+class ObserveService : public http::Service {
+ public:
+  ObserveService(Metrics& metrics, const Health& health) : metrics_(metrics), health_(health) {}
+
+  Task<Result<void>> handle(http::Exchange& exchange) override;
+  http::Response render(const Error& error) const override;
+  void finished(const http::Exchange&, Duration) override {}
+
+ private:
+  Metrics& metrics_;
+  const Health& health_;
+};
+
+}  // namespace wherry

@@ -1,0 +1,92 @@
+// What the pull side of /v2/ asks of a role: names (Catalog) and bytes (Blobs).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/async/task.h"
+#include "common/base/error.h"
+#include "common/http/body.h"
+#include "common/oci/digest.h"
+#include "common/oci/reference.h"
+
+namespace wherry::registry {
+
+/// A manifest as it was pushed.
+class StoredManifest {
+ public:
+  StoredManifest(Digest digest, std::string media_type, std::string bytes)
+      : digest_(digest), media_type_(std::move(media_type)), bytes_(std::move(bytes)) {}
+  const Digest& digest() const { return digest_; }
+  const std::string& media_type() const { return media_type_; }
+  const std::string& bytes() const { return bytes_; }
+  std::string take_bytes() && { return std::move(bytes_); }
+
+  /// Why this answer may be out of date, for a Warning header; empty when it is not.
+  const std::string& warning() const { return warning_; }
+  void warn(std::string text) { warning_ = std::move(text); }
+
+ private:
+  Digest digest_;
+  std::string media_type_;
+  std::string bytes_;
+  std::string warning_;
+};
+
+/// A page of names in lexical order.
+class NamePage {
+ public:
+  NamePage(std::vector<std::string> names, bool more) : names_(std::move(names)), more_(more) {}
+  const std::vector<std::string>& names() const { return names_; }
+  bool more() const { return more_; }
+
+ private:
+  std::vector<std::string> names_;
+  bool more_;
+};
+
+/// Referrers of one manifest: their descriptors as JSON.
+class ReferrerPage {
+ public:
+  ReferrerPage(std::vector<std::string> descriptors, std::string last)
+      : descriptors_(std::move(descriptors)), last_(std::move(last)) {}
+  const std::vector<std::string>& descriptors() const { return descriptors_; }
+  /// Where the next page starts, for its `last`; empty when there is none.
+  const std::string& last() const { return last_; }
+
+ private:
+  std::vector<std::string> descriptors_;
+  std::string last_;
+};
+
+/// The most names or referrers in one page (reliability notes, F3).
+constexpr std::size_t kMaxPage = 1000;
+
+/// The names of a registry. Parameters outlive the task that is given.
+class Catalog {
+ public:
+  virtual ~Catalog() = default;
+  /// Errors: kManifestUnknown, kNameUnknown; kUpstream, kUnavailable, kTimeout at a node.
+  virtual Task<Result<StoredManifest>> manifest(const RepositoryName& repository, const Reference& reference) = 0;
+  /// Tags after `last`, at most `limit`. Errors: kNameUnknown.
+  virtual Task<Result<NamePage>> tags(const RepositoryName& repository, std::string last, std::size_t limit) = 0;
+  virtual Task<Result<NamePage>> repositories(std::string last, std::size_t limit) = 0;
+  /// Manifests whose subject is `digest`; all types when `artifact_type` is empty. None is no error.
+  virtual Task<Result<ReferrerPage>> referrers(const RepositoryName& repository, const Digest& digest,
+                                               std::string artifact_type, std::string last, std::size_t limit) = 0;
+};
+
+/// The bytes of a registry.
+class Blobs {
+ public:
+  virtual ~Blobs() = default;
+  /// Errors: kBlobUnknown when this repository does not hold it, whatever others do.
+  virtual Task<Result<std::unique_ptr<http::Body>>> open(const RepositoryName& repository, const Digest& digest) = 0;
+  /// The size alone. Errors: as open().
+  virtual Task<Result<std::uint64_t>> size(const RepositoryName& repository, const Digest& digest) = 0;
+};
+
+}  // namespace wherry::registry

@@ -1,0 +1,71 @@
+#include "common/registry/route.h"
+
+#include "common/http/uri.h"
+
+namespace wherry::registry {
+namespace {
+
+/// Takes the last part off `path`, which ends before its slash then.
+std::string_view take_last(std::string_view& path) {
+  const auto slash = path.rfind('/');
+  const auto last = slash == std::string_view::npos ? path : path.substr(slash + 1);
+  path = slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
+  return last;
+}
+
+Result<Route> named(Endpoint endpoint, std::string_view name, std::string_view last) {
+  auto repository = RepositoryName::parse(name);
+  if (!repository) return repository.error();
+  Route route;
+  route.endpoint = endpoint;
+  route.repository = std::move(*repository);
+  route.last = last;
+  return route;
+}
+
+}  // namespace
+
+Result<Route> parse_route(std::string_view raw) {
+  const auto decoded = http::percent_decode(raw);
+  if (!decoded) return Error(ErrorKind::kInvalid, "the path holds a broken percent escape");
+  std::string_view path = *decoded;
+  const auto unknown = [] { return Error(ErrorKind::kNotFound, "there is nothing at this path; the API is below /v2/"); };
+  Route route;
+  if (path == "/v2/" || path == "/v2") {
+    route.endpoint = Endpoint::kPing;
+    return route;
+  }
+  if (!path.starts_with("/v2/")) return unknown();
+  path.remove_prefix(4);
+  if (path == "_catalog") {
+    route.endpoint = Endpoint::kCatalog;
+    return route;
+  }
+  // From the right: a repository may be named like an endpoint.
+  std::string_view rest = path;
+  const auto last = take_last(rest);
+  std::string_view before = rest;
+  const auto second = take_last(before);
+  if (second == "tags" && last == "list") return named(Endpoint::kTags, before, {});
+  if (second == "manifests") return named(Endpoint::kManifest, before, last);
+  if (second == "referrers") return named(Endpoint::kReferrers, before, last);
+  if (second == "blobs" && last == "uploads") return named(Endpoint::kUploads, before, {});
+  if (second == "blobs") return named(Endpoint::kBlob, before, last);
+  if (second == "uploads") {
+    std::string_view outer = before;
+    if (take_last(outer) == "blobs") return named(last.empty() ? Endpoint::kUploads : Endpoint::kUpload, outer, last);
+  }
+  return unknown();
+}
+
+std::string_view allowed_methods(Endpoint endpoint, bool writable) {
+  switch (endpoint) {
+    case Endpoint::kManifest: return writable ? "GET, HEAD, PUT, DELETE" : "GET, HEAD";
+    case Endpoint::kBlob: return writable ? "GET, HEAD, DELETE" : "GET, HEAD";
+    case Endpoint::kUploads: return writable ? "POST" : "";
+    case Endpoint::kUpload: return writable ? "GET, HEAD, PATCH, PUT, DELETE" : "";
+    default: return "GET, HEAD";
+  }
+}
+
+}  // namespace wherry::registry

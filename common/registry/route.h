@@ -1,0 +1,31 @@
+// Route: what a path below /v2/ names. Pure; fuzzed through the HTTP edge.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/base/error.h"
+#include "common/oci/reference.h"
+
+namespace wherry::registry {
+
+/// The endpoints of the distribution specification; the value labels a request's metrics.
+enum class Endpoint : std::uint8_t { kOther, kPing, kCatalog, kTags, kManifest, kBlob, kReferrers, kUploads, kUpload };
+
+/// An endpoint with the names that its path holds; the last part is not checked yet.
+struct Route {
+  Endpoint endpoint = Endpoint::kOther;
+  std::optional<RepositoryName> repository;
+  std::string last;  ///< Reference, digest or upload id.
+};
+
+/// Reads a path as sent (percent escapes are resolved once). Errors: kNotFound when no endpoint has that form,
+/// kNameInvalid for a repository name outside the grammar, kInvalid for broken escapes.
+Result<Route> parse_route(std::string_view path);
+
+/// The methods of an endpoint, as an Allow header lists them; `writable` adds those that change something.
+std::string_view allowed_methods(Endpoint endpoint, bool writable);
+
+}  // namespace wherry::registry

@@ -1,0 +1,225 @@
+#include "common/registry/service.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "common/base/bytes.h"
+#include "common/base/json.h"
+#include "common/base/log.h"
+#include "common/http/uri.h"
+#include "common/oci/error_body.h"
+#include "common/oci/media_types.h"
+#include "common/oci/referrers_index.h"
+
+namespace wherry::registry {
+namespace {
+
+constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kBlobBytes = "application/octet-stream";
+
+constexpr RequestKinds kKinds{{"other", "ping", "catalog", "tags", "manifest", "blob", "referrers", "uploads", "upload"}};
+
+/// True when an If-None-Match header names this entity tag. Source: RFC 9110 13.1.2 (weak comparison).
+bool matches(std::string_view if_none_match, std::string_view etag) {
+  if (if_none_match == "*") return true;
+  while (!if_none_match.empty()) {
+    const auto comma = if_none_match.find(',');
+    auto tag = if_none_match.substr(0, comma);
+    while (!tag.empty() && tag.front() == ' ') tag.remove_prefix(1);
+    while (!tag.empty() && tag.back() == ' ') tag.remove_suffix(1);
+    if (tag.starts_with("W/")) tag.remove_prefix(2);
+    if (tag == etag) return true;
+    if (comma == std::string_view::npos) return false;
+    if_none_match.remove_prefix(comma + 1);
+  }
+  return false;
+}
+
+std::string etag_of(const Digest& digest) { return "\"" + digest.to_string() + "\""; }
+
+http::Response with_digest(int status, const Digest& digest, std::string_view etag) {
+  auto response = v2_response(status);
+  response.header("Docker-Content-Digest", digest.to_string());
+  response.header("ETag", etag);
+  return response;
+}
+
+/// The page size that a query asks for: `n`, at most kMaxPage, which is also what no `n` means.
+Result<std::size_t> page_size(std::string_view query) {
+  const auto text = http::query_value(query, "n");
+  if (!text) return kMaxPage;
+  const auto number = parse_decimal(*text, INT32_MAX);
+  if (!number) return Error(ErrorKind::kInvalid, "n={} is not a number of entries", *text);
+  return std::min<std::size_t>(static_cast<std::size_t>(*number), kMaxPage);
+}
+
+void append_names(std::string& out, const std::vector<std::string>& names) {
+  out.push_back('[');
+  for (const std::string& name : names) {
+    if (out.back() != '[') out.push_back(',');
+    append_json_string(out, name);
+  }
+  out.push_back(']');
+}
+
+std::string next_link(std::string_view path, std::size_t limit, std::string_view last, std::string_view more = {}) {
+  return fmt::format("<{}?n={}&last={}{}>; rel=\"next\"", path, limit, http::percent_encode(last), more);
+}
+
+}  // namespace
+
+http::Response v2_response(int status) {
+  http::Response response(status);
+  response.header("Docker-Distribution-Api-Version", "registry/2.0");
+  return response;
+}
+
+http::Response method_not_allowed(std::string_view allow, std::string message) {
+  auto response = v2_response(405);
+  response.header("Allow", allow);
+  response.body(kJson, error_body(Error(ErrorKind::kUnsupported, std::move(message))));
+  return response;
+}
+
+RegistryService::RegistryService(Catalog& catalog, Blobs& blobs, Metrics& metrics)
+    : catalog_(catalog), blobs_(blobs), metrics_(metrics) {
+  metrics_.name_requests(kKinds);
+}
+
+Task<Result<void>> RegistryService::handle(http::Exchange& exchange) {
+  auto route = parse_route(exchange.request().path);
+  if (!route) co_return route.error();
+  exchange.set_label(static_cast<std::uint8_t>(route->endpoint));
+  const std::string_view method = exchange.request().method;
+  const bool session = route->endpoint == Endpoint::kUploads || route->endpoint == Endpoint::kUpload;
+  if (session || (method != "GET" && method != "HEAD")) co_return co_await handle_write(exchange, *route);
+  co_return co_await pull(exchange, *route);
+}
+
+http::Response RegistryService::render(const Error& error) const {
+  const auto status = http_status(error.kind());
+  if (status >= 500 && error.kind() != ErrorKind::kUnavailable)
+    log::warn("a request failed", {{"error", error.to_string()}, {"status", std::to_string(status)}});
+  auto response = v2_response(status);
+  if (status == 503 || status == 507) response.header("Retry-After", "1");
+  response.body(kJson, error_body(error, Traffic::kPush));  // a pull's bad range never comes here
+  return response;
+}
+
+void RegistryService::finished(const http::Exchange& exchange, Duration took) {
+  metrics_.count_request(exchange.label(), exchange.status(), exchange.sent_bytes(), took);
+}
+
+Task<Result<void>> RegistryService::pull(http::Exchange& exchange, const Route& route) {
+  switch (route.endpoint) {
+    case Endpoint::kPing: {
+      auto response = v2_response(200);
+      response.body(kJson, "{}");
+      co_return co_await exchange.send(std::move(response));
+    }
+    case Endpoint::kManifest: co_return co_await pull_manifest(exchange, route);
+    case Endpoint::kBlob: co_return co_await pull_blob(exchange, route);
+    case Endpoint::kTags: co_return co_await list_tags(exchange, route);
+    case Endpoint::kCatalog: co_return co_await list_repositories(exchange);
+    case Endpoint::kReferrers: co_return co_await list_referrers(exchange, route);
+    default: break;
+  }
+  co_return Error(ErrorKind::kNotFound, "there is nothing at this path");
+}
+
+Task<Result<void>> RegistryService::pull_manifest(http::Exchange& exchange, const Route& route) {
+  auto reference = Reference::parse(route.last);
+  if (!reference) co_return reference.error();
+  auto manifest = co_await catalog_.manifest(*route.repository, *reference);
+  if (!manifest) co_return manifest.error();
+  const std::string etag = etag_of(manifest->digest());
+  const bool unchanged = matches(exchange.request().header("if-none-match"), etag);
+  auto response = with_digest(unchanged ? 304 : 200, manifest->digest(), etag);
+  if (!manifest->warning().empty()) response.header("Warning", "110 - \"" + manifest->warning() + "\"");
+  if (!unchanged) {
+    const std::string media_type = manifest->media_type();
+    response.body(media_type, std::move(*manifest).take_bytes());
+  }
+  co_return co_await exchange.send(std::move(response));
+}
+
+Task<Result<void>> RegistryService::pull_blob(http::Exchange& exchange, const Route& route) {
+  const http::Request& request = exchange.request();
+  auto digest = Digest::parse(route.last);
+  if (!digest) co_return digest.error();
+  const std::string etag = etag_of(*digest);
+  if (request.is_head() || request.has_header("if-none-match")) {
+    auto size = co_await blobs_.size(*route.repository, *digest);
+    if (!size) co_return size.error();
+    const bool unchanged = matches(request.header("if-none-match"), etag);
+    if (unchanged || request.is_head()) {
+      auto response = with_digest(unchanged ? 304 : 200, *digest, etag);
+      response.header("Accept-Ranges", "bytes").header("Content-Type", kBlobBytes).length(*size);
+      co_return co_await exchange.send(std::move(response));
+    }
+  }
+  auto body = co_await blobs_.open(*route.repository, *digest);
+  if (!body) co_return body.error();
+  const auto if_range = request.header("if-range");
+  const bool whole = !if_range.empty() && if_range != etag;
+  auto fields = with_digest(200, *digest, etag);
+  co_return co_await exchange.send_file(std::move(fields), **body, kBlobBytes, whole);
+}
+
+Task<Result<void>> RegistryService::list_tags(http::Exchange& exchange, const Route& route) {
+  const std::string_view query = exchange.request().query;
+  const auto limit = page_size(query);
+  if (!limit) co_return limit.error();
+  auto last = http::query_value(query, "last").value_or("");
+  auto page = co_await catalog_.tags(*route.repository, std::move(last), *limit);
+  if (!page) co_return page.error();
+  std::string body = "{\"name\":" + json_string(route.repository->text()) + ",\"tags\":";
+  append_names(body, page->names());
+  body.push_back('}');
+  auto response = v2_response(200);
+  if (page->more() && !page->names().empty())
+    response.header("Link", next_link(exchange.request().path, *limit, page->names().back()));
+  response.body(kJson, std::move(body));
+  co_return co_await exchange.send(std::move(response));
+}
+
+Task<Result<void>> RegistryService::list_repositories(http::Exchange& exchange) {
+  const std::string_view query = exchange.request().query;
+  const auto limit = page_size(query);
+  if (!limit) co_return limit.error();
+  auto last = http::query_value(query, "last").value_or("");
+  auto page = co_await catalog_.repositories(std::move(last), *limit);
+  if (!page) co_return page.error();
+  std::string body = "{\"repositories\":";
+  append_names(body, page->names());
+  body.push_back('}');
+  auto response = v2_response(200);
+  if (page->more() && !page->names().empty())
+    response.header("Link", next_link(exchange.request().path, *limit, page->names().back()));
+  response.body(kJson, std::move(body));
+  co_return co_await exchange.send(std::move(response));
+}
+
+Task<Result<void>> RegistryService::list_referrers(http::Exchange& exchange, const Route& route) {
+  auto digest = Digest::parse(route.last);
+  if (!digest) co_return digest.error();
+  const std::string_view query = exchange.request().query;
+  const auto limit = page_size(query);
+  if (!limit) co_return limit.error();
+  const std::string artifact_type = http::query_value(query, "artifactType").value_or("");
+  auto last = http::query_value(query, "last").value_or("");
+  auto page = co_await catalog_.referrers(*route.repository, *digest, artifact_type, std::move(last), *limit);
+  if (!page) co_return page.error();
+  auto response = v2_response(200);
+  std::string filter;
+  if (!artifact_type.empty()) {
+    response.header("OCI-Filters-Applied", "artifactType");
+    filter = "&artifactType=" + http::percent_encode(artifact_type);
+  }
+  if (!page->last().empty())
+    response.header("Link", next_link(exchange.request().path, *limit, page->last(), filter));
+  response.body(media_type::kOciIndex, referrers_index(page->descriptors()));
+  co_return co_await exchange.send(std::move(response));
+}
+
+}  // namespace wherry::registry

@@ -1,0 +1,42 @@
+// RegistryService: /v2/ as both roles serve it. Pulls are answered here; what changes something is the role's own.
+#pragma once
+
+#include "common/http/server.h"
+#include "common/observe/metrics.h"
+#include "common/registry/catalog.h"
+#include "common/registry/route.h"
+
+namespace wherry::registry {
+
+/// The service behind a role's listener. Source: OCI distribution-spec 1.1.1 and its main branch.
+class RegistryService : public http::Service {
+ public:
+  RegistryService(Catalog& catalog, Blobs& blobs, Metrics& metrics);
+
+  Task<Result<void>> handle(http::Exchange& exchange) final;
+  http::Response render(const Error& error) const final;
+  void finished(const http::Exchange& exchange, Duration took) final;
+
+ protected:
+  /// Answers a method other than GET and HEAD on a path of the API, and all methods of upload sessions.
+  virtual Task<Result<void>> handle_write(http::Exchange& exchange, const Route& route) = 0;
+
+ private:
+  Task<Result<void>> pull(http::Exchange& exchange, const Route& route);
+  Task<Result<void>> pull_manifest(http::Exchange& exchange, const Route& route);
+  Task<Result<void>> pull_blob(http::Exchange& exchange, const Route& route);
+  Task<Result<void>> list_tags(http::Exchange& exchange, const Route& route);
+  Task<Result<void>> list_repositories(http::Exchange& exchange);
+  Task<Result<void>> list_referrers(http::Exchange& exchange, const Route& route);
+
+  Catalog& catalog_;
+  Blobs& blobs_;
+  Metrics& metrics_;
+};
+
+/// A response with the header that registries of this protocol carry.
+http::Response v2_response(int status);
+/// 405 with an Allow header and an OCI error body.
+http::Response method_not_allowed(std::string_view allow, std::string message);
+
+}  // namespace wherry::registry

@@ -1,0 +1,21 @@
+#include "common/registry/stored_body.h"
+
+namespace wherry::registry {
+
+void StoredBody::look_at(const Result<std::uint64_t>& outcome) {
+  if (!outcome && outcome.error().kind() == ErrorKind::kCorrupt) damage_.found_damaged(blob_->digest());
+}
+
+std::optional<Result<std::uint64_t>> StoredBody::try_ready(std::uint64_t offset, std::uint64_t want, std::uint64_t) {
+  auto outcome = blob_->try_ready(offset, want);
+  if (outcome) look_at(*outcome);
+  return outcome;
+}
+
+Task<Result<std::uint64_t>> StoredBody::ready(std::uint64_t offset, std::uint64_t want, std::uint64_t) {
+  auto outcome = co_await blob_->ready(offset, want);
+  look_at(outcome);
+  co_return outcome;
+}
+
+}  // namespace wherry::registry

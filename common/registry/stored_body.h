@@ -1,0 +1,35 @@
+// StoredBody: a blob at rest as the body of a response.
+#pragma once
+
+#include <memory>
+
+#include "common/http/body.h"
+#include "common/store/open_blob.h"
+
+namespace wherry::registry {
+
+/// Told when a stored blob is found damaged; called on the loop that read it, once for each reader that meets it.
+class DamageHandler {
+ public:
+  virtual ~DamageHandler() = default;
+  virtual void found_damaged(const Digest& digest) = 0;
+};
+
+/// Sends an open blob, each block checked before it leaves.
+class StoredBody final : public http::Body {
+ public:
+  StoredBody(std::shared_ptr<store::OpenBlob> blob, DamageHandler& damage) : blob_(std::move(blob)), damage_(damage) {}
+
+  int file() const override { return blob_->fd(); }
+  std::uint64_t size() const override { return blob_->size(); }
+  std::optional<Result<std::uint64_t>> try_ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) override;
+  Task<Result<std::uint64_t>> ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) override;
+
+ private:
+  void look_at(const Result<std::uint64_t>& outcome);
+
+  std::shared_ptr<store::OpenBlob> blob_;
+  DamageHandler& damage_;
+};
+
+}  // namespace wherry::registry

@@ -1,0 +1,110 @@
+#include "common/store/blob_core.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "common/base/failpoint.h"
+#include "common/base/log.h"
+#include "common/store/files.h"
+
+namespace wherry::store {
+namespace {
+
+Error unknown_blob(const Digest& digest) {
+  return Error(ErrorKind::kBlobUnknown, "there is no file for the blob {}", digest.to_string());
+}
+
+Error already_failed() {
+  return Error(ErrorKind::kIo, "the blob store failed to sync earlier and must be restarted");
+}
+
+}  // namespace
+
+BlobStore::Core::Core(std::string directory, Pool& work_pool, BlobOptions blob_options)
+    : layout(std::move(directory)),
+      pool(work_pool),
+      options(std::move(blob_options)),
+      cache(std::max<std::size_t>(1, options.open_blobs / std::max<std::size_t>(1, options.loops))) {}
+
+Error BlobStore::Core::fail_for_good(Error cause) {
+  // The kernel reports a failed write-back once and then calls the pages clean: trying again would only look well.
+  Error error = Error(ErrorKind::kIo, "a sync failed, so what is on the disk is unknown; the process must be restarted")
+                    .with_cause(std::move(cause));
+  if (!failed_.exchange(true, std::memory_order_acq_rel) && options.on_fatal) options.on_fatal(error);
+  return error;
+}
+
+Result<void> BlobStore::Core::sync_file(int fd, std::string_view what) {
+  if (failed()) return already_failed();
+  if (::fdatasync(fd) != 0) {
+    Error error = system_error(errno, fmt::format("sync {}", what));
+    if (error.kind() == ErrorKind::kNoSpace) return error;  // late allocation: this file is lost, the disk is well
+    return fail_for_good(std::move(error));
+  }
+  failpoint("blob-synced");
+  return {};
+}
+
+Result<void> BlobStore::Core::sync_folder_for_good(const std::string& path) {
+  if (auto synced = sync_folder(path); !synced) return fail_for_good(std::move(synced.error()));
+  return {};
+}
+
+Result<void> BlobStore::Core::publish(int fd, std::string_view name, const Digest& digest, bool synced) {
+  if (failed()) return already_failed();
+  const std::string from = layout.temporary(name);
+  if (::fchmod(fd, 0444) != 0) return system_error(errno, "make read-only " + from);
+  if (!synced)
+    if (auto done = sync_file(fd, from); !done) return done;
+  const std::string to = layout.blob(digest);
+  auto renamed = rename_file(from, to);
+  if (!renamed) return std::move(renamed.error());
+  if (!*renamed) return Error(ErrorKind::kIo, "cannot rename {} to {}: one of them is gone", from, to);
+  failpoint("blob-renamed");
+  if (auto done = sync_folder_for_good(layout.shard(digest)); !done) return done;
+  failpoint("folder-synced");
+  return {};
+}
+
+Result<std::shared_ptr<OpenBlob>> BlobStore::Core::open_blob(const Digest& digest, const BlobRow& row) {
+  const std::string path = layout.blob(digest);
+  auto file = open_file(path, O_RDONLY | O_NONBLOCK);
+  if (!file) {
+    if (errno == ENOENT) return unknown_blob(digest);
+    if (errno == ELOOP) return Error(ErrorKind::kCorrupt, "{} is not a regular file", path);
+    return std::move(file.error());
+  }
+  auto size = regular_file_size(file->get(), path);
+  if (!size) return std::move(size.error());
+  if (*size != row.size())
+    return Error(ErrorKind::kCorrupt, "{} has {} bytes, but {} were stored", path, *size, row.size());
+  return std::make_shared<OpenBlob>(digest, row, std::move(*file), pool, closer_);
+}
+
+Result<void> BlobStore::Core::quarantine(const Digest& digest) {
+  auto moved = rename_file(layout.blob(digest), layout.quarantine(digest));
+  if (!moved) return std::move(moved.error());
+  cache.retire(digest);
+  if (!*moved) return unknown_blob(digest);
+  log::error("a damaged blob was put into quarantine", {{"file", layout.quarantine(digest)}});
+  if (auto done = sync_folder_for_good(layout.quarantine_folder()); !done) return done;
+  return sync_folder_for_good(layout.shard(digest));
+}
+
+Result<void> BlobStore::Core::remove(const Digest& digest) {
+  // By way of trash/, so that one who opens the name during a slow unlink finds nothing, not half.
+  const std::string aside = layout.trash(fmt::format("{}-{}", trashed_.fetch_add(1), digest.hex()));
+  auto moved = rename_file(layout.blob(digest), aside);
+  if (!moved) return std::move(moved.error());
+  cache.retire(digest);
+  if (!*moved) return {};
+  auto removed = remove_file(aside);
+  if (!removed) return std::move(removed.error());
+  return {};
+}
+
+}  // namespace wherry::store

@@ -1,0 +1,87 @@
+// BlobStore: content-addressed blobs in files.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "common/async/pool.h"
+#include "common/async/task.h"
+#include "common/base/error.h"
+#include "common/oci/digest.h"
+#include "common/store/blob_row.h"
+#include "common/store/blob_writer.h"
+#include "common/store/layout.h"
+#include "common/store/open_blob.h"
+
+namespace wherry::store {
+
+/// How a BlobStore is set up.
+struct BlobOptions {
+  /// Open files kept for the next reader, all loops together.
+  std::size_t open_blobs = 1024;
+  /// Among how many loops they are divided.
+  std::size_t loops = 1;
+  /// Which files tmp/upload-<id> survive the start; none when empty.
+  std::function<bool(std::string_view upload_id)> keep_upload;
+  /// Told once, on a pool's thread, when a sync failed: what is on the disk is unknown, the process must end (74).
+  /// Every sync and commit after that fails.
+  std::function<void(const Error&)> on_fatal;
+};
+
+/// The blobs of one data directory. The rows (BlobRow) that say which blobs there are belong to the caller: write the row
+/// after commit(), erase it before remove(). All calls from any loop; outlives its writers' tasks, not its open blobs.
+class BlobStore {
+ public:
+  /// Prepares the directory (see BlobLayout::prepare). Blocks. `pool` does all file work.
+  static Result<std::unique_ptr<BlobStore>> open(std::string directory, Pool& pool, BlobOptions options);
+  ~BlobStore();
+
+  /// A new file tmp/<name> (an existing one is emptied). The algorithm is that of the digest it will have.
+  /// Errors: kInvalid for a name that is not BlobLayout::is_name, kNoSpace, kIo.
+  Task<Result<BlobWriter>> create(std::string name, DigestAlgorithm algorithm = DigestAlgorithm::kSha256);
+  /// Goes on with tmp/<name> behind the bytes of `state`; what lies beyond them is cut off. Reads at most one block.
+  /// Errors: kUploadUnknown when the file is not there, kCorrupt when it is shorter than the state says, kIo.
+  Task<Result<BlobWriter>> resume(std::string name, UploadState state);
+  /// Removes tmp/<name> of a session that has no writer; fine when it is not there.
+  Task<Result<void>> discard(std::string name);
+
+  /// The blob if this loop (or a neighbour) has it open: no disk, no waiting. Null when not: then await open_blob().
+  std::shared_ptr<OpenBlob> cached(const Digest& digest);
+  /// Opens a blob whose row the caller has read, on the pool, unless it is open already.
+  /// Errors: kBlobUnknown when there is no file, kCorrupt when it is no regular file or its size is not the row's.
+  Task<Result<std::shared_ptr<OpenBlob>>> open_blob(Digest digest, BlobRow row);
+
+  /// Forgets the open file; who reads it now may go on. For deletes, quarantine and eviction (which do it themselves).
+  void retire(const Digest& digest);
+  /// Moves a damaged blob out of the way for a person to look at; synced. Errors: kBlobUnknown, kIo.
+  Task<Result<void>> quarantine(Digest digest);
+  /// Removes a blob whose row is gone; fine when it is not there. Its space is free once the last reader ends.
+  Task<Result<void>> remove(Digest digest);
+  /// Reads the whole blob from the disk, around the page cache where the file system can, and compares its blocks and its
+  /// digest. In steps, so other work gets its turn. Errors: kBlobUnknown, kCorrupt.
+  Task<Result<void>> verify(Digest digest, BlobRow row);
+
+  const BlobLayout& layout() const;
+  Pool& pool() const;
+  /// True after a failed sync: nothing may be acknowledged any more.
+  bool failed() const;
+
+  /// Blocks (call it on a pool): makes the file `fd`, named tmp/<name>, the blob `digest`: fdatasync (unless `synced`),
+  /// 0444, rename, sync of the folder, with the failpoints between. For who writes files in another way (Fill); the
+  /// content must have been checked. Errors: kIo (told to on_fatal when a sync failed), kNoSpace.
+  Result<void> publish(int fd, std::string_view name, const Digest& digest, bool synced);
+  /// Blocks: fdatasync that counts; after an error never use the file again.
+  Result<void> sync_file(int fd, std::string_view what);
+
+  class Core;
+
+ private:
+  explicit BlobStore(std::shared_ptr<Core> core);
+  std::shared_ptr<Core> core_;
+};
+
+}  // namespace wherry::store

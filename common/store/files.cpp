@@ -1,0 +1,100 @@
+#include "common/store/files.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+
+namespace wherry::store {
+
+Result<UniqueFd> open_file(const std::string& path, int flags, mode_t mode) {
+  int fd = -1;
+  do fd = ::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, mode);
+  while (fd < 0 && errno == EINTR);
+  if (fd >= 0) return UniqueFd(fd);
+  const int why = errno;
+  Error error = system_error(why, "open " + path);
+  errno = why;
+  return error;
+}
+
+Result<void> write_all(int fd, std::span<const std::byte> bytes, std::uint64_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return system_error(errno, "write a blob");
+    }
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+    offset += static_cast<std::uint64_t>(written);
+  }
+  return {};
+}
+
+Result<std::size_t> read_all(int fd, std::span<std::byte> into, std::uint64_t offset) {
+  std::size_t done = 0;
+  while (done < into.size()) {
+    const ssize_t got = ::pread(fd, into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return system_error(errno, "read a blob");
+    }
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
+}
+
+Result<std::uint64_t> regular_file_size(int fd, const std::string& path) {
+  struct stat about {};
+  if (::fstat(fd, &about) != 0) return system_error(errno, "stat " + path);
+  if (!S_ISREG(about.st_mode)) return Error(ErrorKind::kCorrupt, "{} is not a regular file", path);
+  return static_cast<std::uint64_t>(about.st_size);
+}
+
+Result<void> sync_folder(const std::string& path) {
+  auto folder = open_file(path, O_RDONLY | O_DIRECTORY);
+  if (!folder) return std::move(folder.error());
+  if (::fsync(folder->get()) != 0) return system_error(errno, "sync " + path);
+  return {};
+}
+
+Result<bool> make_folder(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) == 0) return true;
+  const int error = errno;
+  struct stat about {};
+  if (error == EEXIST && ::stat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode)) return false;
+  return system_error(error == EEXIST ? ENOTDIR : error, "make the folder " + path);
+}
+
+Result<bool> rename_file(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) == 0) return true;
+  if (errno == ENOENT) return false;
+  return system_error(errno, "rename " + from + " to " + to);
+}
+
+Result<bool> remove_file(const std::string& path) {
+  if (::unlink(path.c_str()) == 0) return true;
+  if (errno == ENOENT) return false;
+  return system_error(errno, "remove " + path);
+}
+
+Result<void> for_each_file(const std::string& path, const std::function<void(const std::string& name)>& visit) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), ::closedir);
+  if (!folder) return system_error(errno, "list " + path);
+  while (true) {
+    errno = 0;
+    const dirent* entry = ::readdir(folder.get());  // NOLINT(concurrency-mt-unsafe): the stream is our own
+    if (entry == nullptr) break;
+    const std::string name = entry->d_name;
+    if (name == "." || name == ".." || entry->d_type == DT_DIR) continue;
+    visit(name);
+  }
+  if (errno != 0) return system_error(errno, "list " + path);
+  return {};
+}
+
+}  // namespace wherry::store

@@ -1,0 +1,38 @@
+// System calls on files as Results. Internal to this room; all of them may block.
+#pragma once
+
+#include <fcntl.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/base/error.h"
+#include "common/base/unique_fd.h"
+
+namespace wherry::store {
+
+/// Opens with O_CLOEXEC and O_NOFOLLOW. After an error errno still says why.
+Result<UniqueFd> open_file(const std::string& path, int flags, mode_t mode = 0600);
+/// Writes all of it, going on after short writes.
+Result<void> write_all(int fd, std::span<const std::byte> bytes, std::uint64_t offset);
+/// Reads until `into` is full or the file ends; gives how much that was.
+Result<std::size_t> read_all(int fd, std::span<std::byte> into, std::uint64_t offset);
+/// Size of a regular file. Errors: kCorrupt when it is none.
+Result<std::uint64_t> regular_file_size(int fd, const std::string& path);
+
+/// Syncs a folder, so that the names in it are on the disk.
+Result<void> sync_folder(const std::string& path);
+/// Makes a folder; true when it was not there.
+Result<bool> make_folder(const std::string& path);
+/// False when there was nothing to rename.
+Result<bool> rename_file(const std::string& from, const std::string& to);
+/// False when there was nothing to remove.
+Result<bool> remove_file(const std::string& path);
+/// Calls `visit` with each name in a folder that is not itself a folder.
+Result<void> for_each_file(const std::string& path, const std::function<void(const std::string& name)>& visit);
+
+}  // namespace wherry::store

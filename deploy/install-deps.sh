@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that Wherry is built with (--quickstart: and what the quick start runs; --tests: and what the tests run).
+# The one list of dependencies: a package a line, with its reason.
+# Quick and without a network when nothing is missing.
+set -euo pipefail
+
+build_packages='
+cmake                   # the build; 3.25 is the oldest that works
+g++                     # the compiler (C++23; 12 is the oldest that works)
+ninja-build             # runs the build
+ccache                  # a second build of the same sources costs seconds
+mold                    # links quickly
+pkg-config              # how CMake finds libuv
+git                     # the version that is built
+libuv1-dev              # event loops
+librocksdb-dev          # the ordered key-value store
+libssl-dev              # TLS, SHA-256, SHA-512
+libxxhash-dev           # checksums at rest
+libcurl4-openssl-dev    # the HTTP client of a node
+nlohmann-json3-dev      # JSON
+libyaml-cpp-dev         # configuration files
+libcli11-dev            # command lines
+libspdlog-dev           # logging
+libfmt-dev              # formatting, for spdlog
+prometheus-cpp-dev      # metrics
+libgtest-dev            # unit tests
+libgmock-dev            # unit tests
+libbenchmark-dev        # microbenchmarks
+'
+# llhttp parses HTTP: a library of its own from Debian 13 on, before it the C sources inside node-llhttp.
+llhttp_packages='libllhttp-dev node-llhttp'
+
+quickstart_packages='
+skopeo                  # pushes and pulls images
+umoci                   # makes real images without a network
+curl                    # asks whether a server is ready
+'
+test_packages='
+python3                 # runs the tests
+python3-pytest          # runs the tests
+python3-pytest-timeout  # a test that hangs fails instead
+podman                  # real client
+buildah                 # real client
+containerd              # real client: its ctr
+docker-registry         # a foreign parent for the node, and the peer of bench/
+nginx                   # the peer of bench/
+jq                      # reads JSON in scripts
+e2fsprogs               # small file systems for power cuts and full disks
+util-linux              # loop devices for the same
+mount                   # mount for the same
+clang-19                # the second compiler, and libFuzzer
+clang-format-19         # the style check
+libclang-rt-19-dev      # sanitizers and libFuzzer for it
+lld-19                  # its linker
+'
+
+groups=$build_packages
+case ${1-} in
+  '') ;;
+  --quickstart) groups+=$quickstart_packages ;;
+  --tests)
+    groups+=$quickstart_packages$test_packages
+    # crane, oras and the conformance suite are Go programs; any Go that is already there will do.
+    command -v go >/dev/null || groups+='golang'
+    ;;
+  *) echo "usage: deploy/install-deps.sh [--quickstart|--tests]" >&2; exit 64 ;;
+esac
+
+installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+offered() { apt-cache policy "$1" | grep -q '^  Candidate: [0-9]'; }
+
+missing=()
+for package in $(sed 's/#.*//' <<<"$groups"); do
+  installed "$package" || missing+=("$package")
+done
+llhttp=
+for package in $llhttp_packages; do
+  if installed "$package"; then llhttp=$package; break; fi
+done
+[ ${#missing[@]} -gt 0 ] || [ -z "$llhttp" ] || exit 0
+
+as_root=()
+if [ "$(id -u)" != 0 ]; then
+  command -v sudo >/dev/null || { echo "install-deps.sh: neither root nor sudo; still missing: ${missing[*]} ${llhttp:-$llhttp_packages}" >&2; exit 1; }
+  as_root=(sudo)
+fi
+"${as_root[@]}" apt-get update -qq
+if [ -z "$llhttp" ]; then
+  for package in $llhttp_packages; do
+    if offered "$package"; then missing+=("$package"); break; fi
+  done
+fi
+echo "install-deps.sh: installing ${missing[*]}"
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "${missing[@]}" >/dev/null
+# These are here for their programs: no daemon of theirs is wanted.
+if [ -d /run/systemd/system ]; then
+  for service in nginx docker-registry; do
+    [[ " ${missing[*]} " != *" $service "* ]] || "${as_root[@]}" systemctl disable --now --quiet "$service" || true
+  done
+fi

@@ -1,0 +1,40 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "common/daemon/command_line.h"
+#include "master/registry/master.h"
+
+namespace wherry::master {
+namespace {
+
+int serve(ServeOptions& options) {
+  MasterOptions master;
+  auto complete = options.complete([&](ConfigSection& file) -> Result<void> {
+    auto uploads = file.section("uploads");
+    if (!uploads) return uploads.error();
+    auto read = uploads->read_duration("expire-after", master.upload_expiry);
+    if (!read) return read;
+    return uploads->finish();
+  });
+  if (!complete) {
+    std::fprintf(stderr, "wherry-master: %s\n", complete.error().message().c_str());
+    return options.config.empty() ? kExitUsage : kExitConfig;
+  }
+  master.data = options.data;
+  if (options.low_water_bytes > 0) master.low_water_bytes = options.low_water_bytes;
+  Daemon daemon("wherry-master", options.daemon);
+  Master role(std::move(master));
+  return daemon.run(role);
+}
+
+}  // namespace
+}  // namespace wherry::master
+
+int main(int argc, char** argv) {
+  wherry::ServeOptions options;
+  return wherry::serve_command("wherry-master", argc, argv, [&](CLI::App& app, std::function<int()>& run) {
+    CLI::App* serve = app.add_subcommand("serve", "run the master");
+    options.add_flags(*serve);
+    run = [&] { return wherry::master::serve(options); };
+  });
+}

@@ -1,0 +1,154 @@
+// The manifest half of PushService.
+#include "common/base/failpoint.h"
+#include "common/base/json.h"
+#include "common/feed/log.h"
+#include "common/http/uri.h"
+#include "common/oci/error_body.h"
+#include "common/registry/tables.h"
+#include "master/registry/push_service.h"
+
+namespace wherry::master {
+namespace {
+
+using registry::Route;
+namespace tables = registry::tables;
+
+constexpr std::size_t kMaxTagsAPut = 64;  // `tag=` in one query; the specification asks for ten
+
+/// The tags that a manifest is to have: the reference's own, or those of the query (distribution-spec main, "Pushing
+/// Manifests").
+Result<std::vector<std::string>> wanted_tags(const Reference& reference, std::string_view query) {
+  std::vector<std::string> tags;
+  if (reference.tag() != nullptr) tags.push_back(reference.tag()->text());
+  for (const std::string& text : http::query_values(query, "tag")) {
+    auto tag = Tag::parse(text);
+    if (!tag) return tag.error();
+    if (tags.size() == kMaxTagsAPut)
+      return Error(ErrorKind::kTooLarge, "at most {} tags can be set by one request", kMaxTagsAPut);
+    tags.push_back(tag->text());
+  }
+  return tags;
+}
+
+/// The algorithm and value that the bytes must hash to: those of the reference or of `digest=`; SHA-256 otherwise.
+Result<Digest> digest_of(const Reference& reference, std::string_view query, std::string_view bytes) {
+  std::optional<Digest> stated;
+  if (reference.digest() != nullptr) stated = *reference.digest();
+  if (const auto text = http::query_value(query, "digest"); text && !stated) {
+    auto parsed = Digest::parse(*text);
+    if (!parsed) return parsed;
+    stated = *parsed;
+  }
+  const auto actual = Digest::of(stated ? stated->algorithm() : DigestAlgorithm::kSha256, bytes);
+  if (stated && *stated != actual)
+    return Error(ErrorKind::kDigestInvalid, "the manifest's digest is {}, not {}", actual.to_string(),
+                 stated->to_string());
+  return actual;
+}
+
+/// Every blob that the manifest needs is held by this repository. Errors: kManifestBlobUnknown naming those that are not.
+Result<void> check_children(kv::Transaction& transaction, const RepositoryName& repository, const Manifest& manifest) {
+  std::vector<std::string> missing;
+  for (const Digest& child : manifest.blob_children()) {
+    auto member = transaction.exists(tables::member_key(repository, child));
+    if (!member) return member.error();
+    auto stored = transaction.exists(tables::blob_key(child));
+    if (!stored) return stored.error();
+    if (!*member || !*stored) missing.push_back(child.to_string());
+  }
+  if (missing.empty()) return {};
+  std::string list;
+  std::string detail;
+  for (const std::string& digest : missing) {
+    list += (list.empty() ? "" : ", ") + digest;
+    detail += (detail.empty() ? "{\"missing\":[" : ",") + json_string(digest);
+  }
+  return Error(ErrorKind::kManifestBlobUnknown, "push these blobs to {} first: {}", repository.text(), list)
+      .with_detail(detail + "]}");
+}
+
+}  // namespace
+
+Task<Result<void>> PushService::put_manifest(http::Exchange& exchange, const Route& route) {
+  const http::Request& request = exchange.request();
+  const RepositoryName& repository = *route.repository;
+  auto reference = Reference::parse(route.last);
+  if (!reference) co_return reference.error();
+  auto tags = wanted_tags(*reference, request.query);
+  if (!tags) co_return tags.error();
+  auto body = co_await exchange.read_whole_body(kMaxManifestBytes);
+  if (!body) co_return body.error();
+  auto admitted = storage_.space().admit(body->size());
+  if (!admitted) co_return admitted;
+  auto manifest = Manifest::parse(*body, request.header("content-type"));
+  if (!manifest) co_return manifest.error();
+  auto digest = digest_of(*reference, request.query, *body);
+  if (!digest) co_return digest.error();
+
+  const WallTime now = sessions_.clock().wall();
+  auto stored = co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
+    auto complete = check_children(transaction, repository, *manifest);
+    if (!complete) return complete;
+    auto made = ensure_repository(transaction, repository, now);
+    if (!made) return made;
+    auto known = transaction.exists(tables::manifest_key(repository, *digest));
+    if (!known) return known.error();
+    registry::put_manifest(transaction, repository, *digest, *manifest, *body);
+    if (!*known) {
+      auto appended = feed::append(transaction, feed::Change::manifest_put(repository.text(), *digest, now));
+      if (!appended) return appended.error();
+    }
+    for (const std::string& tag : *tags) {
+      auto before = registry::put_tag(transaction, repository, tag, *digest);
+      if (!before) return before.error();
+      if (*before == digest.value()) continue;
+      auto appended = feed::append(transaction, feed::Change::tag_set(repository.text(), tag, *digest, now));
+      if (!appended) return appended.error();
+    }
+    return {};
+  });
+  if (!stored) co_return stored;
+  failpoint("before-answer");
+
+  auto response = registry::v2_response(201);
+  response.header("Location", fmt::format("/v2/{}/manifests/{}", repository.text(), reference->to_string()));
+  response.header("Docker-Content-Digest", digest->to_string());
+  if (manifest->subject()) response.header("OCI-Subject", manifest->subject()->digest.to_string());
+  if (http::query_value(request.query, "tag"))
+    for (const std::string& tag : *tags) response.header("OCI-Tag", tag);
+  co_return co_await exchange.send(std::move(response));
+}
+
+Task<Result<void>> PushService::delete_manifest(http::Exchange& exchange, const Route& route) {
+  const RepositoryName& repository = *route.repository;
+  auto reference = Reference::parse(route.last);
+  if (!reference) co_return reference.error();
+  const WallTime now = sessions_.clock().wall();
+  auto erased = co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
+    std::vector<std::string> tags;
+    if (const Digest* digest = reference->digest(); digest != nullptr) {
+      auto untagged = registry::erase_manifest(transaction, repository, *digest);
+      if (!untagged) return untagged.error();
+      tags = std::move(*untagged);
+    } else {
+      auto named = registry::erase_tag(transaction, repository, reference->tag()->text());
+      if (!named) return named.error();
+      if (!*named) return registry::manifest_unknown(repository, reference->to_string());
+      tags.push_back(reference->tag()->text());
+    }
+    for (const std::string& tag : tags) {
+      auto appended = feed::append(transaction, feed::Change::tag_removed(repository.text(), tag, now));
+      if (!appended) return appended.error();
+    }
+    if (const Digest* digest = reference->digest(); digest != nullptr) {
+      auto appended = feed::append(transaction, feed::Change::manifest_deleted(repository.text(), *digest, now));
+      if (!appended) return appended.error();
+    }
+    return {};
+  });
+  if (!erased) co_return erased;
+  failpoint("before-answer");
+  co_return co_await exchange.send(registry::v2_response(202));
+}
+
+}  // namespace wherry::master

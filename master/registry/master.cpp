@@ -1,0 +1,50 @@
+#include "master/registry/master.h"
+
+#include "common/base/log.h"
+
+namespace wherry::master {
+namespace {
+
+constexpr std::chrono::minutes kExpiryRound{10};
+
+}  // namespace
+
+Task<Result<void>> Master::start(Daemon& daemon) {
+  registry::StorageOptions with;
+  with.directory = options_.data;
+  with.loops = daemon.loops().size();
+  with.low_water_bytes = options_.low_water_bytes;
+  with.on_fatal = [](const Error& error) { Daemon::die(error); };
+  auto storage = co_await registry::Storage::open(std::move(with), daemon.disk(), daemon.metrics());
+  if (!storage) co_return storage.error();
+  storage_ = std::move(*storage);
+  storage_->start();
+  names_ = std::make_unique<registry::NameStore>(storage_->names());
+  blobs_ = std::make_unique<MasterBlobs>(*storage_, *names_, Loop::current(), daemon.metrics());
+  sessions_ = std::make_unique<UploadSessions>(*storage_, Clock::system());
+  service_ = std::make_unique<PushService>(*storage_, *names_, *blobs_, *sessions_, daemon.metrics());
+  scope_.spawn(expire_uploads());
+  co_return Result<void>();
+}
+
+Task<void> Master::stop() {
+  stopping_ = true;
+  sleeper_.wake();
+  co_await scope_.join();
+  co_await blobs_->stop();
+  co_await storage_->stop();
+}
+
+Task<void> Master::expire_uploads() {
+  while (!stopping_) {
+    auto ended = co_await sessions_->expire(options_.upload_expiry);
+    if (!ended)
+      log::warn("abandoned uploads could not be removed", {{"error", ended.error().to_string()}});
+    else if (*ended > 0)
+      log::info("abandoned uploads were removed", {{"count", std::to_string(*ended)}});
+    if (stopping_) break;
+    co_await sleeper_.sleep(kExpiryRound);
+  }
+}
+
+}  // namespace wherry::master

@@ -1,0 +1,44 @@
+// Master: the role that holds the truth.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/daemon/daemon.h"
+#include "master/registry/master_blobs.h"
+#include "master/registry/push_service.h"
+#include "master/registry/upload_sessions.h"
+
+namespace wherry::master {
+
+struct MasterOptions {
+  std::string data;
+  std::chrono::milliseconds upload_expiry{std::chrono::hours(24 * 7)};  ///< uploads.expire-after
+  std::optional<std::uint64_t> low_water_bytes;                         ///< space.low-water-bytes
+};
+
+class Master final : public Role {
+ public:
+  explicit Master(MasterOptions options) : options_(std::move(options)) {}
+
+  Task<Result<void>> start(Daemon& daemon) override;
+  http::Service& service() override { return *service_; }
+  Task<void> stop() override;
+
+ private:
+  Task<void> expire_uploads();
+
+  MasterOptions options_;
+  std::unique_ptr<registry::Storage> storage_;
+  std::unique_ptr<registry::NameStore> names_;
+  std::unique_ptr<MasterBlobs> blobs_;
+  std::unique_ptr<UploadSessions> sessions_;
+  std::unique_ptr<PushService> service_;
+  Scope scope_;
+  Sleeper sleeper_;
+  bool stopping_ = false;
+};
+
+}  // namespace wherry::master

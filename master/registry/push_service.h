@@ -1,0 +1,51 @@
+// PushService: the master's /v2/: the pull side, and all that changes something.
+#pragma once
+
+#include <vector>
+
+#include "common/registry/name_store.h"
+#include "common/registry/service.h"
+#include "common/registry/storage.h"
+#include "common/store/blob_writer.h"
+#include "master/registry/upload_sessions.h"
+
+namespace wherry::master {
+
+/// Pushes: uploads (uploads.cpp) and manifests (manifests.cpp). What is answered with 201 or 202 is on the disk.
+class PushService final : public registry::RegistryService {
+ public:
+  PushService(registry::Storage& storage, registry::NameStore& names, registry::Blobs& blobs, UploadSessions& sessions,
+              Metrics& metrics)
+      : RegistryService(names, blobs, metrics), storage_(storage), names_(names), sessions_(sessions) {}
+
+ protected:
+  Task<Result<void>> handle_write(http::Exchange& exchange, const registry::Route& route) override;
+
+ private:
+  // uploads.cpp
+  Task<Result<void>> begin_upload(http::Exchange& exchange, const registry::Route& route);
+  Task<Result<void>> mount(http::Exchange& exchange, const registry::Route& route, const Digest& digest,
+                           const std::string& from, bool& mounted);
+  Task<Result<void>> append_upload(http::Exchange& exchange, const registry::Route& route);
+  Task<Result<void>> finish_upload(http::Exchange& exchange, const registry::Route& route);
+  Task<Result<void>> upload_status(http::Exchange& exchange, const registry::Route& route);
+  Task<Result<void>> cancel_upload(http::Exchange& exchange, const registry::Route& route);
+  Task<Result<store::BlobWriter>> writer_of(const UploadSession& session, DigestAlgorithm algorithm);
+  Task<Result<void>> receive(http::Exchange& exchange, store::BlobWriter& writer);
+  Task<Result<void>> complete(http::Exchange& exchange, const registry::Route& route, store::BlobWriter& writer,
+                              const Digest& digest, const UploadSession& session);
+  Task<Result<void>> delete_blob(http::Exchange& exchange, const registry::Route& route);
+
+  // manifests.cpp
+  Task<Result<void>> put_manifest(http::Exchange& exchange, const registry::Route& route);
+  Task<Result<void>> delete_manifest(http::Exchange& exchange, const registry::Route& route);
+
+  registry::Storage& storage_;
+  registry::NameStore& names_;
+  UploadSessions& sessions_;
+};
+
+/// Makes the repository when this is its first content, with its entry in the feed.
+Result<void> ensure_repository(kv::Transaction& transaction, const RepositoryName& repository, WallTime now);
+
+}  // namespace wherry::master

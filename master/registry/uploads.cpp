@@ -1,0 +1,281 @@
+// The upload half of PushService: sessions, chunks, mounts, and blobs coming to be.
+#include "common/base/failpoint.h"
+#include "common/http/range.h"
+#include "common/http/uri.h"
+#include "common/oci/error_body.h"
+#include "common/registry/tables.h"
+#include "master/registry/push_service.h"
+
+namespace wherry::master {
+namespace {
+
+using registry::Route;
+namespace tables = registry::tables;
+
+std::string upload_path(const RepositoryName& repository, const std::string& id) {
+  return fmt::format("/v2/{}/blobs/uploads/{}", repository.text(), id);
+}
+
+/// "0-N", with N the last byte there is; "0-0" also stands for none, as clients expect it.
+std::string range_text(std::uint64_t size) { return fmt::format("0-{}", size == 0 ? 0 : size - 1); }
+
+http::Response session_response(int status, const RepositoryName& repository, const UploadSession& session) {
+  auto response = registry::v2_response(status);
+  response.header("Location", upload_path(repository, session.id()));
+  response.header("Docker-Upload-UUID", session.id());
+  response.header("Range", range_text(session.size()));
+  return response;
+}
+
+http::Response blob_created(const RepositoryName& repository, const Digest& digest) {
+  auto response = registry::v2_response(201);
+  response.header("Location", fmt::format("/v2/{}/blobs/{}", repository.text(), digest.to_string()));
+  response.header("Docker-Content-Digest", digest.to_string());
+  return response;
+}
+
+/// The digest that a query names. Errors: kDigestInvalid, also when there is none.
+Result<Digest> digest_of(std::string_view query) {
+  const auto text = http::query_value(query, "digest");
+  if (!text) return Error(ErrorKind::kDigestInvalid, "the digest of the whole blob is missing: add digest= to the query");
+  return Digest::parse(*text);
+}
+
+/// A blob that is on the disk becomes one of a repository: its row, the membership, the end of its session.
+Result<void> record_blob(kv::Transaction& transaction, const RepositoryName& repository, const Digest& digest,
+                         const store::BlobRow& row, std::string_view session_id, WallTime now) {
+  auto made = ensure_repository(transaction, repository, now);
+  if (!made) return made;
+  transaction.put(tables::blob_key(digest), row.encode());
+  registry::put_membership(transaction, repository, digest);
+  if (!session_id.empty()) transaction.erase(tables::upload_key(session_id));
+  return {};
+}
+
+}  // namespace
+
+Task<Result<void>> PushService::begin_upload(http::Exchange& exchange, const Route& route) {
+  const RepositoryName& repository = *route.repository;
+  const std::string_view query = exchange.request().query;
+  DigestAlgorithm algorithm = DigestAlgorithm::kSha256;
+  if (const auto name = http::query_value(query, "digest-algorithm")) {
+    auto asked = parse_algorithm(*name);
+    if (!asked) co_return asked.error();
+    algorithm = *asked;
+  }
+  if (const auto digest_text = http::query_value(query, "mount")) {
+    auto digest = Digest::parse(*digest_text);
+    if (!digest) co_return digest.error();
+    bool mounted = false;
+    const std::string from = http::query_value(query, "from").value_or("");
+    auto outcome = co_await mount(exchange, route, *digest, from, mounted);
+    if (!outcome || mounted) co_return outcome;
+    algorithm = digest->algorithm();
+  } else if (http::query_value(query, "digest")) {
+    // The whole blob in one POST.
+    auto whole = digest_of(query);
+    if (!whole) co_return whole.error();
+    auto session = co_await sessions_.begin(repository, whole->algorithm());
+    if (!session) co_return session.error();
+    auto held = sessions_.hold(session->id());
+    if (!held) co_return held.error();
+    auto writer = co_await writer_of(*session, whole->algorithm());
+    if (!writer) co_return writer.error();
+    auto received = co_await receive(exchange, *writer);
+    if (received) received = co_await complete(exchange, route, *writer, *whole, *session);
+    if (!received) {
+      // Nobody knows this session's id: nobody can go on with it.
+      auto cancelled = co_await sessions_.cancel(*session);
+      if (!cancelled) co_return received.error();
+    }
+    co_return received;
+  }
+  auto admitted = storage_.space().admit(exchange.request().content_length.value_or(0));
+  if (!admitted) co_return admitted;
+  auto session = co_await sessions_.begin(repository, algorithm);
+  if (!session) co_return session.error();
+  co_return co_await exchange.send(session_response(202, repository, *session));
+}
+
+Task<Result<void>> PushService::mount(http::Exchange& exchange, const Route& route, const Digest& digest,
+                                      const std::string& from, bool& mounted) {
+  // Whatever stands in the way (no such repository, no such blob there, a name outside the grammar) is no error: the
+  // client uploads then (distribution-spec, "Mounting a blob from another repository").
+  auto source = RepositoryName::parse(from);
+  if (!source) co_return Result<void>();
+  auto row = co_await names_.member(*source, digest);
+  if (!row) co_return Result<void>();
+  const RepositoryName& repository = *route.repository;
+  const WallTime now = sessions_.clock().wall();
+  auto recorded = co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<bool> {
+    for (const std::string& key : {tables::member_key(*source, digest), tables::blob_key(digest)}) {
+      auto there = transaction.exists(key);
+      if (!there) return there.error();
+      if (!*there) return false;
+    }
+    auto made = ensure_repository(transaction, repository, now);
+    if (!made) return made.error();
+    registry::put_membership(transaction, repository, digest);
+    return true;
+  });
+  if (!recorded) co_return recorded.error();
+  if (!*recorded) co_return Result<void>();
+  mounted = true;
+  failpoint("before-answer");
+  co_return co_await exchange.send(blob_created(repository, digest));
+}
+
+Task<Result<store::BlobWriter>> PushService::writer_of(const UploadSession& session, DigestAlgorithm algorithm) {
+  if (session.state()) co_return co_await storage_.blobs().resume(session.file(), *session.state());
+  co_return co_await storage_.blobs().create(session.file(), algorithm);
+}
+
+/// Takes the body in, a buffer being written while the next one is received. After an error the writer holds what came
+/// before it.
+Task<Result<void>> PushService::receive(http::Exchange& exchange, store::BlobWriter& writer) {
+  auto admitted = storage_.space().admit(exchange.request().content_length.value_or(0));
+  if (!admitted) co_return admitted;
+  const bool counted = exchange.request().content_length.has_value();
+  while (true) {
+    store::Buffer buffer = store::Buffer::take();
+    bool ended = false;
+    Result<void> received;
+    while (!buffer.full() && !ended && received) {
+      const auto room = buffer.space();
+      auto got = co_await exchange.read_body({reinterpret_cast<char*>(room.data()), room.size()});
+      if (!got)
+        received = got.error();
+      else if (*got == 0)
+        ended = true;
+      else
+        buffer.fill(*got);
+    }
+    if (!buffer.empty()) {
+      if (!counted) {
+        admitted = storage_.space().admit(buffer.size());
+        if (!admitted) co_return admitted;
+      }
+      auto appended = co_await writer.append(std::move(buffer));
+      if (!appended) co_return appended;
+    }
+    if (!received) co_return received;
+    if (ended) co_return co_await writer.flush();
+  }
+}
+
+Task<Result<void>> PushService::append_upload(http::Exchange& exchange, const Route& route) {
+  auto held = sessions_.hold(route.last);
+  if (!held) co_return held.error();
+  auto session = co_await sessions_.find(*route.repository, route.last);
+  if (!session) co_return session.error();
+  const http::Request& request = exchange.request();
+  std::optional<http::ByteRange> chunk;
+  if (request.has_header("content-range")) {
+    auto range = http::parse_chunk_range(request.header("content-range"));
+    if (!range) co_return range.error();
+    chunk = *range;
+    if (chunk->first != session->size()) {
+      auto refused = session_response(416, *route.repository, *session);
+      const Error why(ErrorKind::kRangeInvalid, "the chunk starts at {} but the upload is at {}", chunk->first,
+                      session->size());
+      refused.body("application/json", error_body(why, Traffic::kPush));
+      co_return co_await exchange.send(std::move(refused));
+    }
+    if (request.content_length && *request.content_length != chunk->count)
+      co_return Error(ErrorKind::kSizeInvalid, "Content-Range says {} bytes and Content-Length {}", chunk->count,
+                      *request.content_length);
+  }
+  auto writer = co_await writer_of(*session, session->algorithm());
+  if (!writer) co_return writer.error();
+  auto received = co_await receive(exchange, *writer);
+  if (received && chunk && writer->size() != chunk->first + chunk->count)
+    co_return Error(ErrorKind::kSizeInvalid, "the chunk is not as long as its Content-Range says");
+  // A connection that broke leaves what came through it: the client asks how far it is and goes on from there. Not so
+  // for a chunk of stated range, which counts as a whole.
+  if (!received && (chunk || received.error().kind() == ErrorKind::kNoSpace)) co_return received;
+  auto synced = co_await writer->sync();
+  if (!synced) co_return synced;
+  session->advance(writer->state(), sessions_.clock().wall());
+  auto saved = co_await sessions_.save(*session);
+  if (!saved) co_return saved;
+  if (!received) co_return received;
+  failpoint("before-answer");
+  co_return co_await exchange.send(session_response(202, *route.repository, *session));
+}
+
+Task<Result<void>> PushService::finish_upload(http::Exchange& exchange, const Route& route) {
+  auto digest = digest_of(exchange.request().query);
+  if (!digest) co_return digest.error();
+  auto held = sessions_.hold(route.last);
+  if (!held) co_return held.error();
+  auto session = co_await sessions_.find(*route.repository, route.last);
+  if (!session) co_return session.error();
+  const http::Request& request = exchange.request();
+  if (request.has_header("content-range")) {
+    auto range = http::parse_chunk_range(request.header("content-range"));
+    if (!range) co_return range.error();
+    if (range->first != session->size()) {
+      auto refused = session_response(416, *route.repository, *session);
+      const Error why(ErrorKind::kRangeInvalid, "the last chunk starts at {} but the upload is at {}", range->first,
+                      session->size());
+      refused.body("application/json", error_body(why, Traffic::kPush));
+      co_return co_await exchange.send(std::move(refused));
+    }
+  }
+  if (session->state() && session->algorithm() != digest->algorithm())
+    co_return Error(ErrorKind::kDigestInvalid, "this upload is hashed with {}: say digest-algorithm={} when it is begun",
+                    algorithm_name(session->algorithm()), digest->algorithm_name());
+  auto writer = co_await writer_of(*session, digest->algorithm());
+  if (!writer) co_return writer.error();
+  auto received = co_await receive(exchange, *writer);
+  if (!received) co_return received;  // the session stays where it was: the client may send this again
+  co_return co_await complete(exchange, route, *writer, *digest, *session);
+}
+
+Task<Result<void>> PushService::complete(http::Exchange& exchange, const Route& route, store::BlobWriter& writer,
+                                         const Digest& digest, const UploadSession& session) {
+  auto row = co_await writer.commit(digest);
+  if (!row) co_return row.error();
+  const RepositoryName& repository = *route.repository;
+  const WallTime now = sessions_.clock().wall();
+  auto recorded = co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
+    return record_blob(transaction, repository, digest, *row, session.id(), now);
+  });
+  if (!recorded) co_return recorded;
+  failpoint("before-answer");
+  co_return co_await exchange.send(blob_created(repository, digest));
+}
+
+Task<Result<void>> PushService::upload_status(http::Exchange& exchange, const Route& route) {
+  auto session = co_await sessions_.find(*route.repository, route.last);
+  if (!session) co_return session.error();
+  co_return co_await exchange.send(session_response(204, *route.repository, *session));
+}
+
+Task<Result<void>> PushService::cancel_upload(http::Exchange& exchange, const Route& route) {
+  auto held = sessions_.hold(route.last);
+  if (!held) co_return held.error();
+  auto session = co_await sessions_.find(*route.repository, route.last);
+  if (!session) co_return session.error();
+  auto cancelled = co_await sessions_.cancel(*session);
+  if (!cancelled) co_return cancelled;
+  co_return co_await exchange.send(registry::v2_response(204));
+}
+
+Task<Result<void>> PushService::delete_blob(http::Exchange& exchange, const Route& route) {
+  auto digest = Digest::parse(route.last);
+  if (!digest) co_return digest.error();
+  const RepositoryName& repository = *route.repository;
+  auto erased = co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
+    auto there = transaction.exists(tables::member_key(repository, *digest));
+    if (!there) return there.error();
+    if (!*there) return registry::blob_unknown(repository, *digest);
+    registry::erase_membership(transaction, repository, *digest);
+    return {};
+  });
+  if (!erased) co_return erased;
+  failpoint("before-answer");
+  co_return co_await exchange.send(registry::v2_response(202));
+}
+
+}  // namespace wherry::master

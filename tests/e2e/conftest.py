@@ -1,0 +1,2 @@
+from wherry.fixtures import *  # noqa: F401,F403
+from wherry.fixtures import _no_server_is_left  # noqa: F401

@@ -1,0 +1,1 @@
+"""What the black-box tests share: servers as real processes, a registry client that hides nothing, images, faults."""

@@ -1,0 +1,220 @@
+"""Servers of the tests' own: real processes on free loopback ports, their output in log files."""
+
+import ctypes
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+BIN = Path(os.environ.get("WHERRY_BIN", ROOT / "build/release/bin"))
+TOOLS = ROOT / "build/tools"
+
+
+def wait_until(predicate, what, seconds=20.0, interval=0.01):
+    """Polls until predicate() is true and returns its value; fails by name after the deadline."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = predicate()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(interval)
+
+
+_handed_out = set()
+
+
+def free_port():
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in _handed_out:
+            _handed_out.add(port)
+            return port
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _end_with_the_tests():
+    # Start servers from the main thread: the kernel ends a child with the thread that made it.
+    _libc.prctl(1, signal.SIGKILL)
+
+
+class Server:
+    """One server process; the same object can be started, stopped and killed again and again over the same data."""
+
+    started = []  # every server of this test run, for the logs of failed tests and for the clean-up
+
+    def __init__(self, folder, name):
+        self.name = name
+        self.folder = Path(folder) / name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.data = self.folder / "data"
+        self.log = self.folder / "log"
+        self.port = free_port()
+        self.process = None
+        self.ready_after = None  # seconds from exec to ready, of the last start
+
+    address = property(lambda self: f"127.0.0.1:{self.port}")
+    url = property(lambda self: f"http://{self.address}")
+
+    def command(self):
+        raise NotImplementedError
+
+    def is_ready(self):
+        raise NotImplementedError
+
+    def start(self, env=None, extra=(), ready_within=30):
+        assert self.process is None, f"{self.name} runs already"
+        with open(self.log, "ab") as log:
+            begin = time.monotonic()
+            self.process = subprocess.Popen(
+                [str(word) for word in [*self.command(), *extra]],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **(env or {})},
+                preexec_fn=_end_with_the_tests,
+            )
+        Server.started.append(self)
+        if ready_within is not None:
+            self.wait_ready(ready_within)
+            self.ready_after = time.monotonic() - begin
+        return self
+
+    def wait_ready(self, seconds=30):
+        def ready():
+            code = self.process.poll()
+            assert code is None, f"{self.name} ended with {code} before it was ready:\n{self.tail()}"
+            return self.is_ready()
+
+        wait_until(ready, f"{self.name} is ready", seconds, interval=0.005)
+
+    def answers(self, port, path):
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", path)
+            status = connection.getresponse().status
+            connection.close()
+            return status
+        except (OSError, http.client.HTTPException):
+            return None
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait_end(self, seconds=30):
+        """Waits for the process to end by itself and returns its exit code (negative: the signal)."""
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} still runs after {seconds} s:\n{self.tail()}") from None
+        self.process = None
+        return code
+
+    def stop(self, seconds=30):
+        self.signal(signal.SIGTERM)
+        return self.wait_end(seconds)
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        return self.wait_end()
+
+    def end(self):
+        """For clean-ups: whatever state it is in, it does not run afterwards."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def restart(self, **how):
+        self.stop()
+        return self.start(**how)
+
+    def text(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def tail(self, lines=60):
+        return "\n".join(line[:600] for line in self.text().splitlines()[-lines:])
+
+    def log_lines(self):
+        """The JSON lines of the log, parsed; other lines are left out."""
+        lines = []
+        for line in self.text().splitlines():
+            try:
+                lines.append(json.loads(line))
+            except ValueError:
+                pass
+        return lines
+
+
+class WherryServer(Server):
+    role = None
+
+    def __init__(self, folder, name=None, data=None):
+        super().__init__(folder, name or self.role)
+        self.observe_port = free_port()
+        if data is not None:
+            self.data = Path(data)
+
+    def command(self):
+        return [
+            BIN / f"wherry-{self.role}", "serve", "--data", self.data, "--listen", self.address,
+            "--observe", f"127.0.0.1:{self.observe_port}", "--insecure-open",
+        ]  # fmt: skip
+
+    def is_ready(self):
+        return self.answers(self.observe_port, "/readyz") == 200
+
+    def blob_file(self, digest):
+        algorithm, hexadecimal = digest.split(":")
+        return self.data / "blobs" / algorithm / hexadecimal[:2] / hexadecimal
+
+
+class Master(WherryServer):
+    role = "master"
+
+
+class Node(WherryServer):
+    role = "node"
+
+    def __init__(self, folder, parent_url, name=None, data=None):
+        super().__init__(folder, name, data)
+        self.parent_url = parent_url
+
+    def command(self):
+        return [*super().command(), "--parent", self.parent_url]
+
+
+class DockerRegistry(Server):
+    """Debian's docker-registry: a parent that is not ours."""
+
+    def __init__(self, folder, name="docker-registry"):
+        super().__init__(folder, name)
+        self.config = self.folder / "config.yml"
+        self.config.write_text(
+            json.dumps(
+                {
+                    "version": 0.1,
+                    "log": {"level": "warn"},
+                    "storage": {"filesystem": {"rootdirectory": str(self.data)}, "delete": {"enabled": True}},
+                    "http": {"addr": self.address},
+                }
+            )
+        )
+
+    def command(self):
+        return ["docker-registry", "serve", self.config]
+
+    def is_ready(self):
+        return self.answers(self.port, "/v2/") == 200

@@ -1,0 +1,166 @@
+#include "common/feed/log.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/kv/rocks_key_value.h"
+#include "tests/unit/support/run_task.h"
+#include "tests/unit/support/temp_dir.h"
+
+namespace wherry::feed {
+namespace {
+
+using testing::run_all;
+using testing::run_task;
+
+Digest digest_of(std::string_view text) { return Digest::of(DigestAlgorithm::kSha256, text); }
+
+WallTime time_at(int millis) { return from_millis(millis); }
+
+class FeedLogTest : public ::testing::Test {
+ protected:
+  void SetUp() override { store = kv::RocksKeyValue::open(dir / "kv", pool, {}).value(); }
+
+  Result<Head> append_one(const Change& change) {
+    return run_task(store->transact([&](kv::Transaction& transaction) { return append(transaction, change); }));
+  }
+  std::string row_key(std::uint64_t position) {
+    std::string key(1, kEntryPrefix);
+    append_be64(key, position);
+    return key;
+  }
+  void overwrite(const std::string& key, const std::string& value) {
+    ASSERT_TRUE(run_task(store->transact([&](kv::Transaction& transaction) -> Result<void> {
+      transaction.put(key, value);
+      return {};
+    })));
+  }
+  Head head_now() { return run_task(head(*store)).value(); }
+  std::vector<Entry> read_from(std::uint64_t from, std::size_t limit = 100) {
+    return run_task(read(*store, from, limit)).value();
+  }
+
+  testing::TempDir dir;
+  Pool pool{"readers", 1};
+  std::unique_ptr<kv::RocksKeyValue> store;
+};
+
+TEST_F(FeedLogTest, AnEmptyLogHasPositionZeroAndNoEntries) {
+  EXPECT_EQ(head_now(), Head());
+  EXPECT_TRUE(read_from(0).empty());
+}
+
+TEST_F(FeedLogTest, PositionsAreGivenWithoutGapsInTheOrderOfCommit) {
+  std::vector<Task<Result<Head>>> tasks;
+  for (int i = 0; i < 100; ++i)
+    tasks.push_back(store->transact([i](kv::Transaction& transaction) -> Result<Head> {
+      auto appended = append(transaction, Change::repository_created("r" + std::to_string(i), time_at(i)));
+      if (i % 3 == 0) return Error(ErrorKind::kDenied, "this one is rolled back");
+      return appended;
+    }));
+  std::uint64_t last = 0;
+  for (const auto& result : run_all(std::move(tasks)))
+    if (result) {
+      EXPECT_EQ(result->position, last + 1);
+      last = result->position;
+    }
+  EXPECT_EQ(last, 66u);
+  EXPECT_EQ(head_now().position, last);
+  const auto entries = read_from(1);
+  ASSERT_EQ(entries.size(), last);
+  for (std::size_t i = 0; i < entries.size(); ++i) EXPECT_EQ(entries[i].change.position(), i + 1);
+}
+
+TEST_F(FeedLogTest, TheChainCoversEveryEntryBeforeIt) {
+  ASSERT_TRUE(append_one(Change::tag_set("r", "latest", digest_of("a"), time_at(1))));
+  ASSERT_TRUE(append_one(Change::tag_removed("r", "latest", time_at(2))));
+  ChainHash chain{};
+  for (const auto& entry : read_from(1)) {
+    Hasher hasher;
+    hasher.update(std::span<const std::byte>(chain));
+    hasher.update(entry.encoded);
+    std::ranges::copy(hasher.finish().raw(), chain.begin());
+    EXPECT_EQ(entry.chain, chain);
+  }
+  EXPECT_EQ(head_now().chain, chain);
+}
+
+TEST_F(FeedLogTest, SeveralChangesOfOneTransactionFollowEachOther) {
+  ASSERT_TRUE(run_task(store->transact([](kv::Transaction& transaction) -> Result<Head> {
+    (void)append(transaction, Change::manifest_put("r", digest_of("m"), time_at(1))).value();
+    return append(transaction, Change::tag_set("r", "t", digest_of("m"), time_at(1)));
+  })));
+  const auto entries = read_from(1);
+  ASSERT_EQ(entries.size(), 2u);
+  EXPECT_EQ(entries[0].change.kind(), ChangeKind::kManifestPut);
+  EXPECT_EQ(entries[1].change.kind(), ChangeKind::kTagSet);
+}
+
+TEST_F(FeedLogTest, ReadingStartsAtAPositionAndKeepsItsLimit) {
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(append_one(Change::repository_created("r" + std::to_string(i), time_at(i))));
+  const auto entries = read_from(4, 3);
+  ASSERT_EQ(entries.size(), 3u);
+  EXPECT_EQ(entries.front().change.position(), 4u);
+  EXPECT_EQ(entries.front().change.repository(), "r3");
+  EXPECT_EQ(read_from(10).size(), 1u);
+  EXPECT_TRUE(read_from(11).empty());
+  EXPECT_TRUE(read_from(UINT64_MAX).empty());
+}
+
+TEST_F(FeedLogTest, AMissingEntryIsDamage) {
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(append_one(Change::repository_created("r", time_at(i))));
+  ASSERT_TRUE(run_task(store->transact([&](kv::Transaction& transaction) -> Result<void> {
+    transaction.erase(row_key(2));
+    return {};
+  })));
+  for (const std::uint64_t from : {1, 2}) {
+    const auto entries = run_task(read(*store, from, 10));
+    ASSERT_FALSE(entries);
+    EXPECT_EQ(entries.error().kind(), ErrorKind::kCorrupt);
+  }
+  EXPECT_EQ(read_from(3).size(), 1u);
+}
+
+TEST_F(FeedLogTest, AnEntryThatDoesNotCloseTheChainIsDamage) {
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(append_one(Change::repository_created("r", time_at(i))));
+  Change forged = Change::repository_created("s", time_at(1));
+  forged.place(2, 1);
+  const auto second = read_from(2).front();
+  overwrite(row_key(2), std::string(as_text(second.chain)) + forged.encode());
+  const auto entries = run_task(read(*store, 1, 10));
+  ASSERT_FALSE(entries);
+  EXPECT_EQ(entries.error().kind(), ErrorKind::kCorrupt);
+}
+
+TEST_F(FeedLogTest, ADamagedHeadIsNotTakenForAnEmptyLog) {
+  ASSERT_TRUE(append_one(Change::repository_created("r", time_at(1))));
+  overwrite(std::string(1, kHeadKey), "?");
+  EXPECT_EQ(run_task(head(*store)).error().kind(), ErrorKind::kCorrupt);
+  EXPECT_EQ(append_one(Change::repository_created("s", time_at(2))).error().kind(), ErrorKind::kCorrupt);
+}
+
+TEST_F(FeedLogTest, ANewEpochIsHigherAndMarksWhatComesAfter) {
+  ASSERT_TRUE(append_one(Change::repository_created("r", time_at(1))));
+  const auto begin = [&](std::uint64_t epoch) {
+    return run_task(store->transact([epoch](kv::Transaction& transaction) { return begin_epoch(transaction, epoch); }));
+  };
+  EXPECT_FALSE(begin(1));
+  ASSERT_TRUE(begin(7));
+  ASSERT_TRUE(append_one(Change::repository_removed("r", time_at(2))));
+  const auto entries = read_from(1);
+  EXPECT_EQ(entries[0].change.epoch(), 1u);
+  EXPECT_EQ(entries[1].change.epoch(), 7u);
+}
+
+TEST_F(FeedLogTest, AChangeThatNobodyCouldReadIsNotAppended) {
+  const auto refused = append_one(Change::repository_created(std::string(256, 'r'), time_at(1)));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind(), ErrorKind::kInvalid);
+  EXPECT_EQ(head_now().position, 0u);
+}
+
+}  // namespace
+}  // namespace wherry::feed
