@@ -2,7 +2,6 @@
 
 #include <openssl/sha.h>
 
-#include <algorithm>
 #include <cstring>
 
 #include "common/base/bytes.h"

@@ -14,7 +14,9 @@
 
 namespace wherry {
 
-/// Bounds of what is read. They also bound the memory of a parse: about three times the bytes on top of them at worst.
+/// Bounds of what is read; they bound the memory of a parse, too. Measured for hostile bodies of 4 MiB: at most 100 ms,
+/// and beside the body a peak of 15 MiB when it is good JSON, 30 MiB when it is one huge broken string (nlohmann copies
+/// that into its message). A usual image manifest of 2 KiB: 10 us. So parse large ones on the pool, and few at a time.
 inline constexpr std::size_t kMaxManifestBytes = std::size_t{4}
                                                  << 20;  ///< The distribution-spec asks for at least 4 MB.
 inline constexpr std::size_t kMaxManifestDepth = 32;     ///< Objects and arrays inside each other, the root counted.
@@ -37,7 +39,7 @@ class Manifest {
   /// An empty type is taken from the body's mediaType, else from its shape. Of the four known types (OCI manifest and
   /// index, docker schema 2 and list) everything that two readers could understand differently is refused: what is not
   /// one JSON object in UTF-8, duplicate keys or keys that differ from a known one only in case (Go's reader does not
-  /// tell them apart) anywhere a known key may stand, `manifests` beside `config` or `layers` (CVE-2021-41190), a
+  /// tell them apart) where a known key may stand, `manifests` beside `config` or `layers` (CVE-2021-41190), a
   /// body's mediaType other than the Content-Type, a schemaVersion other than 2, descriptors without type, valid digest
   /// or size. `null` is as good as absent. Any other media type is opaque: when its body is a JSON object with subject,
   /// config, layers or manifests, bounds, duplicate keys and mediaType are checked in the same way, and its well-formed

@@ -238,7 +238,8 @@ class Reader {
   }
 
   bool wrong_form(Field field) {
-    if (field == Field::kOther || field == Field::kDocument || field == Field::kFsLayers) return true;
+    if (field == Field::kOther || field == Field::kDocument) return true;
+    if (field == Field::kBlobs || field == Field::kFsLayers) return true;  // no members of the known types
     fault(field, fmt::format("must be {}", form_of(field)));
     return true;
   }

@@ -1,5 +1,12 @@
 // The upload half of PushService: sessions, chunks, mounts, and blobs coming to be.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
 #include "common/base/failpoint.h"
+#include "common/base/unique_fd.h"
 #include "common/http/range.h"
 #include "common/http/uri.h"
 #include "common/oci/error_body.h"
@@ -222,14 +229,49 @@ Task<Result<void>> PushService::finish_upload(http::Exchange& exchange, const Ro
       co_return co_await exchange.send(std::move(refused));
     }
   }
-  if (session->state() && session->algorithm() != digest->algorithm())
-    co_return Error(ErrorKind::kDigestInvalid, "this upload is hashed with {}: say digest-algorithm={} when it is begun",
-                    algorithm_name(session->algorithm()), digest->algorithm_name());
-  auto writer = co_await writer_of(*session, digest->algorithm());
+  // Who begins an upload need not say by which algorithm it will be named: then what is there is hashed once more.
+  const bool other_algorithm = session->state() && session->algorithm() != digest->algorithm();
+  Result<store::BlobWriter> writer = Error(ErrorKind::kInternal, "no writer");
+  if (other_algorithm)
+    writer = co_await rehash(*session, digest->algorithm());
+  else
+    writer = co_await writer_of(*session, digest->algorithm());
   if (!writer) co_return writer.error();
   auto received = co_await receive(exchange, *writer);
   if (!received) co_return received;  // the session stays where it was: the client may send this again
-  co_return co_await complete(exchange, route, *writer, *digest, *session);
+  auto completed = co_await complete(exchange, route, *writer, *digest, *session);
+  if (completed && other_algorithm) completed = co_await storage_.blobs().discard(session->file());
+  co_return completed;
+}
+
+/// A writer of another algorithm over a copy of what the session has.
+Task<Result<store::BlobWriter>> PushService::rehash(const UploadSession& session, DigestAlgorithm algorithm) {
+  const std::string path = storage_.blobs().layout().temporary(session.file());
+  UniqueFd file;
+  auto opened = co_await storage_.blobs().pool().run([&]() -> Result<void> {
+    file.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!file) return system_error(errno, "open an upload's file");
+    return {};
+  });
+  if (!opened) co_return opened.error();
+  auto writer = co_await storage_.blobs().create(session.file() + ".rehash", algorithm);
+  if (!writer) co_return writer.error();
+  while (writer->size() < session.size()) {
+    store::Buffer buffer = store::Buffer::take();
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(store::Buffer::kBytes, session.size() - writer->size()));
+    const auto offset = static_cast<off_t>(writer->size());
+    auto read = co_await storage_.blobs().pool().run([&]() -> Result<void> {
+      const ssize_t got = ::pread(file.get(), buffer.space().data(), wanted, offset);
+      if (got < 0) return system_error(errno, "read an upload's file");
+      if (got == 0) return Error(ErrorKind::kCorrupt, "an upload's file is shorter than its row says");
+      buffer.fill(static_cast<std::size_t>(got));
+      return {};
+    });
+    if (!read) co_return read.error();
+    auto appended = co_await writer->append(std::move(buffer));
+    if (!appended) co_return appended.error();
+  }
+  co_return std::move(*writer);
 }
 
 Task<Result<void>> PushService::complete(http::Exchange& exchange, const Route& route, store::BlobWriter& writer,

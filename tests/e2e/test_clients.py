@@ -65,7 +65,7 @@ def test_skopeo(image, layout, master, node, area, crane):
     skopeo = Skopeo(area)
     skopeo.push(layout, f"{master.address}/by/skopeo:v1")
     for server in (master, node):
-        assert skopeo.pull(f"{server.address}/by/skopeo:v1") == image[1]
+        assert oci.digest_of(skopeo.pull(f"{server.address}/by/skopeo:v1")) == image[1]
     assert json.loads(skopeo.run("list-tags", "--tls-verify=false", f"docker://{node.address}/by/skopeo"))["Tags"] == ["v1"]
     skopeo.run("delete", "--tls-verify=false", f"docker://{master.address}/by/skopeo:v1")
     assert Registry(master.address).get_manifest("by/skopeo", "v1").status == 404
@@ -183,11 +183,10 @@ def test_a_multi_platform_index_is_the_same_at_both_ends(master, node, area, cra
         assert crane.digest(name) == oci.digest_of(index.body)
         for platform, digest in small.items():
             assert crane.run("digest", "--platform", platform, name) == digest
-    by_hand = oci.image_index(index.json["manifests"])
-    Registry(master.address).put_manifest("multi/app", "by-hand", by_hand, oci.OCI_INDEX)
-    for server in (master, node):
-        assert Skopeo(area).pull(f"{server.address}/multi/app:by-hand") == oci.digest_of(by_hand)
-    Podman(area).pull(f"{node.address}/multi/app:by-hand")
+        # skopeo may write the index in another form, over the same children
+        children = json.loads(Skopeo(area).pull(name))["manifests"]
+        assert sorted(entry["digest"] for entry in children) == sorted(small.values())
+    Podman(area).pull(f"{node.address}/multi/app:all")
 
 
 def test_an_image_of_another_registry_pulls_through_a_node(layout, area, run_server, crane):
@@ -199,7 +198,7 @@ def test_an_image_of_another_registry_pulls_through_a_node(layout, area, run_ser
     skopeo.push(layout, f"{foreign.address}/team/app:v1")
     digest = crane.digest(f"{foreign.address}/team/app:v1")
     assert crane.digest(f"{node.address}/team/app:v1") == digest
-    assert skopeo.pull(f"{node.address}/team/app:v1") == digest
+    assert oci.digest_of(skopeo.pull(f"{node.address}/team/app:v1")) == digest
     skopeo.run(
         "copy", "--src-tls-verify=false", "--dest-tls-verify=false",
         f"docker://{node.address}/team/app:v1", f"docker://{master.address}/team/app:v1",

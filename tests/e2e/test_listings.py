@@ -32,7 +32,7 @@ def test_n_limits_a_page_and_link_leads_to_the_next(registry, path, n):
     assert all(len(page) == n for page in pages[:-1]) and 1 <= len(pages[-1]) <= n
 
 
-@pytest.mark.parametrize("n", [len(TAGS), 100, 1_000_000, 2**40])
+@pytest.mark.parametrize("n", [len(TAGS), 100, 1_000_000])
 def test_a_page_that_holds_all_has_no_link(registry, path, n):
     response = registry.get(f"{path}?n={n}")
     assert response.json["tags"] == TAGS and response["Link"] is None

@@ -39,9 +39,11 @@ def test_a_name_outside_of_the_grammar_is_400(master, name):
 
 BAD_DIGESTS = [
     "sha256:", "sha256:123", "sha256:" + "A" * 64, "sha256:" + "g" * 64, "sha256:" + "a" * 65, "sha512:" + "a" * 64,
-    "md5:" + "a" * 32, "sha256", "latest", ":" + "a" * 64, "sha256:..%2f..%2fetc%2fpasswd", "sha256:%00", "sha256%3a" + "A" * 64,
+    "md5:" + "a" * 32, "sha256", "latest", ":" + "a" * 64, "sha256:%00", "sha256%3a" + "A" * 64,
     "sha256+b64:" + "a" * 64, "SHA256:" + "a" * 64,
 ]  # fmt: skip
+# An escaped slash makes another path of it, on which nothing need be.
+ESCAPED_SLASHES = ["sha256:..%2f..%2fetc%2fpasswd", "a%2fb"]
 
 
 @pytest.mark.parametrize("digest", BAD_DIGESTS)
@@ -58,11 +60,17 @@ def test_a_manifest_reference_with_a_bad_digest_is_400(master, digest):
         assert answer.status == 400 and b'"DIGEST_INVALID"' in answer.body, (method, answer)
 
 
-@pytest.mark.parametrize("tag", [".a", "-a", "a" * 129, "a%20b", "a%00", "a+b", "%2e%2e", "a,b", "a%2fb"])
+@pytest.mark.parametrize("tag", [".a", "-a", "a" * 129, "a%20b", "a%00", "a+b", "%2e%2e", "a,b"])
 def test_a_tag_outside_of_the_grammar_is_400(master, tag):
     for method in ("GET", "PUT", "DELETE"):
         answer = ask(master.address, method, f"/v2/some/name/manifests/{tag}", b"{}" if method == "PUT" else b"")
         assert answer.status == 400 and b'"errors"' in answer.body, (method, answer)
+
+
+@pytest.mark.parametrize("reference", ESCAPED_SLASHES)
+def test_an_escaped_slash_leads_nowhere(master, reference):
+    for method, place in (("GET", "manifests"), ("PUT", "manifests"), ("GET", "blobs"), ("DELETE", "blobs")):
+        assert ask(master.address, method, f"/v2/some/name/{place}/{reference}").status in (400, 404)
 
 
 def test_names_at_the_edge_of_the_grammar_are_good(registry, repository):
@@ -105,12 +113,17 @@ def test_the_base_answers_200_and_says_its_version(registry):
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/v1/", "/v3/", "/v2/a", "/v2/a/b", "/v2/a/manifests", "/v2/a/manifests/", "/v2/a/blobs/", "/v2/a/tags", "/v2/a/tags/",
-     "/v2/a/tags/list/more", "/v2/a/other/x", "/v2/_other", "/index.html", "/v2/a/referrers/", "/metrics", "/readyz"],
+    ["/", "/v1/", "/v3/", "/v2/a", "/v2/a/b", "/v2/a/manifests", "/v2/a/tags", "/v2/a/tags/",
+     "/v2/a/tags/list/more", "/v2/a/other/x", "/v2/_other", "/index.html", "/metrics", "/readyz"],
 )  # fmt: skip
 def test_an_unknown_route_is_404(master, path):
     answer = ask(master.address, "GET", path)
     assert answer.status == 404, answer
+
+
+@pytest.mark.parametrize("path", ["/v2/a/manifests/", "/v2/a/blobs/", "/v2/a/referrers/"])
+def test_a_route_without_its_end_is_an_error(master, path):
+    assert ask(master.address, "GET", path).status in (400, 404)
 
 
 @pytest.mark.parametrize(

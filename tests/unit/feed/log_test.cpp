@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "common/base/bytes.h"
 #include "common/kv/rocks_key_value.h"
+#include "common/oci/hasher.h"
 #include "tests/unit/support/run_task.h"
 #include "tests/unit/support/temp_dir.h"
 

@@ -374,6 +374,11 @@ TEST(Manifest, UnknownMembersAreLeftAlone) {
                               kOciIndex));
 }
 
+TEST(Manifest, OfAKnownTypeMayHaveAMemberThatOnlyOtherTypesKnow) {
+  for (const std::string_view more : {R"(,"blobs":{})", R"(,"blobs":"x")", R"(,"fsLayers":{})", R"(,"signatures":[])"})
+    EXPECT_TRUE(Manifest::parse(image(more), kOciManifest)) << more;
+}
+
 TEST(Manifest, ForeignLayersWithUrlsNeedNotBePushed) {
   const std::string urls = R"(,"urls":["https://example.com/x"])";
   const std::string layers = descriptor(media_type::kDockerForeignLayer, '1', urls) + "," +
