@@ -180,6 +180,7 @@ void Transfer::head_arrived() {
 }
 
 void Transfer::finished(int curl_code) {
+  if (done_) return;
   done_ = true;
   if (curl_code == CURLE_OK) {
     head_arrived();
@@ -188,6 +189,12 @@ void Transfer::finished(int curl_code) {
     error_ = Error(curl_code == CURLE_OPERATION_TIMEDOUT ? ErrorKind::kTimeout : ErrorKind::kUpstream, "{}: {}", url_,
                    why);
   }
+  moved_.wake_all();
+}
+
+void Transfer::cancel() {
+  done_ = true;
+  error_ = Error(ErrorKind::kCancelled, "{}: no longer wanted", url_);
   moved_.wake_all();
 }
 

@@ -74,6 +74,8 @@ class Transfer {
   Task<Result<std::size_t>> read(std::span<char> into);
   /// The whole body. Errors: those of read(); kTooLarge over `limit` bytes.
   Task<Result<std::string>> read_whole(std::size_t limit);
+  /// Makes a read that waits, and every later one, end with kCancelled.
+  void cancel();
 
  private:
   friend class Client;

@@ -1,7 +1,6 @@
 #include "common/oci/hasher.h"
 
 #include <algorithm>
-#include <cstring>
 #include <type_traits>
 
 #include "common/base/bytes.h"
@@ -108,7 +107,7 @@ Result<Hasher> Hasher::load(std::string_view saved) {
           return "its chain moved before the first block was full";
         const std::size_t open = hasher.size_bytes_ % block_bytes(state);
         if (in.find_first_not_of('\0', open) != std::string_view::npos) return "bytes behind the end of the open block";
-        std::memcpy(block(state), in.data(), block_bytes(state));
+        in.copy(block(state), block_bytes(state));
         state.num = static_cast<unsigned>(open);
         set_bits(state, hasher.size_bytes_ * 8);
         return {};

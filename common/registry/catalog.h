@@ -43,9 +43,14 @@ class NamePage {
   const std::vector<std::string>& names() const { return names_; }
   bool more() const { return more_; }
 
+  /// As StoredManifest::warning().
+  const std::string& warning() const { return warning_; }
+  void warn(std::string text) { warning_ = std::move(text); }
+
  private:
   std::vector<std::string> names_;
   bool more_;
+  std::string warning_;
 };
 
 /// Referrers of one manifest: their descriptors as JSON.
@@ -57,9 +62,14 @@ class ReferrerPage {
   /// Where the next page starts, for its `last`; empty when there is none.
   const std::string& last() const { return last_; }
 
+  /// As StoredManifest::warning().
+  const std::string& warning() const { return warning_; }
+  void warn(std::string text) { warning_ = std::move(text); }
+
  private:
   std::vector<std::string> descriptors_;
   std::string last_;
+  std::string warning_;
 };
 
 /// The most names or referrers in one page (reliability notes, F3).

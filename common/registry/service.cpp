@@ -62,6 +62,11 @@ void append_names(std::string& out, const std::vector<std::string>& names) {
   out.push_back(']');
 }
 
+/// Says that an answer may be out of date. Source: RFC 7234 5.5.1.
+void add_warning(http::Response& response, const std::string& warning) {
+  if (!warning.empty()) response.header("Warning", "110 - \"" + warning + "\"");
+}
+
 std::string next_link(std::string_view path, std::size_t limit, std::string_view last, std::string_view more = {}) {
   return fmt::format("<{}?n={}&last={}{}>; rel=\"next\"", path, limit, http::percent_encode(last), more);
 }
@@ -135,7 +140,7 @@ Task<Result<void>> RegistryService::pull_manifest(http::Exchange& exchange, cons
   const std::string etag = etag_of(manifest->digest());
   const bool unchanged = matches(exchange.request().header("if-none-match"), etag);
   auto response = with_digest(unchanged ? 304 : 200, manifest->digest(), etag);
-  if (!manifest->warning().empty()) response.header("Warning", "110 - \"" + manifest->warning() + "\"");
+  add_warning(response, manifest->warning());
   if (!unchanged) {
     const std::string media_type = manifest->media_type();
     response.body(media_type, std::move(*manifest).take_bytes());
@@ -177,6 +182,7 @@ Task<Result<void>> RegistryService::list_tags(http::Exchange& exchange, const Ro
   append_names(body, page->names());
   body.push_back('}');
   auto response = v2_response(200);
+  add_warning(response, page->warning());
   if (page->more() && !page->names().empty())
     response.header("Link", next_link(exchange.request().path, *limit, page->names().back()));
   response.body(kJson, std::move(body));
@@ -194,6 +200,7 @@ Task<Result<void>> RegistryService::list_repositories(http::Exchange& exchange) 
   append_names(body, page->names());
   body.push_back('}');
   auto response = v2_response(200);
+  add_warning(response, page->warning());
   if (page->more() && !page->names().empty())
     response.header("Link", next_link(exchange.request().path, *limit, page->names().back()));
   response.body(kJson, std::move(body));
@@ -211,6 +218,7 @@ Task<Result<void>> RegistryService::list_referrers(http::Exchange& exchange, con
   auto page = co_await catalog_.referrers(*route.repository, *digest, artifact_type, std::move(last), *limit);
   if (!page) co_return page.error();
   auto response = v2_response(200);
+  add_warning(response, page->warning());
   std::string filter;
   if (!artifact_type.empty()) {
     response.header("OCI-Filters-Applied", "artifactType");

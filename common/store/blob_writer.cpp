@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <coroutine>
 #include <utility>
 
+#include "common/async/frame_pool.h"
 #include "common/base/check.h"
 #include "common/store/blob_writer_state.h"
 #include "common/store/files.h"
@@ -19,12 +21,38 @@ Error finished_error() { return Error(ErrorKind::kInternal, "this blob was commi
 
 }  // namespace
 
-Task<void> BlobWriter::State::work(std::shared_ptr<State> self, Buffer buffer) {
+/// A coroutine that owns itself: the one thing of a writer that may outlive it, by the time of one write. No Scope, for
+/// that would have to be joined by whoever drops a writer.
+struct BlobWriter::State::Background {
+  struct promise_type {
+    static void* operator new(std::size_t size) { return allocate_frame(size); }
+    static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
+    Background get_return_object() const noexcept { return {}; }
+    std::suspend_never initial_suspend() const noexcept { return {}; }
+    std::suspend_never final_suspend() const noexcept { return {}; }
+    void return_void() const noexcept {}
+    void unhandled_exception() const noexcept { WHERRY_CHECK(!"writing a buffer threw"); }
+  };
+};
+
+BlobWriter::State::Background BlobWriter::State::work(std::shared_ptr<State> self, Buffer buffer) {
   auto wrote = co_await self->core->pool.run([&self, &buffer] { return self->write(buffer.bytes()); });
   if (!wrote) {
     self->failure = std::move(wrote.error());
     self->taken = self->written;
   }
+  self->working = false;
+  self->idle_.wake_all();
+}
+
+void BlobWriter::State::start(const std::shared_ptr<State>& self, Buffer buffer) {
+  self->taken += buffer.size();
+  self->working = true;
+  work(self, std::move(buffer));
+}
+
+Task<void> BlobWriter::State::settled() {
+  while (working) co_await idle_.wait();
 }
 
 Result<void> BlobWriter::State::write(std::span<const std::byte> bytes) {
@@ -59,19 +87,18 @@ BlobWriter::~BlobWriter() = default;
 
 Task<Result<void>> BlobWriter::append(Buffer buffer) {
   const std::shared_ptr<State> state = state_;
-  co_await state->scope.join();
+  co_await state->settled();
   if (state->failure) co_return *state->failure;
   if (!state->file) co_return finished_error();
   if (buffer.empty()) co_return Result<void>();
-  state->taken += buffer.size();
-  state->scope.spawn(State::work(state, std::move(buffer)));
+  State::start(state, std::move(buffer));
   if (state->failure) co_return *state->failure;  // it was not even begun
   co_return Result<void>();
 }
 
 Task<Result<void>> BlobWriter::flush() {
   const std::shared_ptr<State> state = state_;
-  co_await state->scope.join();
+  co_await state->settled();
   if (state->failure) co_return *state->failure;
   if (!state->file) co_return finished_error();
   co_return Result<void>();
@@ -107,7 +134,7 @@ Task<Result<BlobRow>> BlobWriter::commit(Digest expected) {
 
 Task<Result<void>> BlobWriter::discard() {
   const std::shared_ptr<State> state = state_;
-  co_await state->scope.join();
+  co_await state->settled();
   if (!state->file) co_return Result<void>();
   auto removed = co_await state->core->pool.run([&state]() -> Result<void> {
     auto gone = remove_file(state->core->layout.temporary(state->name));
@@ -122,12 +149,12 @@ std::uint64_t BlobWriter::size() const { return state_->taken; }
 const std::string& BlobWriter::name() const { return state_->name; }
 
 UploadState BlobWriter::state() const {
-  WHERRY_CHECK(state_->idle());
+  WHERRY_CHECK(!state_->working);
   return UploadState(state_->hasher, state_->blocks.whole_blocks());
 }
 
 Digest BlobWriter::digest() const {
-  WHERRY_CHECK(state_->idle());
+  WHERRY_CHECK(!state_->working);
   return state_->hasher.finish();
 }
 

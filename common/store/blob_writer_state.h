@@ -7,7 +7,8 @@
 #include <span>
 #include <string>
 
-#include "common/async/scope.h"
+#include "common/async/event.h"
+#include "common/async/task.h"
 #include "common/base/unique_fd.h"
 #include "common/store/blob_core.h"
 #include "common/store/blob_writer.h"
@@ -26,11 +27,12 @@ class BlobWriter::State {
         written(hasher.size()),
         taken(written) {}
 
-  /// Writes and hashes one buffer on the pool, and keeps the error if there is one.
-  static Task<void> work(std::shared_ptr<State> self, Buffer buffer);
+  /// Starts writing and hashing `buffer` on the pool; only when nothing is in work.
+  static void start(const std::shared_ptr<State>& self, Buffer buffer);
+  /// Waits until nothing is in work.
+  Task<void> settled();
   Result<void> write(std::span<const std::byte> bytes);
   Result<void> sync();
-  bool idle() const { return scope.running() == 0; }
 
   const std::shared_ptr<BlobStore::Core> core;
   const std::string name;
@@ -42,7 +44,12 @@ class BlobWriter::State {
   std::optional<std::uint64_t> synced;  ///< how much is on the disk, if that is known
   std::uint64_t taken;
   std::optional<Error> failure;
-  Scope scope;
+  bool working = false;
+
+ private:
+  struct Background;
+  static Background work(std::shared_ptr<State> self, Buffer buffer);
+  Event idle_;
 };
 
 }  // namespace wherry::store

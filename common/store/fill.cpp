@@ -86,6 +86,7 @@ void Fill::verified() {
 }
 
 void Fill::failed(Error error) {
+  if (state_.load() == State::kVerified) return;
   error_ = std::move(error);
   state_.store(State::kFailed);
   wake();

@@ -42,7 +42,7 @@ class Fill {
   void advanced(std::uint64_t front);
   /// Writer: the digest is right and the blob is stored.
   void verified();
-  /// Writer: it will not come to an end. Every reader is told.
+  /// Writer: it will not come to an end. Every reader is told. Does nothing once it was verified.
   void failed(Error error);
 
  private:

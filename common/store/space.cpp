@@ -78,10 +78,7 @@ Result<void> SpaceGuard::admit(std::uint64_t bytes) {
 }
 
 Result<void> SpaceGuard::admit_metadata() {
-  const std::int64_t now = options_.clock->monotonic().time_since_epoch().count();
-  const bool recent = now - looked_at_nanos_.load(std::memory_order_relaxed) <= Duration(kMaxAge).count();
   const std::uint64_t reserve = metadata_reserve_bytes();
-  if (recent && free_bytes_.load(std::memory_order_relaxed) >= reserve + kNearBytes) return {};
   auto space = tend_ballast();
   if (!space) return std::move(space.error());
   if (space->free_bytes >= reserve) return {};

@@ -38,7 +38,7 @@ class SpaceGuard {
  public:
   static constexpr std::chrono::milliseconds kMaxAge{100};
   /// Nearer than this to the mark each admission looks anew.
-  static constexpr std::uint64_t kNearBytes = std::uint64_t{16} << 20;
+  static constexpr std::uint64_t kNearBytes = std::uint64_t{64} << 20;
 
   /// Looks at the file system and makes the ballast file if there is room for it. Blocks. Errors: kIo.
   static Result<std::unique_ptr<SpaceGuard>> open(const std::string& directory, SpaceOptions options);
@@ -46,8 +46,8 @@ class SpaceGuard {
   /// May `bytes` of content be written now? Counted off until the next look. For the loop: at most a statvfs.
   /// Errors: kNoSpace, saying how much there is and how much must stay; kIo.
   Result<void> admit(std::uint64_t bytes);
-  /// May metadata be written now? Gives up the ballast first, makes it again when there is plenty. May block: for
-  /// RocksOptions::before_commit. Errors: kNoSpace, kIo.
+  /// May metadata be written now? Always looks; gives up the ballast first, makes it again when there is plenty. May
+  /// block: for RocksOptions::before_commit. Errors: kNoSpace, kIo.
   Result<void> admit_metadata();
   /// Gives up or makes again the ballast as the space demands. Blocks; for a timer on a pool, for when nothing commits.
   Result<void> maintain();

@@ -74,11 +74,11 @@ TEST_F(SpaceGuardTest, WhatWasPromisedIsNotPromisedTwice) {
   free = 1000_MiB;
   open();
   looks = 0;
-  EXPECT_TRUE(guard->admit(700_MiB));
+  EXPECT_TRUE(guard->admit(600_MiB));
   EXPECT_EQ(looks, 0);
-  EXPECT_EQ(guard->space().free_bytes, 300_MiB);
-  free = 300_MiB;
-  EXPECT_FALSE(guard->admit(100_MiB));
+  EXPECT_EQ(guard->space().free_bytes, 400_MiB);
+  free = 400_MiB;
+  EXPECT_FALSE(guard->admit(200_MiB));
 }
 
 TEST_F(SpaceGuardTest, NearTheMarkADiskThatFillsIsSeenAtOnceAndSoIsOneThatEmpties) {

@@ -1,0 +1,34 @@
+#include "node/cache/node.h"
+
+namespace wherry::node {
+
+Task<Result<void>> Node::start(Daemon& daemon) {
+  registry::StorageOptions with;
+  with.directory = options_.data;
+  with.loops = daemon.loops().size();
+  with.low_water_bytes = options_.low_water_bytes;
+  with.on_fatal = [](const Error& error) { Daemon::die(error); };
+  auto storage = co_await registry::Storage::open(std::move(with), daemon.disk(), daemon.metrics());
+  if (!storage) co_return storage.error();
+  storage_ = std::move(*storage);
+  storage_->start();
+  const auto& loops = daemon.loops();
+  Metrics& metrics = daemon.metrics();
+  names_ = std::make_unique<registry::NameStore>(storage_->names());
+  parent_ = std::make_unique<Upstream>(options_.parent, loops);
+  fills_ = std::make_unique<Fills>(*storage_, *parent_, loops, metrics);
+  catalog_ = std::make_unique<NodeCatalog>(*storage_, *names_, *parent_, loops, metrics);
+  blobs_ = std::make_unique<NodeBlobs>(*storage_, *names_, *parent_, *fills_, Loop::current(), metrics);
+  service_ = std::make_unique<NodeService>(*catalog_, *blobs_, metrics, options_.parent.url);
+  co_return Result<void>();
+}
+
+Task<void> Node::stop() {
+  co_await fills_->stop();
+  co_await catalog_->stop();
+  co_await blobs_->stop();
+  co_await parent_->close();
+  co_await storage_->stop();
+}
+
+}  // namespace wherry::node

@@ -1,0 +1,42 @@
+// Node: the role that stands near the machines that pull.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/daemon/daemon.h"
+#include "node/cache/node_blobs.h"
+#include "node/cache/node_catalog.h"
+#include "node/cache/node_service.h"
+#include "node/fill/fills.h"
+#include "node/upstream/upstream.h"
+
+namespace wherry::node {
+
+struct NodeOptions {
+  std::string data;
+  UpstreamOptions parent;
+  std::optional<std::uint64_t> low_water_bytes;  ///< space.low-water-bytes
+};
+
+class Node final : public Role {
+ public:
+  explicit Node(NodeOptions options) : options_(std::move(options)) {}
+
+  Task<Result<void>> start(Daemon& daemon) override;
+  http::Service& service() override { return *service_; }
+  Task<void> stop() override;
+
+ private:
+  NodeOptions options_;
+  std::unique_ptr<registry::Storage> storage_;
+  std::unique_ptr<registry::NameStore> names_;
+  std::unique_ptr<Upstream> parent_;
+  std::unique_ptr<Fills> fills_;
+  std::unique_ptr<NodeCatalog> catalog_;
+  std::unique_ptr<NodeBlobs> blobs_;
+  std::unique_ptr<NodeService> service_;
+};
+
+}  // namespace wherry::node

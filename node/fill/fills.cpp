@@ -1,0 +1,266 @@
+#include "node/fill/fills.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <random>
+
+#include "common/base/failpoint.h"
+#include "common/base/log.h"
+#include "common/registry/name_store.h"
+#include "common/registry/tables.h"
+
+namespace wherry::node {
+namespace {
+
+namespace tables = registry::tables;
+
+constexpr int kAttemptsWithoutProgress = 4;
+constexpr std::chrono::milliseconds kFirstBackOff{200};
+
+/// Waits between tries, doubling, each anywhere in its upper half: after an outage not everybody comes at once.
+std::chrono::milliseconds back_off(int attempt) {
+  thread_local std::minstd_rand random{std::random_device{}()};
+  const auto whole = kFirstBackOff * (1 << std::min(attempt, 5));
+  std::uniform_int_distribution<std::int64_t> jitter(whole.count() / 2, whole.count());
+  return std::chrono::milliseconds(jitter(random));
+}
+
+/// Errors of a source that another try may cure.
+bool worth_another_try(const Error& error) { return is_down(error); }
+
+}  // namespace
+
+/// A fill and what its writing needs.
+struct Fills::Running {
+  Running(RepositoryName repo, const Digest& digest)
+      : repository(std::move(repo)), fill(std::make_shared<store::Fill>(digest)) {}
+  RepositoryName repository;
+  std::shared_ptr<store::Fill> fill;
+  std::optional<store::BlobWriter> writer;
+  std::optional<std::uint64_t> size;
+  http::Transfer* transfer = nullptr;  // the one it reads from now
+};
+
+/// The fills of one loop.
+struct Fills::Part {
+  std::unordered_map<Digest, std::shared_ptr<Running>> running;
+  Scope scope;
+  bool stopping = false;
+};
+
+Fills::Fills(registry::Storage& storage, Upstream& upstream, std::vector<Loop*> loops, Metrics& metrics)
+    : storage_(storage),
+      upstream_(upstream),
+      loops_(std::move(loops)),
+      fetched_bytes_(metrics.counter("wherry_fill_fetched_bytes_total", "Bytes of blobs fetched from upstream")),
+      started_(metrics.counter("wherry_fill_started_total", "Blobs that began to be fetched")),
+      failed_(metrics.counter("wherry_fill_failed_total", "Blobs that could not be fetched")),
+      resumed_(metrics.counter("wherry_fill_resumed_total", "Times a broken fetch went on where it stopped")) {
+  for (std::size_t i = 0; i < loops_.size(); ++i) parts_.push_back(std::make_unique<Part>());
+}
+
+Fills::~Fills() = default;
+
+Task<Result<std::shared_ptr<store::Fill>>> Fills::join(const RepositoryName& repository, const Digest& digest) {
+  const std::size_t index = digest.hash() % loops_.size();
+  Loop& home = Loop::current();
+  co_await loops_[index]->enter();
+  Part& part = *parts_[index];
+  Result<std::shared_ptr<store::Fill>> joined = std::shared_ptr<store::Fill>();
+  const auto found = part.running.find(digest);
+  if (found != part.running.end() && found->second->repository != repository) {
+    // Somebody fetches it for another repository: that this one has it too is for the upstream to say.
+    auto size = co_await upstream_.blob_size(repository, digest);
+    if (!size) {
+      const Error why = size.error();
+      co_await home.enter();
+      co_return why;
+    }
+  }
+  // Looked up again: the upstream's answer took its time.
+  const auto now = part.running.find(digest);
+  if (now != part.running.end()) {
+    joined = now->second->fill;
+  } else if (part.stopping) {
+    joined = Error(ErrorKind::kUnavailable, "this node is ending");
+  } else {
+    auto row = co_await storage_.names().get(tables::blob_key(digest));
+    const auto again = part.running.find(digest);
+    if (again != part.running.end()) {
+      joined = again->second->fill;
+    } else if (!row) {
+      joined = row.error();
+    } else if (!*row) {
+      auto running = std::make_shared<Running>(repository, digest);
+      part.running.emplace(digest, running);
+      started_.add();
+      joined = running->fill;
+      part.scope.spawn(run(part, running));
+    }
+  }
+  co_await home.enter();
+  co_return joined;
+}
+
+Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
+  const Digest digest = running->fill->digest();
+  auto row = co_await fetch(part, *running);
+  Result<void> stored;
+  if (row)
+    stored = co_await record(running->repository, digest, *row);
+  else
+    stored = row.error();
+  if (!stored) {
+    failed_.add();
+    const auto kind = stored.error().kind();
+    if (kind != ErrorKind::kBlobUnknown)
+      log::warn("a blob could not be fetched", {{"digest", digest.to_string()},
+                                               {"repository", running->repository.text()},
+                                               {"error", stored.error().to_string()}});
+    running->fill->failed(stored.error());
+    if (running->writer) {
+      auto discarded = co_await running->writer->discard();
+      if (!discarded) log::warn("a file in tmp/ stays", {{"error", discarded.error().to_string()}});
+    }
+  }
+  part.running.erase(digest);
+}
+
+/// Fetches until the whole is there and its digest is right; readers are let through to the end then.
+Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
+  store::Fill& fill = *running.fill;
+  Error last(ErrorKind::kUpstream, "nothing was tried");
+  int idle_attempts = 0;
+  while (idle_attempts < kAttemptsWithoutProgress && !part.stopping) {
+    if (idle_attempts > 0) co_await sleep_for(back_off(idle_attempts));
+    if (part.stopping) break;
+    const std::uint64_t before = running.writer ? running.writer->size() : 0;
+    if (before > 0) resumed_.add();
+    auto source = co_await upstream_.blob(running.repository, fill.digest(), before);
+    if (!source) {
+      last = source.error();
+      if (!worth_another_try(last)) co_return last;
+      ++idle_attempts;
+      continue;
+    }
+    running.transfer = &source->transfer();
+    auto drained = co_await drain(running, *source);
+    running.transfer = nullptr;
+    if (drained) {
+      // The digest is all that readers wait for; the disk may take its time after that.
+      if (running.writer->digest() != fill.digest())
+        co_return Error(ErrorKind::kUpstream, "{} sent other bytes than those of {}", upstream_.url(),
+                        fill.digest().to_string());
+      fill.verified();
+      co_return co_await running.writer->commit(fill.digest());
+    }
+    last = drained.error();
+    if (!worth_another_try(last)) co_return last;
+    const std::uint64_t after = running.writer ? running.writer->size() : 0;
+    idle_attempts = after > before ? 1 : idle_attempts + 1;
+  }
+  if (part.stopping) co_return Error(ErrorKind::kUnavailable, "this node is ending");
+  co_return last;
+}
+
+Task<Result<void>> Fills::open(Running& running, std::uint64_t size) {
+  const std::string path = storage_.blobs().layout().temporary(running.writer->name());
+  UniqueFd file;
+  auto opened = co_await storage_.blobs().pool().run([&]() -> Result<void> {
+    file.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!file) return system_error(errno, "open a file in tmp/");
+    return {};
+  });
+  if (!opened) co_return opened;
+  running.fill->opened(std::move(file), size);
+  co_return Result<void>();
+}
+
+/// Takes in what one source sends. Errors: kUpstream when it broke (what came before stays) or lies about lengths.
+Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
+  const auto no_room = [](const Error& error) {
+    return Error(ErrorKind::kUnavailable, "this node has no room for the blob: {}", error.message());
+  };
+  store::Fill& fill = *running.fill;
+  if (running.size && source.size() && *running.size != *source.size())
+    co_return Error(ErrorKind::kUpstream, "{} changed its mind about the size of a blob", upstream_.url());
+  if (!running.writer) {
+    auto admitted = storage_.space().admit(source.size().value_or(0));
+    if (!admitted) co_return no_room(admitted.error());
+    auto writer = co_await storage_.blobs().create("fill-" + fill.digest().hex().substr(0, 64), fill.digest().algorithm());
+    if (!writer) co_return writer.error();
+    running.writer.emplace(std::move(*writer));
+  }
+  const bool opens_now = !running.size && source.size();
+  if (!running.size) running.size = source.size();
+  if (opens_now) {
+    auto opened = co_await open(running, *running.size);
+    if (!opened) co_return opened;
+  }
+  std::uint64_t skip = running.writer->size() - source.offset();  // a source that starts over is let run up to there
+  while (true) {
+    store::Buffer buffer = store::Buffer::take();
+    const auto room = buffer.space();
+    auto got = co_await source.transfer().read({reinterpret_cast<char*>(room.data()), room.size()});
+    if (!got) co_return got.error();
+    if (*got == 0) break;
+    buffer.fill(*got);
+    fetched_bytes_.add(*got);
+    if (skip > 0) {
+      const std::size_t dropped = static_cast<std::size_t>(std::min<std::uint64_t>(skip, buffer.size()));
+      skip -= dropped;
+      if (dropped == buffer.size()) continue;
+      store::Buffer rest = store::Buffer::take();
+      rest.append(buffer.bytes().subspan(dropped));
+      buffer = std::move(rest);
+    }
+    if (running.size && running.writer->size() + buffer.size() > *running.size)
+      co_return Error(ErrorKind::kUpstream, "{} sent more than it said", upstream_.url());
+    if (!running.size) {
+      auto admitted = storage_.space().admit(buffer.size());
+      if (!admitted) co_return no_room(admitted.error());
+    }
+    auto appended = co_await running.writer->append(std::move(buffer));
+    if (appended) appended = co_await running.writer->flush();
+    if (!appended) {
+      if (appended.error().kind() == ErrorKind::kNoSpace) co_return no_room(appended.error());
+      co_return appended;
+    }
+    failpoint("fill-written");
+    if (running.size) fill.advanced(running.writer->size());
+  }
+  if (running.size && running.writer->size() < *running.size)
+    co_return Error(ErrorKind::kUpstream, "{} sent less than it said", upstream_.url());
+  if (!running.size) {
+    running.size = running.writer->size();
+    auto opened = co_await open(running, *running.size);
+    if (!opened) co_return opened;
+    fill.advanced(*running.size);
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> Fills::record(const RepositoryName& repository, const Digest& digest, const store::BlobRow& row) {
+  co_return co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
+    transaction.put(tables::blob_key(digest), row.encode());
+    registry::put_membership(transaction, repository, digest);
+    return {};
+  });
+}
+
+Task<void> Fills::stop() {
+  Loop& home = Loop::current();
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    co_await loops_[i]->enter();
+    Part& part = *parts_[i];
+    part.stopping = true;
+    for (auto& [digest, running] : part.running)
+      if (running->transfer != nullptr) running->transfer->cancel();
+    co_await part.scope.join();
+  }
+  co_await home.enter();
+}
+
+}  // namespace wherry::node

@@ -1,0 +1,50 @@
+// Fills: every blob that is on its way into this node, each fetched once however many ask for it.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "common/async/scope.h"
+#include "common/async/sleep.h"
+#include "common/observe/metrics.h"
+#include "common/registry/storage.h"
+#include "common/store/fill.h"
+#include "node/upstream/upstream.h"
+
+namespace wherry::node {
+
+/// Joins or starts the one Fill of a digest. A fill lives on the loop that its digest hashes to; it goes on when the
+/// client that started it leaves, and goes on where it stopped when its source breaks.
+class Fills {
+ public:
+  Fills(registry::Storage& storage, Upstream& upstream, std::vector<Loop*> loops, Metrics& metrics);
+  ~Fills();
+
+  /// The Fill of that digest, for a repository that may see it: its reader is to wait for size() first. Null when the blob
+  /// came in meanwhile and lies in the store.
+  Task<Result<std::shared_ptr<store::Fill>>> join(const RepositoryName& repository, const Digest& digest);
+
+  /// Ends all; readers are told. Call once, from any loop.
+  Task<void> stop();
+
+ private:
+  struct Running;
+  struct Part;
+  Task<void> run(Part& part, std::shared_ptr<Running> running);
+  Task<Result<store::BlobRow>> fetch(Part& part, Running& running);
+  Task<Result<void>> open(Running& running, std::uint64_t size);
+  Task<Result<void>> drain(Running& running, BlobSource& source);
+  Task<Result<void>> record(const RepositoryName& repository, const Digest& digest, const store::BlobRow& row);
+
+  registry::Storage& storage_;
+  Upstream& upstream_;
+  std::vector<Loop*> loops_;
+  std::vector<std::unique_ptr<Part>> parts_;
+  Counter fetched_bytes_;
+  Counter started_;
+  Counter failed_;
+  Counter resumed_;
+};
+
+}  // namespace wherry::node

@@ -1,0 +1,58 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "common/daemon/command_line.h"
+#include "node/cache/node.h"
+
+namespace wherry::node {
+namespace {
+
+Result<void> check_parent(const std::string& url) {
+  const bool http = url.starts_with("http://") && url.size() > 7;
+  const bool https = url.starts_with("https://") && url.size() > 8;
+  if (http || https) return {};
+  return Error(ErrorKind::kInvalid, "--parent: '{}' is not the URL of a registry, such as https://registry.example:5000",
+               url);
+}
+
+int serve(ServeOptions& options, const std::string& parent_flag) {
+  NodeOptions node;
+  node.parent.url = parent_flag;
+  auto complete = options.complete([&](ConfigSection& file) -> Result<void> {
+    auto parent = file.section("parent");
+    if (!parent) return parent.error();
+    std::string url;
+    auto read = parent->read("url", url);
+    if (!read) return read;
+    if (node.parent.url.empty()) node.parent.url = url;
+    read = parent->read("ca-file", node.parent.ca_file);
+    if (!read) return read;
+    read = parent->read_duration("connect-time", node.parent.connect_time);
+    if (!read) return read;
+    return parent->finish();
+  });
+  if (complete) complete = check_parent(node.parent.url);
+  if (!complete) {
+    std::fprintf(stderr, "wherry-node: %s\n", complete.error().message().c_str());
+    return options.config.empty() ? kExitUsage : kExitConfig;
+  }
+  node.data = options.data;
+  if (options.low_water_bytes > 0) node.low_water_bytes = options.low_water_bytes;
+  Daemon daemon("wherry-node", options.daemon);
+  Node role(std::move(node));
+  return daemon.run(role);
+}
+
+}  // namespace
+}  // namespace wherry::node
+
+int main(int argc, char** argv) {
+  wherry::ServeOptions options;
+  std::string parent;
+  return wherry::serve_command("wherry-node", argc, argv, [&](CLI::App& app, std::function<int()>& run) {
+    CLI::App* serve = app.add_subcommand("serve", "run a node");
+    options.add_flags(*serve);
+    serve->add_option("--parent", parent, "URL of the registry that this node stands for");
+    run = [&] { return wherry::node::serve(options, parent); };
+  });
+}

@@ -1,0 +1,235 @@
+#include "node/upstream/upstream.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "common/base/bytes.h"
+#include "common/http/range.h"
+#include "common/http/uri.h"
+#include "common/oci/manifest.h"
+#include "common/oci/media_types.h"
+#include "common/oci/referrers_index.h"
+
+namespace wherry::node {
+namespace {
+
+using registry::NamePage;
+using registry::ReferrerPage;
+using registry::StoredManifest;
+
+constexpr std::size_t kMaxListBytes = 16 * 1024 * 1024;  // of a list that an upstream answers
+constexpr std::size_t kMaxErrorBytes = 64 * 1024;
+
+/// Every manifest form there is, then anything: the bytes are passed on as they are.
+constexpr std::string_view kAccept =
+    "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
+    "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, "
+    "*/*";
+
+std::string without_parameters(std::string_view content_type) {
+  auto type = content_type.substr(0, content_type.find(';'));
+  while (!type.empty() && type.back() == ' ') type.remove_suffix(1);
+  return std::string(type);
+}
+
+/// The next page's `last` in a Link header, or empty.
+std::string next_of(std::string_view link) {
+  const auto open = link.find('<');
+  const auto close = link.find('>');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open) return {};
+  if (link.find("rel=\"next\"", close) == std::string_view::npos && link.find("rel=next", close) == std::string_view::npos)
+    return {};
+  const auto target = link.substr(open + 1, close - open - 1);
+  const auto question = target.find('?');
+  if (question == std::string_view::npos) return {};
+  return http::query_value(target.substr(question + 1), "last").value_or("");
+}
+
+}  // namespace
+
+Upstream::Upstream(UpstreamOptions options, const std::vector<Loop*>& loops)
+    : options_(std::move(options)), loops_(loops), clients_(loops.size()) {
+  while (!options_.url.empty() && options_.url.back() == '/') options_.url.pop_back();
+}
+
+Upstream::~Upstream() = default;
+
+http::Client& Upstream::client() {
+  Loop& loop = Loop::current();
+  const auto index = static_cast<std::size_t>(std::find(loops_.begin(), loops_.end(), &loop) - loops_.begin());
+  if (clients_[index] == nullptr) {  // each loop touches its own alone
+    http::ClientOptions with;
+    with.connect_time = options_.connect_time;
+    with.silence = options_.silence;
+    with.ca_file = options_.ca_file;
+    clients_[index] = std::make_unique<http::Client>(loop, std::move(with));
+  }
+  return *clients_[index];
+}
+
+Task<void> Upstream::close() {
+  Loop& home = Loop::current();
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    co_await loops_[i]->enter();
+    clients_[i].reset();
+  }
+  co_await home.enter();
+}
+
+std::string Upstream::v2(const RepositoryName& repository, std::string_view rest) const {
+  return fmt::format("{}/v2/{}/{}", options_.url, repository.text(), rest);
+}
+
+Task<Result<std::unique_ptr<http::Transfer>>> Upstream::ask(http::ClientRequest request, ErrorKind not_found) {
+  const std::string url = request.url();
+  auto transfer = co_await client().open(std::move(request));
+  if (!transfer) co_return transfer.error();
+  const int status = (*transfer)->head().status();
+  if (status == 200 || status == 206) co_return std::move(*transfer);
+  if (status == 404) co_return Error(not_found, "{}: not found", url);
+  if (status == 401 || status == 403)
+    co_return Error(ErrorKind::kDenied, "{}: the upstream refuses this node ({})", url, status);
+  co_return Error(ErrorKind::kUpstream, "{}: the upstream answered {}", url, status);
+}
+
+Task<Result<ManifestHead>> Upstream::head_manifest(const RepositoryName& repository, const Reference& reference) {
+  http::ClientRequest request("HEAD", v2(repository, "manifests/" + reference.to_string()));
+  request.header("Accept", kAccept);
+  auto transfer = co_await ask(std::move(request), ErrorKind::kManifestUnknown);
+  if (!transfer) co_return transfer.error();
+  auto digest = Digest::parse((*transfer)->head().header("docker-content-digest"));
+  if (!digest) co_return ManifestHead(std::nullopt);
+  co_return ManifestHead(*digest);
+}
+
+Task<Result<StoredManifest>> Upstream::manifest(const RepositoryName& repository, const Reference& reference) {
+  http::ClientRequest request("GET", v2(repository, "manifests/" + reference.to_string()));
+  request.header("Accept", kAccept);
+  auto transfer = co_await ask(std::move(request), ErrorKind::kManifestUnknown);
+  if (!transfer) co_return transfer.error();
+  auto bytes = co_await (*transfer)->read_whole(kMaxManifestBytes);
+  if (!bytes) co_return Error(ErrorKind::kUpstream, "{}", bytes.error().message());
+  const http::ClientHead& head = (*transfer)->head();
+  const std::string type = without_parameters(head.header("content-type"));
+  const auto nonsense = [&](std::string_view why) {
+    return Error(ErrorKind::kUpstream, "{} answered for {}:{} what is no manifest of that name: {}", options_.url,
+                 repository.text(), reference.to_string(), why);
+  };
+  std::optional<Digest> stated;
+  if (reference.digest() != nullptr) stated = *reference.digest();
+  const auto said = Digest::parse(head.header("docker-content-digest"));
+  if (!stated && said) stated = *said;
+  const auto actual = Digest::of(stated ? stated->algorithm() : DigestAlgorithm::kSha256, *bytes);
+  if (stated && *stated != actual) co_return nonsense("its digest is " + actual.to_string());
+  auto parsed = Manifest::parse(*bytes, type);
+  if (!stated && (!parsed || parsed->kind() == ManifestKind::kOpaque)) co_return nonsense("it is not known as one");
+  if (!parsed && !media_type::is_valid(type)) co_return nonsense("it has no media type");
+  co_return StoredManifest(actual, parsed ? parsed->media_type() : type, std::move(*bytes));
+}
+
+Task<Result<std::uint64_t>> Upstream::blob_size(const RepositoryName& repository, const Digest& digest) {
+  auto transfer = co_await ask(http::ClientRequest("HEAD", v2(repository, "blobs/" + digest.to_string())),
+                               ErrorKind::kBlobUnknown);
+  if (!transfer) co_return transfer.error();
+  const auto size = (*transfer)->head().content_length();
+  if (!size) co_return Error(ErrorKind::kUpstream, "{} does not say how long a blob is", options_.url);
+  co_return *size;
+}
+
+Task<Result<BlobSource>> Upstream::blob(const RepositoryName& repository, const Digest& digest, std::uint64_t offset) {
+  http::ClientRequest request("GET", v2(repository, "blobs/" + digest.to_string()));
+  if (offset > 0) request.header("Range", fmt::format("bytes={}-", offset));
+  auto transfer = co_await ask(std::move(request), ErrorKind::kBlobUnknown);
+  if (!transfer) co_return transfer.error();
+  const http::ClientHead& head = (*transfer)->head();
+  if (head.status() == 200) {
+    const auto size = head.content_length();
+    co_return BlobSource(std::move(*transfer), 0, size);
+  }
+  const auto content_range = head.header("content-range");
+  const auto range = http::parse_chunk_range(content_range);
+  const auto slash = content_range.find('/');
+  const auto total = slash == std::string_view::npos ? std::nullopt : parse_decimal(content_range.substr(slash + 1), INT64_MAX);
+  if (offset == 0 || !range || range->first != offset || !total || range->last() + 1 != *total)
+    co_return Error(ErrorKind::kUpstream, "{} answered a range that was not asked for: {}", options_.url, content_range);
+  co_return BlobSource(std::move(*transfer), offset, *total);
+}
+
+Task<Result<NamePage>> Upstream::names(std::string url, std::string member, ErrorKind not_found) {
+  auto transfer = co_await ask(http::ClientRequest("GET", std::move(url)), not_found);
+  if (!transfer) co_return transfer.error();
+  auto bytes = co_await (*transfer)->read_whole(kMaxListBytes);
+  if (!bytes) co_return Error(ErrorKind::kUpstream, "{}", bytes.error().message());
+  const auto json = nlohmann::json::parse(*bytes, nullptr, false);
+  const auto bad = [&] { return Error(ErrorKind::kUpstream, "{} answered a list that cannot be read", options_.url); };
+  if (!json.is_object() || !json.contains(member)) co_return bad();
+  std::vector<std::string> names;
+  if (json[member].is_array()) {
+    for (const auto& name : json[member]) {
+      if (!name.is_string()) co_return bad();
+      names.push_back(name.get<std::string>());
+    }
+  } else if (!json[member].is_null()) {
+    co_return bad();
+  }
+  co_return NamePage(std::move(names), !next_of((*transfer)->head().header("link")).empty());
+}
+
+namespace {
+
+std::string paged(std::string_view path, std::size_t limit, std::string_view last) {
+  std::string url = fmt::format("{}?n={}", path, limit);
+  if (!last.empty()) url += "&last=" + http::percent_encode(last);
+  return url;
+}
+
+}  // namespace
+
+Task<Result<NamePage>> Upstream::tags(const RepositoryName& repository, std::string last, std::size_t limit) {
+  co_return co_await names(paged(v2(repository, "tags/list"), limit, last), "tags", ErrorKind::kNameUnknown);
+}
+
+Task<Result<NamePage>> Upstream::repositories(std::string last, std::size_t limit) {
+  co_return co_await names(paged(options_.url + "/v2/_catalog", limit, last), "repositories", ErrorKind::kNotFound);
+}
+
+Task<Result<ReferrerPage>> Upstream::referrers(const RepositoryName& repository, const Digest& digest,
+                                               std::string artifact_type, std::string last, std::size_t limit) {
+  std::string url = paged(v2(repository, "referrers/" + digest.to_string()), limit, last);
+  if (!artifact_type.empty()) url += "&artifactType=" + http::percent_encode(artifact_type);
+  auto transfer = co_await ask(http::ClientRequest("GET", std::move(url)), ErrorKind::kNotFound);
+  if (!transfer && transfer.error().kind() == ErrorKind::kNotFound)
+    co_return co_await fallback_referrers(repository, digest, std::move(artifact_type));
+  if (!transfer) co_return transfer.error();
+  auto bytes = co_await (*transfer)->read_whole(kMaxListBytes);
+  if (!bytes) co_return Error(ErrorKind::kUpstream, "{}", bytes.error().message());
+  const auto json = nlohmann::ordered_json::parse(*bytes, nullptr, false);
+  if (!json.is_object() || !json.contains("manifests") || !json["manifests"].is_array())
+    co_return Error(ErrorKind::kUpstream, "{} answered referrers that cannot be read", options_.url);
+  std::vector<std::string> descriptors;
+  for (const auto& descriptor : json["manifests"]) {
+    // An upstream need not know the filter; ours is promised to the client.
+    const std::string type = descriptor.is_object() ? descriptor.value("artifactType", std::string()) : std::string();
+    if (artifact_type.empty() || type == artifact_type) descriptors.push_back(descriptor.dump());
+  }
+  co_return ReferrerPage(std::move(descriptors), next_of((*transfer)->head().header("link")));
+}
+
+Task<Result<ReferrerPage>> Upstream::fallback_referrers(const RepositoryName& repository, const Digest& digest,
+                                                        std::string artifact_type) {
+  auto tag = Tag::parse(fallback_tag(digest));
+  if (!tag) co_return ReferrerPage({}, {});
+  const Reference reference(*tag);
+  auto index = co_await manifest(repository, reference);
+  if (!index) {
+    if (index.error().kind() == ErrorKind::kManifestUnknown) co_return ReferrerPage({}, {});
+    co_return index.error();
+  }
+  std::vector<std::string> descriptors;
+  if (auto listed = parse_fallback_index(index->bytes()))
+    for (const Descriptor& descriptor : *listed)
+      if (artifact_type.empty() || descriptor.artifact_type == artifact_type) descriptors.push_back(descriptor.to_json());
+  co_return ReferrerPage(std::move(descriptors), {});
+}
+
+}  // namespace wherry::node
