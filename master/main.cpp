@@ -21,6 +21,7 @@ int serve(ServeOptions& options) {
     return options.config.empty() ? kExitUsage : kExitConfig;
   }
   master.data = options.data;
+  master.scrub_round = options.scrub_round;
   if (options.low_water_bytes > 0) master.low_water_bytes = options.low_water_bytes;
   Daemon daemon("wherry-master", options.daemon);
   Master role(std::move(master));

@@ -37,6 +37,7 @@ int serve(ServeOptions& options, const std::string& parent_flag) {
     return options.config.empty() ? kExitUsage : kExitConfig;
   }
   node.data = options.data;
+  node.scrub_round = options.scrub_round;
   if (options.low_water_bytes > 0) node.low_water_bytes = options.low_water_bytes;
   Daemon daemon("wherry-node", options.daemon);
   Node role(std::move(node));

@@ -66,6 +66,12 @@ Result<void> ServeOptions::complete(const std::function<Result<void>(ConfigSecti
     if (!read) return read;
     read = space->finish();
     if (!read) return read;
+    auto scrub = file->section("scrub");
+    if (!scrub) return scrub.error();
+    read = scrub->read_duration("round", scrub_round);
+    if (!read) return read;
+    read = scrub->finish();
+    if (!read) return read;
     read = own(*file);
     if (!read) return read;
     read = file->finish();

@@ -24,6 +24,7 @@ struct ServeOptions {
   bool insecure_open = false;
   std::uint64_t low_water_bytes = 0;  ///< space.low-water-bytes; 0: the default
   std::uint64_t loops = 0;
+  std::chrono::milliseconds scrub_round{std::chrono::hours(24 * 7)};  ///< scrub.round
   DaemonOptions daemon;
 
   /// Adds the shared flags to a command.

@@ -16,12 +16,16 @@ struct Parts {
 std::optional<Parts> parts_of(std::uint8_t kind) {
   switch (static_cast<ChangeKind>(kind)) {
     case ChangeKind::kRepositoryCreated:
-    case ChangeKind::kRepositoryRemoved: return Parts{false, false};
+    case ChangeKind::kRepositoryRemoved:
+      return Parts{false, false};
     case ChangeKind::kManifestPut:
     case ChangeKind::kManifestDeleted:
-    case ChangeKind::kBlobAdded: return Parts{false, true};
-    case ChangeKind::kTagSet: return Parts{true, true};
-    case ChangeKind::kTagRemoved: return Parts{true, false};
+    case ChangeKind::kBlobAdded:
+      return Parts{false, true};
+    case ChangeKind::kTagSet:
+      return Parts{true, true};
+    case ChangeKind::kTagRemoved:
+      return Parts{true, false};
   }
   return std::nullopt;
 }
@@ -94,7 +98,8 @@ Result<Change> Change::decode(std::string_view encoded) {
   if (tag->empty() == parts->tag || tag->size() > kMaxTagBytes) return invalid("the tag's length");
   if (digest->empty() == parts->digest) return invalid("the digest's presence");
 
-  Change change(static_cast<ChangeKind>(kind), std::string(*repository), from_millis(static_cast<std::int64_t>(*millis)));
+  Change change(static_cast<ChangeKind>(kind), std::string(*repository),
+                from_millis(static_cast<std::int64_t>(*millis)));
   change.place(*position, *epoch);
   change.tag_ = *tag;
   if (parts->digest) {

@@ -55,8 +55,9 @@ class Change {
 
   /// Version 1: kind, position, epoch, time, and the texts with their lengths; big-endian. One form for one change.
   std::string encode() const;
-  /// Strict: input may come from a hostile parent. Errors: kInvalid for anything that encode() does not write, for parts
-  /// that the kind does not have or lacks, and for texts over their bounds (their grammar is the reader's to check).
+  /// Strict: input may come from a hostile parent. Errors: kInvalid for anything that encode() does not write, for
+  /// parts that the kind does not have or lacks, and for texts over their bounds (their grammar is the reader's to
+  /// check).
   static Result<Change> decode(std::string_view encoded);
 
  private:

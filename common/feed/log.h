@@ -1,5 +1,5 @@
-// The feed's log: changes in the order they were committed, chained by hashes, kept in the same store and written in the
-// same transaction as the data they tell of.
+// The feed's log: changes in the order they were committed, chained by hashes, kept in the same store and written in
+// the same transaction as the data they tell of.
 #pragma once
 
 #include <array>
@@ -39,9 +39,9 @@ inline constexpr char kHeadKey = 'F';      ///< the head row
 /// The hash after `encoded` follows `previous`.
 ChainHash next_chain(const ChainHash& previous, std::string_view encoded);
 
-/// Gives `change` the next position in the present epoch and writes it and the new head within the caller's transaction.
-/// Gives the new head. Errors: those of the transaction, kInvalid for a change that decode() would refuse, kCorrupt for
-/// a damaged head row.
+/// Gives `change` the next position in the present epoch and writes it and the new head within the caller's
+/// transaction. Gives the new head. Errors: those of the transaction, kInvalid for a change that decode() would refuse,
+/// kCorrupt for a damaged head row.
 Result<Head> append(kv::Transaction& transaction, Change change);
 /// The head as that transaction sees it.
 Result<Head> head(kv::Transaction& transaction);
@@ -51,7 +51,8 @@ Result<void> begin_epoch(kv::Transaction& transaction, std::uint64_t epoch);
 /// The head after all that was answered.
 Task<Result<Head>> head(kv::KeyValue& store);
 /// At most `limit` entries from position `from` on (counted from 1), without a gap; fewer, or none, at the end.
-/// Errors: kCorrupt when an entry is damaged, missing, or does not close the chain with the one before it in this answer.
+/// Errors: kCorrupt when an entry is damaged, missing, or does not close the chain with the one before it in this
+/// answer.
 Task<Result<std::vector<Entry>>> read(kv::KeyValue& store, std::uint64_t from, std::size_t limit);
 
 }  // namespace wherry::feed

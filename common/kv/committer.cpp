@@ -103,7 +103,8 @@ void Committer::commit(Group& group) {
     const Result<void> room = callbacks_.before_commit ? callbacks_.before_commit() : Result<void>();
     if (!room) {
       target_.drop();
-      for (Submission* each = group.dependent.first; each != nullptr; each = each->next_queued) each->fail(room.error());
+      for (Submission* each = group.dependent.first; each != nullptr; each = each->next_queued)
+        each->fail(room.error());
     } else if (const Result<void> written = target_.write(group.sync); !written) {
       fail_for_good(group, written.error());
       return;
@@ -121,7 +122,8 @@ void Committer::finish(List& list) {
 
 void Committer::fail_for_good(Group& group, const Error& cause) {
   // What reached the disk is unknown now, and a second sync would not tell (it reports an error only once).
-  const Error error = Error(ErrorKind::kIo, "the metadata store failed to write and must be restarted").with_cause(cause);
+  const Error error =
+      Error(ErrorKind::kIo, "the metadata store failed to write and must be restarted").with_cause(cause);
   List waiting;
   {
     const std::lock_guard lock(mutex_);

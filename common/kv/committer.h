@@ -32,9 +32,9 @@ class CommitTarget {
 /// Group commit: while one group is synced the next one queues up, and one sync serves all of it.
 class Committer {
  public:
-  static constexpr std::size_t kQueueBound = 16384;                     ///< bodies waiting; more get kUnavailable
-  static constexpr std::size_t kGroupBodies = 256;                      ///< bodies that share a write
-  static constexpr std::size_t kGroupBytes = std::size_t{8} << 20;      ///< and its size, passed by one body at most
+  static constexpr std::size_t kQueueBound = 16384;                 ///< bodies waiting; more get kUnavailable
+  static constexpr std::size_t kGroupBodies = 256;                  ///< bodies that share a write
+  static constexpr std::size_t kGroupBytes = std::size_t{8} << 20;  ///< and its size, passed by one body at most
 
   struct Callbacks {
     std::function<Result<void>()> before_commit;

@@ -116,11 +116,11 @@ class KeyValue {
 
   /// THE way to write. `body` is a `Result<T>(Transaction&)` and is called once, on the committer's thread, while the
   /// awaiting coroutine sleeps: it may use what that owns by reference, must be quick, and must not wait for a loop.
-  /// Bodies run one after another, so each sees all before it: serialisable without locks. An Error that it returns rolls
-  /// back what it wrote and is given to the caller. The value comes once everything that the body wrote or read is as
-  /// durable as asked.
-  /// Errors beside the body's own: kUnavailable when too many wait, kNoSpace when the disk has no room (nothing was
-  /// written), kIo after a failed write or sync (nothing will ever be acknowledged again), kInternal when the body threw.
+  /// Bodies run one after another, so each sees all before it: serialisable without locks. An Error that it returns
+  /// rolls back what it wrote and is given to the caller. The value comes once everything that the body wrote or read
+  /// is as durable as asked. Errors beside the body's own: kUnavailable when too many wait, kNoSpace when the disk has
+  /// no room (nothing was written), kIo after a failed write or sync (nothing will ever be acknowledged again),
+  /// kInternal when the body threw.
   template <class Body, class Outcome = std::invoke_result_t<Body&, Transaction&>>
   Task<Outcome> transact(Body body, Durability durability = Durability::kSynced) {
     Submitted<Body, Outcome> submitted(*this, body, durability);

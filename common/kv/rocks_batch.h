@@ -18,8 +18,8 @@ Error rocks_error(const rocksdb::Status& status, std::string_view what);
 /// The first key after all those that start with `prefix`; empty when there is none such.
 std::string end_of_prefix(std::string_view prefix);
 
-/// Calls `visit(key, value)` for the entries of `iterator` that start with `prefix` and sort after `after`, until it gives
-/// false.
+/// Calls `visit(key, value)` for the entries of `iterator` that start with `prefix` and sort after `after`, until it
+/// gives false.
 template <class Visit>
 Result<void> visit_range(rocksdb::Iterator& iterator, std::string_view prefix, std::string_view after, Visit&& visit) {
   if (after < prefix) {

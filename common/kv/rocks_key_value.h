@@ -35,8 +35,8 @@ class RocksKeyValue final : public KeyValue {
   /// Finishes the transactions that are queued.
   ~RocksKeyValue() override;
 
-  /// Makes a read-only store writable while readers go on. Blocks. Does nothing when it is writable already; on an error
-  /// the store stays as it was and this may be tried again.
+  /// Makes a read-only store writable while readers go on. Blocks. Does nothing when it is writable already; on an
+  /// error the store stays as it was and this may be tried again.
   Result<void> reopen_writable();
   bool read_only() const;
 

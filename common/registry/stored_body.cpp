@@ -3,7 +3,8 @@
 namespace wherry::registry {
 
 void StoredBody::look_at(const Result<std::uint64_t>& outcome) {
-  if (!outcome && outcome.error().kind() == ErrorKind::kCorrupt) damage_.found_damaged(blob_->digest());
+  if (!outcome && outcome.error().kind() == ErrorKind::kCorrupt) 
+    damage_.found_damaged(blob_->digest(), blob_->file_id());
 }
 
 std::optional<Result<std::uint64_t>> StoredBody::try_ready(std::uint64_t offset, std::uint64_t want, std::uint64_t) {

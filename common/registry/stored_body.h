@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "common/http/body.h"
 #include "common/store/open_blob.h"
@@ -12,7 +13,8 @@ namespace wherry::registry {
 class DamageHandler {
  public:
   virtual ~DamageHandler() = default;
-  virtual void found_damaged(const Digest& digest) = 0;
+  /// `file` is the one whose bytes were wrong; nothing when it could not even be opened.
+  virtual void found_damaged(const Digest& digest, std::optional<store::FileId> file) = 0;
 };
 
 /// Sends an open blob, each block checked before it leaves.

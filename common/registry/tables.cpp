@@ -72,6 +72,7 @@ std::string referrers_prefix(const RepositoryName& repository, const Digest& sub
 std::string referrer_key(const RepositoryName& repository, const Digest& subject, const Digest& referrer) {
   return referrers_prefix(repository, subject).append(referrer.binary());
 }
+std::string scrub_key() { return "S"; }
 std::string uploads_prefix() { return "u"; }
 std::string upload_key(std::string_view id) { return uploads_prefix().append(id); }
 

@@ -34,6 +34,7 @@ std::string referrer_key(const RepositoryName& repository, const Digest& subject
 std::string referrers_prefix(const RepositoryName& repository, const Digest& subject);
 std::string upload_key(std::string_view id);  ///< u id -> the session's row
 std::string uploads_prefix();
+std::string scrub_key();  ///< S -> the key of the blob that was checked last
 
 /// A manifest as stored: its media type, then its bytes.
 std::string encode_manifest(std::string_view media_type, std::string_view bytes);

@@ -14,8 +14,8 @@
 
 namespace wherry::store {
 
-/// Least-recently-used open blobs, bounded, one list for each thread that asks. A list has a flag that only retire() and
-/// a neighbour's look ever contend for: a loop that finds it taken has a miss, it never waits.
+/// Least-recently-used open blobs, bounded, one list for each thread that asks. A list has a flag that only retire()
+/// and a neighbour's look ever contend for: a loop that finds it taken has a miss, it never waits.
 class BlobCache {
  public:
   /// `bound` blobs for each thread that asks.

@@ -1,5 +1,7 @@
 #include "common/store/blob_core.h"
 
+#include <fcntl.h>
+
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,9 +20,7 @@ Error unknown_blob(const Digest& digest) {
   return Error(ErrorKind::kBlobUnknown, "there is no file for the blob {}", digest.to_string());
 }
 
-Error already_failed() {
-  return Error(ErrorKind::kIo, "the blob store failed to sync earlier and must be restarted");
-}
+Error already_failed() { return Error(ErrorKind::kIo, "the blob store failed to sync earlier and must be restarted"); }
 
 }  // namespace
 
@@ -85,14 +85,34 @@ Result<std::shared_ptr<OpenBlob>> BlobStore::Core::open_blob(const Digest& diges
   return std::make_shared<OpenBlob>(digest, row, std::move(*file), pool, closer_);
 }
 
-Result<void> BlobStore::Core::quarantine(const Digest& digest) {
-  auto moved = rename_file(layout.blob(digest), layout.quarantine(digest));
+Result<SetAside> BlobStore::Core::set_aside(const Digest& digest, const BlobRow& row, std::optional<FileId> damaged,
+                                            Fate fate) {
+  const std::string aside = fate == Fate::kQuarantine
+                                ? layout.quarantine(digest)
+                                : layout.trash(fmt::format("{}-{}", trashed_.fetch_add(1), digest.hex()));
+  // Moved first and looked at then: whoever gives the name to a good file meanwhile gives it to another file.
+  auto moved = rename_file(layout.blob(digest), aside);
   if (!moved) return std::move(moved.error());
   cache.retire(digest);
-  if (!*moved) return unknown_blob(digest);
-  log::error("a damaged blob was put into quarantine", {{"file", layout.quarantine(digest)}});
-  if (auto done = sync_folder_for_good(layout.quarantine_folder()); !done) return done;
-  return sync_folder_for_good(layout.shard(digest));
+  if (!*moved) return SetAside::kMissing;
+  auto file = open_file(aside, O_RDONLY);
+  if (file) {
+    const auto size = regular_file_size(file->get(), aside);
+    const bool same = damaged ? FileId::of(file->get()) == *damaged : !size || *size != row.size();
+    if (!same) {
+      auto back = rename_file(aside, layout.blob(digest));
+      if (!back) return std::move(back.error());
+      return SetAside::kReplaced;
+    }
+  }
+  if (fate == Fate::kDrop) {
+    auto removed = remove_file(aside);
+    if (!removed) return std::move(removed.error());
+  } else if (auto done = sync_folder_for_good(layout.quarantine_folder()); !done) {
+    return std::move(done.error());
+  }
+  if (auto done = sync_folder_for_good(layout.shard(digest)); !done) return std::move(done.error());
+  return SetAside::kMoved;
 }
 
 Result<void> BlobStore::Core::remove(const Digest& digest) {

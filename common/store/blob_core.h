@@ -20,7 +20,7 @@ class BlobStore::Core {
   Result<void> sync_file(int fd, std::string_view what);
   Result<void> publish(int fd, std::string_view name, const Digest& digest, bool synced);
   Result<std::shared_ptr<OpenBlob>> open_blob(const Digest& digest, const BlobRow& row);
-  Result<void> quarantine(const Digest& digest);
+  Result<SetAside> set_aside(const Digest& digest, const BlobRow& row, std::optional<FileId> damaged, Fate fate);
   Result<void> remove(const Digest& digest);
   bool failed() const { return failed_.load(std::memory_order_acquire); }
 

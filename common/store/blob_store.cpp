@@ -107,10 +107,9 @@ Task<Result<std::shared_ptr<OpenBlob>>> BlobStore::open_blob(Digest digest, Blob
 
 void BlobStore::retire(const Digest& digest) { core_->cache.retire(digest); }
 
-Task<Result<void>> BlobStore::quarantine(Digest digest) {
-  const std::shared_ptr<Core> core = core_;
-  auto done = co_await core->pool.run([&core, &digest] { return core->quarantine(digest); });
-  co_return done;
+Result<SetAside> BlobStore::set_aside(const Digest& digest, const BlobRow& row, std::optional<FileId> damaged,
+                                      Fate fate) {
+  return core_->set_aside(digest, row, damaged, fate);
 }
 
 Task<Result<void>> BlobStore::remove(Digest digest) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,15 @@
 
 namespace wherry::store {
 
+/// Where a damaged file goes: quarantine/, for people to look at, or away.
+enum class Fate { kQuarantine, kDrop };
+/// What was found when a damaged file was to be moved.
+enum class SetAside {
+  kMoved,
+  kMissing,   ///< There was no file.
+  kReplaced,  ///< There is another, and it was left alone.
+};
+
 /// How a BlobStore is set up.
 struct BlobOptions {
   /// Open files kept for the next reader, all loops together.
@@ -32,8 +42,9 @@ struct BlobOptions {
   std::function<void(const Error&)> on_fatal;
 };
 
-/// The blobs of one data directory. The rows (BlobRow) that say which blobs there are belong to the caller: write the row
-/// after commit(), erase it before remove(). All calls from any loop; outlives its writers' tasks, not its open blobs.
+/// The blobs of one data directory. The rows (BlobRow) that say which blobs there are belong to the caller: write the
+/// row after commit(), erase it before remove(). All calls from any loop; outlives its writers' tasks, not its open
+/// blobs.
 class BlobStore {
  public:
   /// Prepares the directory (see BlobLayout::prepare). Blocks. `pool` does all file work.
@@ -57,12 +68,14 @@ class BlobStore {
 
   /// Forgets the open file; who reads it now may go on. For deletes, quarantine and eviction (which do it themselves).
   void retire(const Digest& digest);
-  /// Moves a damaged blob out of the way for a person to look at; synced. Errors: kBlobUnknown, kIo.
-  Task<Result<void>> quarantine(Digest digest);
+  /// Blocks, for the body of a transaction that erases the row: moves a damaged blob's file out of the way, unless the
+  /// name stands for another file than `damaged` by now. Without `damaged` (it could not be opened): unless the file
+  /// there looks as the row says. Readers of the old file go on. Errors: kIo, kNoSpace.
+  Result<SetAside> set_aside(const Digest& digest, const BlobRow& row, std::optional<FileId> damaged, Fate fate);
   /// Removes a blob whose row is gone; fine when it is not there. Its space is free once the last reader ends.
   Task<Result<void>> remove(Digest digest);
-  /// Reads the whole blob from the disk, around the page cache where the file system can, and compares its blocks and its
-  /// digest. In steps, so other work gets its turn. Errors: kBlobUnknown, kCorrupt.
+  /// Reads the whole blob from the disk, around the page cache where the file system can, and compares its blocks and
+  /// its digest. In steps, so other work gets its turn. Errors: kBlobUnknown, kCorrupt.
   Task<Result<void>> verify(Digest digest, BlobRow row);
 
   const BlobLayout& layout() const;

@@ -24,8 +24,8 @@ class BlobWriter {
   ~BlobWriter();
 
   /// Takes a buffer and gives control back once the one before it is written: one is in work while the caller fills the
-  /// next. An error is of the earlier buffer (this one is dropped). Errors: kNoSpace (what was written of that buffer is
-  /// cut off again, so the file ends at size()), kIo, kUnavailable.
+  /// next. An error is of the earlier buffer (this one is dropped). Errors: kNoSpace (what was written of that buffer
+  /// is cut off again, so the file ends at size()), kIo, kUnavailable.
   Task<Result<void>> append(Buffer buffer);
   /// Waits until all that was taken is written.
   Task<Result<void>> flush();
@@ -43,8 +43,8 @@ class BlobWriter {
   std::uint64_t size() const;
   /// The name in tmp/ that it was made with.
   const std::string& name() const;
-  /// State to resume from, of all bytes so far. Only after flush() or sync() (aborts while a buffer is in work); only what
-  /// was synced is there after a power cut.
+  /// State to resume from, of all bytes so far. Only after flush() or sync() (aborts while a buffer is in work); only
+  /// what was synced is there after a power cut.
   UploadState state() const;
   /// The digest of the bytes so far; the same condition.
   Digest digest() const;

@@ -15,8 +15,8 @@
 
 namespace wherry::store {
 
-/// Owned by its writer and by the buffer in work, whichever ends later. While a buffer is in work only the pool's thread
-/// touches `hasher`, `blocks`, `written` and the file; the loop has the rest, and all of it in between.
+/// Owned by its writer and by the buffer in work, whichever ends later. While a buffer is in work only the pool's
+/// thread touches `hasher`, `blocks`, `written` and the file; the loop has the rest, and all of it in between.
 class BlobWriter::State {
  public:
   State(std::shared_ptr<BlobStore::Core> store, std::string file_name, UniqueFd opened, Hasher begun)

@@ -49,7 +49,7 @@ Result<std::size_t> read_all(int fd, std::span<std::byte> into, std::uint64_t of
 }
 
 Result<std::uint64_t> regular_file_size(int fd, const std::string& path) {
-  struct stat about {};
+  struct stat about{};
   if (::fstat(fd, &about) != 0) return system_error(errno, "stat " + path);
   if (!S_ISREG(about.st_mode)) return Error(ErrorKind::kCorrupt, "{} is not a regular file", path);
   return static_cast<std::uint64_t>(about.st_size);
@@ -65,7 +65,7 @@ Result<void> sync_folder(const std::string& path) {
 Result<bool> make_folder(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) == 0) return true;
   const int error = errno;
-  struct stat about {};
+  struct stat about{};
   if (error == EEXIST && ::stat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode)) return false;
   return system_error(error == EEXIST ? ENOTDIR : error, "make the folder " + path);
 }

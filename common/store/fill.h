@@ -29,8 +29,8 @@ class Fill {
   Task<Result<std::uint64_t>> size();
   /// Readers: the file, once size() was given.
   int file() const { return file_.get(); }
-  /// Readers: how many bytes from `offset`, at most `want`, can be read now by someone whose read ends at `end`; nothing
-  /// when ready() must be awaited. An error once the fill failed.
+  /// Readers: how many bytes from `offset`, at most `want`, can be read now by someone whose read ends at `end`;
+  /// nothing when ready() must be awaited. An error once the fill failed.
   std::optional<Result<std::uint64_t>> try_ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) const;
   Task<Result<std::uint64_t>> ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end);
   /// Readers: waits until the whole is verified and stored, or failed.

@@ -50,8 +50,8 @@ Result<void> check_format(const std::string& path, bool& present) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
   if (text == BlobLayout::kFormat) return {};
   return Error(ErrorKind::kUnsupported,
-               "{} says \"{}\", but this program reads only \"{}\"; use the version of wherry that wrote this data", path,
-               text, BlobLayout::kFormat);
+               "{} says \"{}\", but this program reads only \"{}\"; use the version of wherry that wrote this data",
+               path, text, BlobLayout::kFormat);
 }
 
 Result<void> write_format(const std::string& directory) {
@@ -81,7 +81,8 @@ BlobLayout::BlobLayout(std::string directory) : directory_(std::move(directory))
 }
 
 std::string BlobLayout::shard(const Digest& digest) const {
-  return fmt::format("{}/blobs/{}/{}", directory_, digest.algorithm_name(), std::string_view(digest.hex()).substr(0, 2));
+  return fmt::format("{}/blobs/{}/{}", directory_, digest.algorithm_name(),
+                     std::string_view(digest.hex()).substr(0, 2));
 }
 
 std::string BlobLayout::blob(const Digest& digest) const { return fmt::format("{}/{}", shard(digest), digest.hex()); }
@@ -96,7 +97,8 @@ std::string BlobLayout::quarantine(const Digest& digest) const {
 
 bool BlobLayout::is_name(std::string_view name) {
   const auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
   };
   return !name.empty() && name.size() <= kMaxNameBytes && name.front() != '.' && std::ranges::all_of(name, fits);
 }

@@ -20,6 +20,12 @@ constexpr std::uint64_t kReadAheadBytes = 2 * kBlockBytes;
 
 }  // namespace
 
+FileId FileId::of(int fd) {
+  struct stat about{};
+  if (::fstat(fd, &about) != 0) return {};
+  return {about.st_dev, about.st_ino};
+}
+
 OpenBlob::OpenBlob(Digest digest, BlobRow row, UniqueFd file, Pool& pool, std::shared_ptr<FileCloser> closer)
     : digest_(digest),
       row_(std::move(row)),
@@ -29,7 +35,7 @@ OpenBlob::OpenBlob(Digest digest, BlobRow row, UniqueFd file, Pool& pool, std::s
       verified_((row_.checksums().size() + 63) / 64) {}
 
 OpenBlob::~OpenBlob() {
-  struct stat about {};
+  struct stat about{};
   const bool last_name_gone = ::fstat(file_.get(), &about) == 0 && about.st_nlink == 0;
   if (last_name_gone && size() > kBlockBytes) closer_->close_later(std::move(file_));
 }

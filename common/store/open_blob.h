@@ -18,8 +18,17 @@ namespace wherry::store {
 
 class FileCloser;
 
-/// An open blob, shared between readers on any loop; stays readable after the blob is removed or quarantined. A block is
-/// read and compared with its checksum once, and again whenever it had left the page cache.
+/// Which file a name stood for: a name may be given to another one, this stays.
+struct FileId {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  bool operator==(const FileId&) const = default;
+  /// Of an open file.
+  static FileId of(int fd);
+};
+
+/// An open blob, shared between readers on any loop; stays readable after the blob is removed or quarantined. A block
+/// is read and compared with its checksum once, and again whenever it had left the page cache.
 class OpenBlob {
  public:
   /// The most that one ready() grants: then it is another reader's turn.
@@ -33,16 +42,17 @@ class OpenBlob {
   const Digest& digest() const { return digest_; }
   std::uint64_t size() const { return row_.size(); }
   const BlobRow& row() const { return row_; }
+  FileId file_id() const { return FileId::of(file_.get()); }
   /// For sendfile(2) of what ready() granted. Never write, never close.
   int fd() const { return file_.get(); }
 
   /// How many bytes from `offset`, at most `want` and kTurnBytes, may be sent by sendfile now: checked, and in memory.
-  /// Nothing when a disk must be asked first: then await ready(). No lock, no disk; 0.3 us a probe, two or three probes.
-  /// 0 only for want = 0 or an offset at (or beyond) the end. Errors: kCorrupt once damage was found.
+  /// Nothing when a disk must be asked first: then await ready(). No lock, no disk; 0.3 us a probe, two or three
+  /// probes. 0 only for want = 0 or an offset at (or beyond) the end. Errors: kCorrupt once damage was found.
   std::optional<Result<std::uint64_t>> try_ready(std::uint64_t offset, std::uint64_t want);
 
-  /// The same, reading and checking on the pool what try_ready() cannot promise. The blob must be held by the caller until
-  /// it gives its result. Errors: kCorrupt when a block is not what was stored (the caller quarantines the blob),
+  /// The same, reading and checking on the pool what try_ready() cannot promise. The blob must be held by the caller
+  /// until it gives its result. Errors: kCorrupt when a block is not what was stored (the caller quarantines the blob),
   /// kUnavailable.
   Task<Result<std::uint64_t>> ready(std::uint64_t offset, std::uint64_t want);
 

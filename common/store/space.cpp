@@ -18,7 +18,7 @@ constexpr std::uint64_t kMaxLowWaterBytes = std::uint64_t{256} << 20;
 constexpr std::uint64_t kMaxBallastBytes = std::uint64_t{64} << 20;
 
 Result<Space> ask_file_system(const std::string& directory) {
-  struct statvfs about {};
+  struct statvfs about{};
   if (::statvfs(directory.c_str(), &about) != 0) return system_error(errno, "ask for the free space of " + directory);
   return Space{about.f_blocks * about.f_frsize, about.f_bavail * about.f_frsize};
 }
@@ -27,8 +27,7 @@ Result<Space> ask_file_system(const std::string& directory) {
 
 SpaceGuard::SpaceGuard(std::string directory, SpaceOptions options)
     : ballast_path_(directory + "/ballast"), options_(std::move(options)) {
-  if (!options_.probe)
-    options_.probe = [directory = std::move(directory)] { return ask_file_system(directory); };
+  if (!options_.probe) options_.probe = [directory = std::move(directory)] { return ask_file_system(directory); };
 }
 
 Result<std::unique_ptr<SpaceGuard>> SpaceGuard::open(const std::string& directory, SpaceOptions options) {
@@ -67,9 +66,10 @@ Result<void> SpaceGuard::admit(std::uint64_t bytes) {
     free = space->free_bytes;
   }
   if (!leaves(0))
-    return Error(ErrorKind::kNoSpace,
-                 "the disk has {} MiB free and {} MiB must stay free, so {} more bytes cannot be stored; free some space",
-                 free >> 20, low_water_bytes_ >> 20, bytes);
+    return Error(
+        ErrorKind::kNoSpace,
+        "the disk has {} MiB free and {} MiB must stay free, so {} more bytes cannot be stored; free some space",
+        free >> 20, low_water_bytes_ >> 20, bytes);
   // Promised, so no longer there for the next one; the next look sees how much of it was really written.
   std::uint64_t left = free_bytes_.load(std::memory_order_relaxed);
   while (!free_bytes_.compare_exchange_weak(left, left - std::min(left, bytes), std::memory_order_relaxed)) {

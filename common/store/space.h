@@ -31,9 +31,9 @@ struct SpaceOptions {
   const Clock* clock = &Clock::system();
 };
 
-/// Watches the free space of a data directory. Content stops at the low-water mark; metadata (which deletions need to make
-/// room) may go on down to a quarter of it, and a ballast file is given up before metadata stops. All calls from any
-/// thread. Writes go again as soon as there is space: nothing is remembered but the last look, at most kMaxAge old.
+/// Watches the free space of a data directory. Content stops at the low-water mark; metadata (which deletions need to
+/// make room) may go on down to a quarter of it, and a ballast file is given up before metadata stops. All calls from
+/// any thread. Writes go again as soon as there is space: nothing is remembered but the last look, at most kMaxAge old.
 class SpaceGuard {
  public:
   static constexpr std::chrono::milliseconds kMaxAge{100};

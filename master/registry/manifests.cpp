@@ -13,6 +13,7 @@ namespace {
 using registry::Route;
 namespace tables = registry::tables;
 
+constexpr std::size_t kParsedOnLoopBytes = 64 * 1024;  // a hostile manifest of 4 MiB takes up to 100 ms to read
 constexpr std::size_t kMaxTagsAPut = 64;  // `tag=` in one query; the specification asks for ten
 
 /// The tags that a manifest is to have: the reference's own, or those of the query (distribution-spec main, "Pushing
@@ -80,9 +81,20 @@ Task<Result<void>> PushService::put_manifest(http::Exchange& exchange, const Rou
   if (!body) co_return body.error();
   auto admitted = storage_.space().admit(body->size());
   if (!admitted) co_return admitted;
-  auto manifest = Manifest::parse(*body, request.header("content-type"));
+  Result<Manifest> manifest = Error(ErrorKind::kInternal, "not parsed");
+  Result<Digest> digest = Error(ErrorKind::kInternal, "not hashed");
+  const auto read = [&]() -> Result<void> {
+    manifest = Manifest::parse(*body, request.header("content-type"));
+    digest = digest_of(*reference, request.query, *body);
+    return {};
+  };
+  Result<void> was_read;
+  if (body->size() <= kParsedOnLoopBytes)
+    was_read = read();
+  else
+    was_read = co_await storage_.blobs().pool().run(read);
+  if (!was_read) co_return was_read;
   if (!manifest) co_return manifest.error();
-  auto digest = digest_of(*reference, request.query, *body);
   if (!digest) co_return digest.error();
 
   const WallTime now = sessions_.clock().wall();

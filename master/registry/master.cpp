@@ -20,7 +20,11 @@ Task<Result<void>> Master::start(Daemon& daemon) {
   storage_ = std::move(*storage);
   storage_->start();
   names_ = std::make_unique<registry::NameStore>(storage_->names());
-  blobs_ = std::make_unique<MasterBlobs>(*storage_, *names_, Loop::current(), daemon.metrics());
+  checked_ = std::make_unique<registry::CheckedBlobs>(*storage_, *names_, store::Fate::kQuarantine, Loop::current(),
+                                                      daemon.metrics());
+  scrubber_ = std::make_unique<registry::Scrubber>(*storage_, *checked_, options_.scrub_round, daemon.metrics());
+  scrubber_->start();
+  blobs_ = std::make_unique<MasterBlobs>(*names_, *checked_);
   sessions_ = std::make_unique<UploadSessions>(*storage_, Clock::system());
   service_ = std::make_unique<PushService>(*storage_, *names_, *blobs_, *sessions_, daemon.metrics());
   scope_.spawn(expire_uploads());
@@ -31,7 +35,8 @@ Task<void> Master::stop() {
   stopping_ = true;
   sleeper_.wake();
   co_await scope_.join();
-  co_await blobs_->stop();
+  co_await scrubber_->stop();
+  co_await checked_->stop();
   co_await storage_->stop();
 }
 

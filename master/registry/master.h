@@ -7,6 +7,7 @@
 #include <string>
 
 #include "common/daemon/daemon.h"
+#include "common/registry/scrubber.h"
 #include "master/registry/master_blobs.h"
 #include "master/registry/push_service.h"
 #include "master/registry/upload_sessions.h"
@@ -16,6 +17,7 @@ namespace wherry::master {
 struct MasterOptions {
   std::string data;
   std::chrono::milliseconds upload_expiry{std::chrono::hours(24 * 7)};  ///< uploads.expire-after
+  std::chrono::milliseconds scrub_round{std::chrono::hours(24 * 7)};    ///< scrub.round
   std::optional<std::uint64_t> low_water_bytes;                         ///< space.low-water-bytes
 };
 
@@ -33,6 +35,8 @@ class Master final : public Role {
   MasterOptions options_;
   std::unique_ptr<registry::Storage> storage_;
   std::unique_ptr<registry::NameStore> names_;
+  std::unique_ptr<registry::CheckedBlobs> checked_;
+  std::unique_ptr<registry::Scrubber> scrubber_;
   std::unique_ptr<MasterBlobs> blobs_;
   std::unique_ptr<UploadSessions> sessions_;
   std::unique_ptr<PushService> service_;

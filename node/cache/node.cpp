@@ -15,10 +15,14 @@ Task<Result<void>> Node::start(Daemon& daemon) {
   const auto& loops = daemon.loops();
   Metrics& metrics = daemon.metrics();
   names_ = std::make_unique<registry::NameStore>(storage_->names());
+  checked_ =
+      std::make_unique<registry::CheckedBlobs>(*storage_, *names_, store::Fate::kDrop, Loop::current(), metrics);
+  scrubber_ = std::make_unique<registry::Scrubber>(*storage_, *checked_, options_.scrub_round, metrics);
+  scrubber_->start();
   parent_ = std::make_unique<Upstream>(options_.parent, loops);
   fills_ = std::make_unique<Fills>(*storage_, *parent_, loops, metrics);
   catalog_ = std::make_unique<NodeCatalog>(*storage_, *names_, *parent_, loops, metrics);
-  blobs_ = std::make_unique<NodeBlobs>(*storage_, *names_, *parent_, *fills_, Loop::current(), metrics);
+  blobs_ = std::make_unique<NodeBlobs>(*storage_, *names_, *checked_, *parent_, *fills_, metrics);
   service_ = std::make_unique<NodeService>(*catalog_, *blobs_, metrics, options_.parent.url);
   co_return Result<void>();
 }
@@ -26,7 +30,8 @@ Task<Result<void>> Node::start(Daemon& daemon) {
 Task<void> Node::stop() {
   co_await fills_->stop();
   co_await catalog_->stop();
-  co_await blobs_->stop();
+  co_await scrubber_->stop();
+  co_await checked_->stop();
   co_await parent_->close();
   co_await storage_->stop();
 }

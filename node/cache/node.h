@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/daemon/daemon.h"
+#include "common/registry/scrubber.h"
 #include "node/cache/node_blobs.h"
 #include "node/cache/node_catalog.h"
 #include "node/cache/node_service.h"
@@ -17,7 +18,8 @@ namespace wherry::node {
 struct NodeOptions {
   std::string data;
   UpstreamOptions parent;
-  std::optional<std::uint64_t> low_water_bytes;  ///< space.low-water-bytes
+  std::chrono::milliseconds scrub_round{std::chrono::hours(24 * 7)};  ///< scrub.round
+  std::optional<std::uint64_t> low_water_bytes;                       ///< space.low-water-bytes
 };
 
 class Node final : public Role {
@@ -32,6 +34,8 @@ class Node final : public Role {
   NodeOptions options_;
   std::unique_ptr<registry::Storage> storage_;
   std::unique_ptr<registry::NameStore> names_;
+  std::unique_ptr<registry::CheckedBlobs> checked_;
+  std::unique_ptr<registry::Scrubber> scrubber_;
   std::unique_ptr<Upstream> parent_;
   std::unique_ptr<Fills> fills_;
   std::unique_ptr<NodeCatalog> catalog_;

@@ -28,16 +28,15 @@ class FillBody final : public http::Body {
 
 }  // namespace
 
-NodeBlobs::NodeBlobs(registry::Storage& storage, registry::NameStore& held, Upstream& upstream, Fills& fills,
-                     Loop& home, Metrics& metrics)
+NodeBlobs::NodeBlobs(registry::Storage& storage, registry::NameStore& held, registry::CheckedBlobs& checked,
+                     Upstream& upstream, Fills& fills, Metrics& metrics)
     : storage_(storage),
       held_(held),
+      checked_(checked),
       upstream_(upstream),
       fills_(fills),
-      home_(home),
       hits_(metrics.counter("wherry_cache_blobs_total", "Blobs answered", "from", "held")),
-      misses_(metrics.counter("wherry_cache_blobs_total", "Blobs answered", "from", "parent")),
-      damaged_(metrics.counter("wherry_store_damaged_blobs_total", "Stored blobs found damaged")) {}
+      misses_(metrics.counter("wherry_cache_blobs_total", "Blobs answered", "from", "parent")) {}
 
 /// The row of a blob that is held and that this repository may see. Errors: kBlobUnknown when it is not held; those of
 /// the parent when it has to be asked.
@@ -73,38 +72,15 @@ Task<Result<std::uint64_t>> NodeBlobs::size(const RepositoryName& repository, co
 Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open(const RepositoryName& repository, const Digest& digest) {
   auto row = co_await held_row(repository, digest);
   if (row) {
-    auto held = co_await open_held(digest, std::move(*row));
+    auto held = co_await checked_.open(digest, std::move(*row));
     if (held) hits_.add();
-    if (held || held.error().kind() != ErrorKind::kBlobUnknown) co_return held;
+    if (held || held.error().kind() != ErrorKind::kCorrupt) co_return held;
+    // It was damaged and is forgotten now: it comes anew.
   } else if (row.error().kind() != ErrorKind::kBlobUnknown) {
     co_return row.error();
   }
   misses_.add();
   co_return co_await open_filling(repository, digest);
-}
-
-/// Errors: kBlobUnknown when it was damaged (and was dropped): the caller fetches it anew.
-Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open_held(const Digest& digest, store::BlobRow row) {
-  auto blob = storage_.blobs().cached(digest);
-  if (blob == nullptr) {
-    Error why(ErrorKind::kInternal, "");
-    auto opened = co_await storage_.blobs().open_blob(digest, std::move(row));
-    if (opened) {
-      blob = std::move(*opened);
-      auto first = co_await blob->ready(0, 1);
-      if (!first) why = first.error();
-      if (!first) blob = nullptr;
-    } else {
-      why = opened.error();
-    }
-    if (blob == nullptr) {
-      if (why.kind() != ErrorKind::kCorrupt && why.kind() != ErrorKind::kBlobUnknown) co_return why;
-      auto dropped = co_await drop(digest);
-      if (!dropped) co_return dropped.error();
-      co_return Error(ErrorKind::kBlobUnknown, "the blob was damaged");
-    }
-  }
-  co_return std::make_unique<registry::StoredBody>(std::move(blob), *this);
 }
 
 Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open_filling(const RepositoryName& repository,
@@ -114,7 +90,7 @@ Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open_filling(const Reposito
   if (*fill == nullptr) {  // it came in since we looked
     auto row = co_await held_row(repository, digest);
     if (!row) co_return row.error();
-    co_return co_await open_held(digest, std::move(*row));
+    co_return co_await checked_.open(digest, std::move(*row));
   }
   auto size = co_await (*fill)->size();
   if (!size) {
@@ -126,31 +102,6 @@ Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open_filling(const Reposito
     if (!done) co_return done.error();
   }
   co_return std::make_unique<FillBody>(std::move(*fill), *size);
-}
-
-void NodeBlobs::found_damaged(const Digest& digest) {
-  home_.post([this, digest] { scope_.spawn(drop_later(digest)); });
-}
-
-Task<void> NodeBlobs::drop_later(Digest digest) {
-  auto dropped = co_await drop(digest);
-  if (!dropped) log::error("a damaged blob could not be dropped", {{"error", dropped.error().to_string()}});
-}
-
-/// Forgets a damaged blob: the row first, then the file.
-Task<Result<void>> NodeBlobs::drop(Digest digest) {
-  auto erased = co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<bool> {
-    const std::string key = tables::blob_key(digest);
-    auto there = transaction.exists(key);
-    if (!there) return there.error();
-    if (*there) transaction.erase(key);
-    return *there;
-  });
-  if (!erased) co_return erased.error();
-  if (!*erased) co_return Result<void>();
-  damaged_.add();
-  log::warn("a held blob is damaged: it was dropped and is fetched anew", {{"digest", digest.to_string()}});
-  co_return co_await storage_.blobs().remove(digest);
 }
 
 }  // namespace wherry::node

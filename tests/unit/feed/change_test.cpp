@@ -13,8 +13,8 @@ std::vector<Change> one_of_each() {
   const Digest large = Digest::of(DigestAlgorithm::kSha512, "x");
   const WallTime time = from_millis(1790000000123);
   std::vector<Change> changes{
-      Change::repository_created("team/app", time),      Change::repository_removed("team/app", time),
-      Change::manifest_put("team/app", small, time),     Change::manifest_deleted("team/app", large, time),
+      Change::repository_created("team/app", time),       Change::repository_removed("team/app", time),
+      Change::manifest_put("team/app", small, time),      Change::manifest_deleted("team/app", large, time),
       Change::tag_set("team/app", "latest", small, time), Change::tag_removed("team/app", "latest", time),
       Change::blob_added("team/app", large, time),
   };

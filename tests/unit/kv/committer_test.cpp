@@ -9,10 +9,13 @@
 #include <vector>
 
 #include "common/base/check.h"
+#include "tests/unit/support/error_kind.h"
 #include "tests/unit/support/run_task.h"
 
 namespace wherry::kv {
 namespace {
+
+using wherry::testing::kind_of;
 
 /// A store in memory that can be told to refuse, and that says how it was written to.
 class MemoryTarget final : public CommitTarget, private Transaction {
@@ -201,7 +204,7 @@ TEST_F(CommitterTest, BeyondTheQueueABodyIsRefusedAtOnce) {
   const auto results = run_all(std::move(tasks));
   const Result<int>& last = results[Committer::kQueueBound + 2];
   ASSERT_FALSE(last);
-  EXPECT_EQ(last.error().kind(), ErrorKind::kUnavailable);
+  EXPECT_EQ(kind_of(last), ErrorKind::kUnavailable);
   EXPECT_TRUE(results[1]);
 }
 
@@ -222,12 +225,12 @@ TEST_F(CommitterTest, AfterAFailedWriteNothingIsEverAcknowledged) {
   const auto results = run_all(std::move(tasks));
   for (std::size_t i = 0; i < 3; ++i) {
     ASSERT_FALSE(results[i]);
-    EXPECT_EQ(results[i].error().kind(), ErrorKind::kIo);
+    EXPECT_EQ(kind_of(results[i]), ErrorKind::kIo);
   }
   target.fail_writes = false;
   const auto later = run_task(put("b"));
   ASSERT_FALSE(later);
-  EXPECT_EQ(later.error().kind(), ErrorKind::kIo);
+  EXPECT_EQ(kind_of(later), ErrorKind::kIo);
   store_.reset();
   EXPECT_EQ(told, 1);
   EXPECT_TRUE(target.writes.empty());
@@ -250,7 +253,7 @@ TEST_F(CommitterTest, WithoutRoomAGroupFailsButForThoseThatReadBeforeIt) {
   const auto results = run_all(std::move(tasks));
   EXPECT_EQ(results[1].value(), 0);
   ASSERT_FALSE(results[2]);
-  EXPECT_EQ(results[2].error().kind(), ErrorKind::kNoSpace);
+  EXPECT_EQ(kind_of(results[2]), ErrorKind::kNoSpace);
   ASSERT_FALSE(results[3]) << "it read what was never written";
   EXPECT_TRUE(target.writes.empty());
   room = true;

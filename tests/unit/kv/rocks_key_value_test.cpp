@@ -7,11 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "tests/unit/support/error_kind.h"
 #include "tests/unit/support/run_task.h"
 #include "tests/unit/support/temp_dir.h"
 
 namespace wherry::kv {
 namespace {
+
+using wherry::testing::kind_of;
 
 using testing::run_all;
 using testing::run_task;
@@ -95,7 +98,7 @@ TEST_F(RocksKeyValueTest, AFailedBodyLeavesNothingAndGivesItsError) {
     return Error(ErrorKind::kManifestInvalid, "no");
   }));
   ASSERT_FALSE(failed);
-  EXPECT_EQ(failed.error().kind(), ErrorKind::kManifestInvalid);
+  EXPECT_EQ(kind_of(failed), ErrorKind::kManifestInvalid);
   EXPECT_EQ(get("kept"), "old");
   EXPECT_EQ(get("more"), std::nullopt);
 }
@@ -123,7 +126,7 @@ TEST_F(RocksKeyValueTest, AThrowingBodyIsRolledBack) {
     throw std::runtime_error("oops");
   }));
   ASSERT_FALSE(failed);
-  EXPECT_EQ(failed.error().kind(), ErrorKind::kInternal);
+  EXPECT_EQ(kind_of(failed), ErrorKind::kInternal);
   EXPECT_EQ(get("key"), std::nullopt);
 }
 
@@ -164,7 +167,8 @@ TEST_F(RocksKeyValueTest, ATransactionReadsItsOwnWritesOverTheStore) {
 }
 
 TEST_F(RocksKeyValueTest, AScanKeepsToItsPrefixItsStartAndItsLimits) {
-  for (const char* key : {"a", "b", "b1", "b2", "b3", "c", "\xff", "\xff\xff", "\xff\xff\x01"}) ASSERT_TRUE(put(key, "12345678"));
+  for (const char* key : {"a", "b", "b1", "b2", "b3", "c", "\xff", "\xff\xff", "\xff\xff\x01"})
+    ASSERT_TRUE(put(key, "12345678"));
   EXPECT_EQ(keys(ScanRequest("b")), (Keys{"b", "b1", "b2", "b3"}));
   EXPECT_EQ(keys(ScanRequest("b", "b1")), (Keys{"b2", "b3"}));
   EXPECT_EQ(keys(ScanRequest("b", "b15")), (Keys{"b2", "b3"}));
@@ -186,7 +190,7 @@ TEST_F(RocksKeyValueTest, ABodyThatWritesTooMuchIsRefusedWhole) {
     return {};
   }));
   ASSERT_FALSE(failed);
-  EXPECT_EQ(failed.error().kind(), ErrorKind::kTooLarge);
+  EXPECT_EQ(kind_of(failed), ErrorKind::kTooLarge);
   EXPECT_EQ(keys(ScanRequest("big")), Keys{});
 }
 
@@ -200,7 +204,7 @@ TEST_F(RocksKeyValueTest, WithoutRoomNothingIsWrittenAndLaterItIs) {
   open();
   const auto refused = put("key", "value");
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().kind(), ErrorKind::kNoSpace);
+  EXPECT_EQ(kind_of(refused), ErrorKind::kNoSpace);
   EXPECT_EQ(get("key"), std::nullopt);
   room = true;
   EXPECT_TRUE(put("other", "value"));
@@ -219,7 +223,7 @@ TEST_F(RocksKeyValueTest, AReadOnlyStoreReadsRefusesWritesAndCanBeMadeWritable) 
   EXPECT_EQ(keys(ScanRequest("k")), Keys{"key"});
   const auto refused = put("other", "value");
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().kind(), ErrorKind::kNoSpace);
+  EXPECT_EQ(kind_of(refused), ErrorKind::kNoSpace);
 
   std::atomic<bool> stop{false};
   std::atomic<int> wrong{0};
@@ -247,14 +251,15 @@ TEST_F(RocksKeyValueTest, AStoreThatIsNotThereIsNotOpenedReadOnly) {
 TEST_F(RocksKeyValueTest, AStoreIsOpenedByOneProcessOnly) {
   const auto second = RocksKeyValue::open(dir / "kv", pool, options);
   ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().kind(), ErrorKind::kIo);
+  EXPECT_EQ(kind_of(second), ErrorKind::kIo);
 }
 
 TEST_F(RocksKeyValueTest, ADamagedFileIsSaidToBeCorrupt) {
   options.write_buffer_bytes = 64 << 10;
   store.reset();
   open();
-  for (int i = 0; i < 100; ++i) ASSERT_TRUE(put("key" + std::to_string(i), std::string(4096, static_cast<char>('a' + i % 26))));
+  for (int i = 0; i < 100; ++i)
+    ASSERT_TRUE(put("key" + std::to_string(i), std::string(4096, static_cast<char>('a' + i % 26))));
   store.reset();
   for (const auto& entry : std::filesystem::directory_iterator(dir / "kv")) {
     if (entry.path().extension() != ".sst") continue;
@@ -264,7 +269,7 @@ TEST_F(RocksKeyValueTest, ADamagedFileIsSaidToBeCorrupt) {
   }
   auto opened = RocksKeyValue::open(dir / "kv", pool, options);
   if (!opened) {
-    EXPECT_EQ(opened.error().kind(), ErrorKind::kCorrupt);
+    EXPECT_EQ(kind_of(opened), ErrorKind::kCorrupt);
     return;
   }
   store = std::move(*opened);
@@ -272,7 +277,7 @@ TEST_F(RocksKeyValueTest, ADamagedFileIsSaidToBeCorrupt) {
   for (int i = 0; i < 100; ++i) {
     const auto found = run_task(store->get("key" + std::to_string(i)));
     if (!found) {
-      EXPECT_EQ(found.error().kind(), ErrorKind::kCorrupt);
+      EXPECT_EQ(kind_of(found), ErrorKind::kCorrupt);
       ++corrupt;
     }
   }

@@ -16,7 +16,8 @@ BlobRow row_of(std::string_view bytes) {
 }
 
 TEST(BlobRow, IsReadBackAsItWasWritten) {
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{kBlockBytes}, std::size_t{kBlockBytes + 1}}) {
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{1}, std::size_t{kBlockBytes}, std::size_t{kBlockBytes + 1}}) {
     const BlobRow row = row_of(some_bytes(size));
     EXPECT_EQ(BlobRow::decode(row.encode()).value(), row);
   }
@@ -33,9 +34,11 @@ TEST(BlobRow, WhateverIsCutOffOrAddedIsRefused) {
 
 TEST(BlockChecksums, DoNotDependOnHowTheBytesCame) {
   const std::string bytes = some_bytes(2 * kBlockBytes + 12345);
-  for (const std::size_t step : {std::size_t{1000}, std::size_t{kBlockBytes / 2}, std::size_t{kBlockBytes}, bytes.size()}) {
+  for (const std::size_t step :
+       {std::size_t{1000}, std::size_t{kBlockBytes / 2}, std::size_t{kBlockBytes}, bytes.size()}) {
     BlockChecksums sums;
-    for (std::size_t at = 0; at < bytes.size(); at += step) sums.update(as_bytes(std::string_view(bytes).substr(at, step)));
+    for (std::size_t at = 0; at < bytes.size(); at += step)
+      sums.update(as_bytes(std::string_view(bytes).substr(at, step)));
     EXPECT_EQ(sums.row(), row_of(bytes)) << step;
   }
 }

@@ -8,9 +8,12 @@
 
 #include "tests/unit/store/faulty_disk.h"
 #include "tests/unit/store/store_fixture.h"
+#include "tests/unit/support/error_kind.h"
 
 namespace wherry::store {
 namespace {
+
+using wherry::testing::kind_of;
 
 namespace fs = std::filesystem;
 using wherry::testing::FaultyDisk;
@@ -34,7 +37,7 @@ TEST_F(BlobWriterTest, WhatIsCommittedIsThereUnderItsDigestReadOnlyAndExact) {
     EXPECT_EQ(row.checksums().size(), block_count(size));
     const std::string file = path(sha256(bytes));
     EXPECT_EQ(read_file(file), bytes);
-    struct stat about {};
+    struct stat about{};
     ASSERT_EQ(::stat(file.c_str(), &about), 0);
     EXPECT_EQ(about.st_mode & 07777, 0444u);
     EXPECT_TRUE(run_task(store->verify(sha256(bytes), row)));
@@ -63,7 +66,7 @@ TEST_F(BlobWriterTest, AWrongDigestNamesBothAndKeepsTheFileForTheCallerToDiscard
   ASSERT_TRUE(run_task(append_all(writer, "content")));
   const auto row = run_task(writer.commit(sha256("other")));
   ASSERT_FALSE(row);
-  EXPECT_EQ(row.error().kind(), ErrorKind::kDigestInvalid);
+  EXPECT_EQ(kind_of(row), ErrorKind::kDigestInvalid);
   EXPECT_NE(row.error().message().find(sha256("content").to_string()), std::string::npos);
   EXPECT_NE(row.error().message().find(sha256("other").to_string()), std::string::npos);
   EXPECT_TRUE(fs::exists(temporary("w")));
@@ -75,15 +78,16 @@ TEST_F(BlobWriterTest, AWrongDigestNamesBothAndKeepsTheFileForTheCallerToDiscard
 TEST_F(BlobWriterTest, ADigestOfAnotherAlgorithmIsAWrongDigest) {
   BlobWriter writer = create();
   ASSERT_TRUE(run_task(append_all(writer, "content")));
-  EXPECT_EQ(run_task(writer.commit(Digest::of(DigestAlgorithm::kSha512, "content"))).error().kind(), ErrorKind::kDigestInvalid);
+  EXPECT_EQ(kind_of(run_task(writer.commit(Digest::of(DigestAlgorithm::kSha512, "content")))),
+            ErrorKind::kDigestInvalid);
 }
 
 TEST_F(BlobWriterTest, AnUploadGoesOnAfterARestartAtEveryOffset) {
   const std::string bytes = some_bytes(2 * kBlockBytes + 777);
   options.keep_upload = [](std::string_view) { return true; };
-  for (const std::size_t offset : {std::size_t{0}, std::size_t{1}, std::size_t{300000}, std::size_t{kBlockBytes - 1},
-                                   std::size_t{kBlockBytes}, std::size_t{kBlockBytes + 1}, std::size_t{2 * kBlockBytes},
-                                   bytes.size()}) {
+  for (const std::size_t offset :
+       {std::size_t{0}, std::size_t{1}, std::size_t{300000}, std::size_t{kBlockBytes - 1}, std::size_t{kBlockBytes},
+        std::size_t{kBlockBytes + 1}, std::size_t{2 * kBlockBytes}, bytes.size()}) {
     std::string saved;
     {
       BlobWriter writer = create("upload-1");
@@ -110,9 +114,9 @@ TEST_F(BlobWriterTest, AnUploadWhoseFileIsGoneOrTooShortDoesNotGoOn) {
   ASSERT_TRUE(run_task(append_all(writer, "content")));
   const UploadState state = writer.state();
   write_file(temporary("upload-1"), "cont");
-  EXPECT_EQ(run_task(store->resume("upload-1", state)).error().kind(), ErrorKind::kCorrupt);
+  EXPECT_EQ(kind_of(run_task(store->resume("upload-1", state))), ErrorKind::kCorrupt);
   fs::remove(temporary("upload-1"));
-  EXPECT_EQ(run_task(store->resume("upload-1", state)).error().kind(), ErrorKind::kUploadUnknown);
+  EXPECT_EQ(kind_of(run_task(store->resume("upload-1", state))), ErrorKind::kUploadUnknown);
   fs::create_symlink(dir / "elsewhere", temporary("upload-1"));
   write_file(dir / "elsewhere", "content");
   EXPECT_FALSE(run_task(store->resume("upload-1", state)));
@@ -136,7 +140,7 @@ TEST_F(BlobWriterTest, OnAFullDiskThePartialBytesAreCutOffAndTheUploadCanGoOn) {
     const FaultyDisk full(Buffer::kBytes + 5000);
     const auto appended = run_task(append_all(writer, std::string_view(bytes).substr(1000)));
     ASSERT_FALSE(appended);
-    EXPECT_EQ(appended.error().kind(), ErrorKind::kNoSpace);
+    EXPECT_EQ(kind_of(appended), ErrorKind::kNoSpace);
   }
   EXPECT_EQ(writer.size(), 1000 + Buffer::kBytes);
   EXPECT_EQ(fs::file_size(temporary("upload-1")), writer.size());
@@ -161,13 +165,13 @@ TEST_F(BlobWriterTest, AfterAFailedSyncNothingIsCommittedAnyMore) {
   ASSERT_TRUE(run_task(append_all(other, "more")));
   {
     const FaultyDisk broken(FaultyDisk::kNoLimit, EIO);
-    EXPECT_EQ(run_task(writer.commit(sha256("content"))).error().kind(), ErrorKind::kIo);
+    EXPECT_EQ(kind_of(run_task(writer.commit(sha256("content")))), ErrorKind::kIo);
   }
   EXPECT_TRUE(store->failed());
   EXPECT_FALSE(fs::exists(path(sha256("content"))));
-  EXPECT_EQ(run_task(writer.commit(sha256("content"))).error().kind(), ErrorKind::kIo);
-  EXPECT_EQ(run_task(other.sync()).error().kind(), ErrorKind::kIo);
-  EXPECT_EQ(run_task(other.commit(sha256("more"))).error().kind(), ErrorKind::kIo);
+  EXPECT_EQ(kind_of(run_task(writer.commit(sha256("content")))), ErrorKind::kIo);
+  EXPECT_EQ(kind_of(run_task(other.sync())), ErrorKind::kIo);
+  EXPECT_EQ(kind_of(run_task(other.commit(sha256("more")))), ErrorKind::kIo);
   EXPECT_EQ(told, 1);
 }
 
@@ -176,7 +180,7 @@ TEST_F(BlobWriterTest, ADiskThatIsFullAtTheSyncFailsOnlyThatFile) {
   ASSERT_TRUE(run_task(append_all(writer, "content")));
   {
     const FaultyDisk full(FaultyDisk::kNoLimit, ENOSPC);
-    EXPECT_EQ(run_task(writer.commit(sha256("content"))).error().kind(), ErrorKind::kNoSpace);
+    EXPECT_EQ(kind_of(run_task(writer.commit(sha256("content")))), ErrorKind::kNoSpace);
   }
   EXPECT_FALSE(store->failed());
   EXPECT_FALSE(run_task(writer.commit(sha256("content")))) << "what was lost in that sync stays lost";
@@ -221,8 +225,8 @@ TEST_F(BlobWriterTest, ADoneWriterTakesNothingMore) {
 }
 
 TEST_F(BlobWriterTest, ANameThatLeavesTheFolderIsRefused) {
-  EXPECT_EQ(run_task(store->create("../x")).error().kind(), ErrorKind::kInvalid);
-  EXPECT_EQ(run_task(store->discard("a/b")).error().kind(), ErrorKind::kInvalid);
+  EXPECT_EQ(kind_of(run_task(store->create("../x"))), ErrorKind::kInvalid);
+  EXPECT_EQ(kind_of(run_task(store->discard("a/b"))), ErrorKind::kInvalid);
 }
 
 TEST(StoreBuffer, TakesWhatItHasRoomFor) {

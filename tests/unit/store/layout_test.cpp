@@ -6,9 +6,12 @@
 #include <filesystem>
 
 #include "tests/unit/store/store_fixture.h"
+#include "tests/unit/support/error_kind.h"
 
 namespace wherry::store {
 namespace {
+
+using wherry::testing::kind_of;
 
 namespace fs = std::filesystem;
 using wherry::testing::read_file;
@@ -19,7 +22,8 @@ class LayoutTest : public StoreFixture {};
 TEST_F(LayoutTest, AllFoldersAreThereAfterTheFirstStart) {
   for (const char* algorithm : {"sha256", "sha512"}) {
     std::size_t shards = 0;
-    for (const auto& entry : fs::directory_iterator(root() + "/blobs/" + algorithm)) shards += entry.is_directory() ? 1 : 0;
+    for (const auto& entry : fs::directory_iterator(root() + "/blobs/" + algorithm))
+      shards += entry.is_directory() ? 1 : 0;
     EXPECT_EQ(shards, 256u);
   }
   for (const char* name : {"/tmp", "/trash", "/quarantine"}) EXPECT_TRUE(fs::is_directory(root() + name));
@@ -32,7 +36,7 @@ TEST_F(LayoutTest, AnotherFormatIsRefusedAndNothingIsTouched) {
   store.reset();
   const auto opened = BlobStore::open(root(), pool, {});
   ASSERT_FALSE(opened);
-  EXPECT_EQ(opened.error().kind(), ErrorKind::kUnsupported);
+  EXPECT_EQ(kind_of(opened), ErrorKind::kUnsupported);
   EXPECT_NE(opened.error().message().find("wherry-blobs 2"), std::string::npos);
   EXPECT_TRUE(fs::exists(root() + "/tmp/x"));
 }
@@ -43,7 +47,8 @@ TEST_F(LayoutTest, AStartEmptiesTmpAndTrashButForUploadsThatAreWanted) {
   options.keep_upload = [](std::string_view id) { return id == "keep"; };
   open();
   EXPECT_TRUE(fs::exists(root() + "/tmp/upload-keep"));
-  for (const char* name : {"/tmp/fill-1", "/tmp/upload-old", "/tmp/.odd", "/trash/1-abc"}) EXPECT_FALSE(fs::exists(root() + name)) << name;
+  for (const char* name : {"/tmp/fill-1", "/tmp/upload-old", "/tmp/.odd", "/trash/1-abc"})
+    EXPECT_FALSE(fs::exists(root() + name)) << name;
 }
 
 TEST_F(LayoutTest, OddThingsAnywhereDoNotStopAStart) {
@@ -75,7 +80,8 @@ TEST_F(LayoutTest, AFileInTheWayOfAFolderIsSaid) {
 
 TEST(BlobLayout, NamesCannotLeaveTheFolder) {
   for (const char* good : {"a", "upload-7f", "fill_1.part"}) EXPECT_TRUE(BlobLayout::is_name(good)) << good;
-  for (const char* bad : {"", ".", "..", ".a", "a/b", "../a", "a b", "a\n"}) EXPECT_FALSE(BlobLayout::is_name(bad)) << bad;
+  for (const char* bad : {"", ".", "..", ".a", "a/b", "../a", "a b", "a\n"})
+    EXPECT_FALSE(BlobLayout::is_name(bad)) << bad;
   EXPECT_FALSE(BlobLayout::is_name(std::string(129, 'a')));
 }
 

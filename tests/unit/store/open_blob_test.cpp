@@ -8,9 +8,12 @@
 #include <filesystem>
 
 #include "tests/unit/store/store_fixture.h"
+#include "tests/unit/support/error_kind.h"
 
 namespace wherry::store {
 namespace {
+
+using wherry::testing::kind_of;
 
 namespace fs = std::filesystem;
 using wherry::testing::read_file;
@@ -28,7 +31,8 @@ class OpenBlobTest : public StoreFixture {
       EXPECT_GT(*granted, 0u);
       EXPECT_LE(*granted, OpenBlob::kTurnBytes);
       std::string part(*granted, '\0');
-      EXPECT_EQ(::pread(blob.fd(), part.data(), part.size(), static_cast<off_t>(all.size())), static_cast<ssize_t>(part.size()));
+      EXPECT_EQ(::pread(blob.fd(), part.data(), part.size(), static_cast<off_t>(all.size())),
+                static_cast<ssize_t>(part.size()));
       all += part;
     }
     return all;
@@ -88,26 +92,29 @@ TEST_F(OpenBlobTest, WhatLeftTheMemoryIsCheckedAgain) {
   flip(sha256(bytes), 5);
   const auto granted = run_task(blob->ready(0, kBlockBytes));
   ASSERT_FALSE(granted) << "the disk has other bytes now";
-  EXPECT_EQ(granted.error().kind(), ErrorKind::kCorrupt);
+  EXPECT_EQ(kind_of(granted), ErrorKind::kCorrupt);
 }
 
 TEST_F(OpenBlobTest, AFlippedBitIsFoundBeforeItIsSentWhereverItIs) {
   const std::string bytes = some_bytes(2 * kBlockBytes + 500);
-  for (const std::uint64_t offset : {std::uint64_t{0}, kBlockBytes - 1, kBlockBytes, 2 * kBlockBytes, 2 * kBlockBytes + 499}) {
+  for (const std::uint64_t offset :
+       {std::uint64_t{0}, kBlockBytes - 1, kBlockBytes, 2 * kBlockBytes, 2 * kBlockBytes + 499}) {
     const BlobRow row = put(bytes);
     store->retire(sha256(bytes));
     flip(sha256(bytes), offset);
     auto blob = open_blob(bytes, row).value();
     const auto read = read_through(*blob);
     ASSERT_FALSE(read) << offset;
-    EXPECT_EQ(read.error().kind(), ErrorKind::kCorrupt);
+    EXPECT_EQ(kind_of(read), ErrorKind::kCorrupt);
     EXPECT_TRUE(blob->damaged());
     EXPECT_FALSE(blob->try_ready(0, 1)->has_value()) << "a damaged blob gives nothing more";
-    EXPECT_EQ(run_task(store->verify(sha256(bytes), row)).error().kind(), ErrorKind::kCorrupt);
+    EXPECT_EQ(kind_of(run_task(store->verify(sha256(bytes), row))), ErrorKind::kCorrupt);
 
-    ASSERT_TRUE(run_task(store->quarantine(sha256(bytes))));
+    const FileId other{1, 1};
+    EXPECT_EQ(store->set_aside(sha256(bytes), row, other, Fate::kQuarantine).value(), SetAside::kReplaced);
+    EXPECT_EQ(store->set_aside(sha256(bytes), row, blob->file_id(), Fate::kQuarantine).value(), SetAside::kMoved);
     EXPECT_TRUE(fs::exists(store->layout().quarantine(sha256(bytes))));
-    EXPECT_EQ(open_blob(bytes, row).error().kind(), ErrorKind::kBlobUnknown);
+    EXPECT_EQ(kind_of(open_blob(bytes, row)), ErrorKind::kBlobUnknown);
     put(bytes);
     auto healed = open_blob(bytes, row).value();
     EXPECT_EQ(read_through(*healed).value(), bytes);
@@ -120,7 +127,7 @@ TEST_F(OpenBlobTest, AFileThatIsCutWhileItIsOpenIsDamaged) {
   ASSERT_EQ(::chmod(path(sha256(bytes)).c_str(), 0644), 0);
   ASSERT_EQ(::truncate(path(sha256(bytes)).c_str(), kBlockBytes + 5), 0);
   EXPECT_EQ(run_task(blob->ready(0, 10)).value(), 10u);
-  EXPECT_EQ(run_task(blob->ready(kBlockBytes, 10)).error().kind(), ErrorKind::kCorrupt);
+  EXPECT_EQ(kind_of(run_task(blob->ready(kBlockBytes, 10))), ErrorKind::kCorrupt);
 }
 
 TEST_F(OpenBlobTest, OnlyARegularFileOfTheRightSizeIsOpened) {
@@ -128,14 +135,14 @@ TEST_F(OpenBlobTest, OnlyARegularFileOfTheRightSizeIsOpened) {
   const BlobRow row = put(bytes);
   const std::string file = path(sha256(bytes));
   const BlobRow other = put("longer content");
-  EXPECT_EQ(open_blob(bytes, other).error().kind(), ErrorKind::kCorrupt);
-  EXPECT_EQ(open_blob("nothing", row).error().kind(), ErrorKind::kBlobUnknown);
+  EXPECT_EQ(kind_of(open_blob(bytes, other)), ErrorKind::kCorrupt);
+  EXPECT_EQ(kind_of(open_blob("nothing", row)), ErrorKind::kBlobUnknown);
   fs::remove(file);
   fs::create_symlink(path(sha256("longer content")), file);
-  EXPECT_EQ(open_blob(bytes, row).error().kind(), ErrorKind::kCorrupt);
+  EXPECT_EQ(kind_of(open_blob(bytes, row)), ErrorKind::kCorrupt);
   fs::remove(file);
   ASSERT_EQ(::mkfifo(file.c_str(), 0644), 0);
-  EXPECT_EQ(open_blob(bytes, row).error().kind(), ErrorKind::kCorrupt);
+  EXPECT_EQ(kind_of(open_blob(bytes, row)), ErrorKind::kCorrupt);
 }
 
 TEST_F(OpenBlobTest, VerifyingFindsWhatOnlyTheDigestTells) {
@@ -145,8 +152,8 @@ TEST_F(OpenBlobTest, VerifyingFindsWhatOnlyTheDigestTells) {
   const std::string forged = some_bytes(1000, 2);
   const BlobRow forged_row = put(forged);
   fs::rename(path(sha256(forged)), path(sha256("claimed")));
-  EXPECT_EQ(run_task(store->verify(sha256("claimed"), forged_row)).error().kind(), ErrorKind::kCorrupt);
-  EXPECT_EQ(run_task(store->verify(sha256("absent"), row)).error().kind(), ErrorKind::kBlobUnknown);
+  EXPECT_EQ(kind_of(run_task(store->verify(sha256("claimed"), forged_row))), ErrorKind::kCorrupt);
+  EXPECT_EQ(kind_of(run_task(store->verify(sha256("absent"), row))), ErrorKind::kBlobUnknown);
 }
 
 }  // namespace

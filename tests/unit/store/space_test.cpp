@@ -4,10 +4,13 @@
 
 #include <filesystem>
 
+#include "tests/unit/support/error_kind.h"
 #include "tests/unit/support/temp_dir.h"
 
 namespace wherry::store {
 namespace {
+
+using wherry::testing::kind_of;
 
 constexpr std::uint64_t operator""_MiB(unsigned long long count) { return count << 20; }
 
@@ -55,7 +58,7 @@ TEST_F(SpaceGuardTest, ContentIsRefusedWhenItWouldPassTheMark) {
   EXPECT_TRUE(guard->admit(44_MiB));
   const auto refused = guard->admit(44_MiB + 1);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().kind(), ErrorKind::kNoSpace);
+  EXPECT_EQ(kind_of(refused), ErrorKind::kNoSpace);
   EXPECT_NE(refused.error().message().find("256 MiB"), std::string::npos);
   EXPECT_FALSE(guard->admit(UINT64_MAX));
 }

@@ -62,7 +62,9 @@ class StoreFixture : public ::testing::Test {
   std::string root() const { return dir / "data"; }
   std::string path(const Digest& digest) const { return store->layout().blob(digest); }
 
-  BlobRow put(std::string_view bytes) { return wherry::testing::run_task(store_blob(*store, "put", bytes, sha256(bytes))).value(); }
+  BlobRow put(std::string_view bytes) {
+    return wherry::testing::run_task(store_blob(*store, "put", bytes, sha256(bytes))).value();
+  }
   Result<std::shared_ptr<OpenBlob>> open_blob(std::string_view bytes, const BlobRow& row) {
     return wherry::testing::run_task(store->open_blob(sha256(bytes), row));
   }
