@@ -16,16 +16,12 @@ struct Parts {
 std::optional<Parts> parts_of(std::uint8_t kind) {
   switch (static_cast<ChangeKind>(kind)) {
     case ChangeKind::kRepositoryCreated:
-    case ChangeKind::kRepositoryRemoved:
-      return Parts{false, false};
+    case ChangeKind::kRepositoryRemoved: return Parts{false, false};
     case ChangeKind::kManifestPut:
     case ChangeKind::kManifestDeleted:
-    case ChangeKind::kBlobAdded:
-      return Parts{false, true};
-    case ChangeKind::kTagSet:
-      return Parts{true, true};
-    case ChangeKind::kTagRemoved:
-      return Parts{true, false};
+    case ChangeKind::kBlobAdded: return Parts{false, true};
+    case ChangeKind::kTagSet: return Parts{true, true};
+    case ChangeKind::kTagRemoved: return Parts{true, false};
   }
   return std::nullopt;
 }

@@ -1,7 +1,6 @@
 #include "common/store/blob_core.h"
 
 #include <fcntl.h>
-
 #include <sys/stat.h>
 #include <unistd.h>
 

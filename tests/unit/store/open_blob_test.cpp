@@ -121,6 +121,21 @@ TEST_F(OpenBlobTest, AFlippedBitIsFoundBeforeItIsSentWhereverItIs) {
   }
 }
 
+TEST_F(OpenBlobTest, WhatCannotBeOpenedIsSetAsideUnlessItLooksRightByNow) {
+  const std::string bytes = "content";
+  const BlobRow row = put(bytes);
+  const Digest digest = sha256(bytes);
+  EXPECT_EQ(store->set_aside(digest, row, std::nullopt, Fate::kDrop).value(), SetAside::kReplaced);
+  EXPECT_EQ(read_file(path(digest)), bytes) << "a good file keeps its name";
+  fs::remove(path(digest));
+  write_file(path(digest), "cont");
+  EXPECT_EQ(store->set_aside(digest, row, std::nullopt, Fate::kDrop).value(), SetAside::kMoved);
+  EXPECT_FALSE(fs::exists(path(digest)));
+  EXPECT_TRUE(fs::is_empty(root() + "/trash"));
+  EXPECT_FALSE(fs::exists(store->layout().quarantine(digest)));
+  EXPECT_EQ(store->set_aside(digest, row, std::nullopt, Fate::kDrop).value(), SetAside::kMissing);
+}
+
 TEST_F(OpenBlobTest, AFileThatIsCutWhileItIsOpenIsDamaged) {
   const std::string bytes = some_bytes(2 * kBlockBytes);
   auto blob = open_blob(bytes, put(bytes)).value();
