@@ -2,15 +2,14 @@
 #include <cstdio>
 
 #include "common/daemon/command_line.h"
+#include "common/http/client.h"
 #include "node/cache/node.h"
 
 namespace wherry::node {
 namespace {
 
 Result<void> check_parent(const std::string& url) {
-  const bool http = url.starts_with("http://") && url.size() > 7;
-  const bool https = url.starts_with("https://") && url.size() > 8;
-  if (http || https) return {};
+  if (http::is_server_url(url)) return {};
   return Error(ErrorKind::kInvalid, "--parent: '{}' is not the URL of a registry, such as https://registry.example:5000",
                url);
 }

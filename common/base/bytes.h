@@ -34,6 +34,12 @@ std::optional<std::uint32_t> take_be32(std::string_view& in);
 void append_text(std::string& out, std::string_view text);
 std::optional<std::string_view> take_text(std::string_view& in);
 
+/// The digits of a number without the zeros before it; at least one digit stays.
+inline std::string_view without_leading_zeros(std::string_view text) {
+  while (text.size() > 1 && text[0] == '0') text.remove_prefix(1);
+  return text;
+}
+
 /// A decimal number in its shortest form without sign, at most `max`; nothing for anything else.
 std::optional<std::uint64_t> parse_decimal(std::string_view text, std::uint64_t max = UINT64_MAX);
 

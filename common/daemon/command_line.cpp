@@ -6,12 +6,27 @@
 namespace wherry {
 namespace {
 
-/// A flag wins over the file.
-Result<void> read_unless_set(ConfigSection& file, const std::string& key, std::string& value) {
-  std::string from_file;
-  auto read = file.read(key, from_file);
-  if (read && value.empty()) value = std::move(from_file);
-  return read;
+/// A text of the command line or else of the file, and where it stood, for what is said of it.
+struct Setting {
+  std::string& value;
+  std::string key;
+  std::string place = "--" + key;
+
+  /// A flag wins over the file.
+  Result<void> read_unless_set(ConfigSection& file, const std::string& path) {
+    std::string from_file;
+    auto read = file.read(key, from_file);
+    if (!read || !value.empty() || from_file.empty()) return read;
+    value = std::move(from_file);
+    place = path + ": " + key;
+    return {};
+  }
+};
+
+Result<SocketAddress> parse_address(const Setting& setting) {
+  auto address = SocketAddress::parse(setting.value);
+  if (!address) return Error(ErrorKind::kInvalid, "{}: {}", setting.place, address.error().message());
+  return address;
 }
 
 Result<void> read_limits(ConfigSection& file, http::Limits& limits) {
@@ -46,12 +61,14 @@ void ServeOptions::add_flags(CLI::App& command) {
 }
 
 Result<void> ServeOptions::complete(const std::function<Result<void>(ConfigSection&)>& own) {
+  Setting data_setting{data, "data"};
+  Setting listen_setting{listen, "listen"};
+  Setting observe_setting{observe, "observe"};
   if (!config.empty()) {
     auto file = ConfigSection::load(config);
     if (!file) return file.error();
-    for (auto& [key, value] : {std::pair<const char*, std::string*>{"data", &data}, {"listen", &listen},
-                               {"observe", &observe}}) {
-      auto read = read_unless_set(*file, key, *value);
+    for (Setting* setting : {&data_setting, &listen_setting, &observe_setting}) {
+      auto read = setting->read_unless_set(*file, config);
       if (!read) return read;
     }
     auto read = read_limits(*file, daemon.limits);
@@ -79,12 +96,12 @@ Result<void> ServeOptions::complete(const std::function<Result<void>(ConfigSecti
   }
   if (data.empty()) return Error(ErrorKind::kInvalid, "--data: name the directory of all data");
   if (listen.empty()) return Error(ErrorKind::kInvalid, "--listen: name HOST:PORT to listen on");
-  auto address = SocketAddress::parse(listen);
-  if (!address) return Error(ErrorKind::kInvalid, "--listen: {}", address.error().message());
+  auto address = parse_address(listen_setting);
+  if (!address) return address.error();
   daemon.listen = *address;
   if (!observe.empty()) {
-    auto observed = SocketAddress::parse(observe);
-    if (!observed) return Error(ErrorKind::kInvalid, "--observe: {}", observed.error().message());
+    auto observed = parse_address(observe_setting);
+    if (!observed) return observed.error();
     daemon.observe = *observed;
   }
   auto level = log::parse_level(log_level);

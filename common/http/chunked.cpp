@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/http/request.h"
+
 namespace wherry::http {
 namespace {
 
@@ -69,7 +71,7 @@ Result<void> ChunkedDecoder::feed(char c) {
       return {};
     case State::kSizeLf:
       if (c != '\n') return wrong("a line that does not end in CRLF");
-      state_ = left_ == 0 ? State::kTrailer : State::kData;
+      state_ = left_ == 0 ? State::kTrailerName : State::kData;
       digits_ = 0;
       return {};
     case State::kDataCr:
@@ -80,20 +82,29 @@ Result<void> ChunkedDecoder::feed(char c) {
       if (c != '\n') return wrong("a line that does not end in CRLF");
       state_ = State::kSize;
       return {};
-    case State::kTrailer:
+    case State::kTrailerName:
       if (++trailer_bytes_ > kMaxTrailerBytes) return wrong("too large a trailer");
-      if (c == '\r') {
+      if (c == '\r' && trailer_name_bytes_ == 0) {
         state_ = State::kTrailerLf;
-      } else if (control() || (trailer_line_ == 0 && (c == ' ' || c == '\t' || c == ':'))) {
-        return wrong("a trailer that is not header fields");
+      } else if (c == ':' && trailer_name_bytes_ > 0) {
+        state_ = State::kTrailerValue;
+      } else if (is_token_char(c)) {
+        ++trailer_name_bytes_;
       } else {
-        ++trailer_line_;
+        return wrong("a trailer that is not header fields");
       }
+      return {};
+    case State::kTrailerValue:
+      if (++trailer_bytes_ > kMaxTrailerBytes) return wrong("too large a trailer");
+      if (c == '\r')
+        state_ = State::kTrailerLf;
+      else if (control())
+        return wrong("a control byte in a trailer");
       return {};
     case State::kTrailerLf:
       if (c != '\n') return wrong("a line that does not end in CRLF");
-      state_ = trailer_line_ == 0 ? State::kDone : State::kTrailer;
-      trailer_line_ = 0;
+      state_ = trailer_name_bytes_ == 0 ? State::kDone : State::kTrailerName;
+      trailer_name_bytes_ = 0;
       return {};
     case State::kData:
     case State::kDone: break;

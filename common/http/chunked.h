@@ -27,7 +27,7 @@ class ChunkedDecoder {
   bool done() const { return state_ == State::kDone; }
 
  private:
-  enum class State { kSize, kExtension, kSizeLf, kData, kDataCr, kDataLf, kTrailer, kTrailerLf, kDone };
+  enum class State { kSize, kExtension, kSizeLf, kData, kDataCr, kDataLf, kTrailerName, kTrailerValue, kTrailerLf, kDone };
   Result<void> feed(char c);
 
   State state_ = State::kSize;
@@ -35,7 +35,7 @@ class ChunkedDecoder {
   std::size_t digits_ = 0;
   std::size_t extension_bytes_ = 0;
   std::size_t trailer_bytes_ = 0;
-  std::size_t trailer_line_ = 0;
+  std::size_t trailer_name_bytes_ = 0;
 };
 
 }  // namespace wherry::http

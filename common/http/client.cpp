@@ -300,4 +300,17 @@ Task<Result<std::unique_ptr<Transfer>>> Client::open(ClientRequest request) {
   co_return std::move(transfer);
 }
 
+bool is_server_url(const std::string& url) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), curl_url_cleanup);
+  if (!url.starts_with("http://") && !url.starts_with("https://")) return false;
+  if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return false;
+  for (const CURLUPart part : {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT}) {
+    char* found = nullptr;
+    const bool there = curl_url_get(parsed.get(), part, &found, 0) == CURLUE_OK;
+    curl_free(found);
+    if (there) return false;
+  }
+  return true;
+}
+
 }  // namespace wherry::http

@@ -160,16 +160,20 @@ Task<Connection::Next> Connection::serve_one(std::size_t head_bytes) {
 
 Task<Connection::Next> Connection::finish(Exchange& exchange) {
   if (!exchange.body_finished()) {
-    const bool small = exchange.request().content_length.value_or(kDrainedBodyBytes + 1) <= kDrainedBodyBytes;
+    const bool small = exchange.request().content_length.value_or(0) <= kDrainedBodyBytes;
     const bool asked = !exchange.request().expects_continue || exchange.continue_sent_;
     if (!exchange.keep_alive_ || !small || !asked) {
       co_await linger();
       co_return Next::kClose;
     }
     const auto scratch = std::make_unique_for_overwrite<char[]>(InputBuffer::kSmallBytes);
-    while (!exchange.body_finished()) {
+    for (std::size_t drained = 0; !exchange.body_finished();) {
       auto got = co_await exchange.read_body({scratch.get(), InputBuffer::kSmallBytes});
-      if (!got) co_return Next::kClose;
+      if (got) drained += *got;
+      if (!got || drained > kDrainedBodyBytes) {
+        co_await linger();
+        co_return Next::kClose;
+      }
     }
   }
   if (!exchange.keep_alive_) {

@@ -15,11 +15,6 @@ std::unexpected<Refusal> refuse(int status, std::string reason) {
   return std::unexpected(Refusal{status, std::move(reason)});
 }
 
-bool is_token_char(char c) {
-  if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) return true;
-  return std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
 std::expected<void, Refusal> check_request_line(std::string_view line) {
   if (line.empty() || !is_token_char(line[0])) return refuse(400, "the request line does not start with a method");
   for (const char c : line)
@@ -32,7 +27,7 @@ std::expected<void, Refusal> check_request_line(std::string_view line) {
   if (line[first + 1] != '/') return refuse(400, "the request target is not in origin form (a path)");
   const auto version = line.substr(second + 1);
   if (version == "HTTP/1.1" || version == "HTTP/1.0") return {};
-  return refuse(version.starts_with("HTTP/") ? 505 : 400, "the version is neither HTTP/1.1 nor HTTP/1.0");
+  return refuse(400, "the version is neither HTTP/1.1 nor HTTP/1.0");
 }
 
 std::expected<void, Refusal> check_header_line(std::string_view line) {
@@ -160,7 +155,7 @@ std::expected<void, Refusal> take_framing(Request& request) {
       request.host = value;
     } else if (equal_ignoring_case(name, "content-length")) {
       ++lengths;
-      request.content_length = parse_decimal(value, INT64_MAX);
+      request.content_length = parse_decimal(without_leading_zeros(value), INT64_MAX);
       if (!request.content_length) return refuse(400, "Content-Length is not a number below 2^63");
     } else if (equal_ignoring_case(name, "transfer-encoding")) {
       ++encodings;
@@ -176,8 +171,9 @@ std::expected<void, Refusal> take_framing(Request& request) {
       if (!equal_ignoring_case(value, "h2c")) return refuse(400, "this server upgrades to no other protocol");
     }
   }
-  if (hosts != 1) return refuse(400, hosts == 0 ? "no Host header" : "more than one Host header");
-  if (!is_host(request.host)) return refuse(400, "the Host header is not a host");
+  if (hosts == 0 && !request.http_1_0) return refuse(400, "no Host header");
+  if (hosts > 1) return refuse(400, "more than one Host header");
+  if (hosts == 1 && !is_host(request.host)) return refuse(400, "the Host header is not a host");
   if (lengths > 1) return refuse(400, "more than one Content-Length");
   if (encodings > 1) return refuse(400, "more than one Transfer-Encoding");
   if (encodings > 0 && lengths > 0) return refuse(400, "both Content-Length and Transfer-Encoding");

@@ -16,8 +16,15 @@ std::string_view trim(std::string_view text) {
 
 /// A position: decimal digits, leading zeros allowed (RFC 9110 says 1*DIGIT), at most 2^63-1.
 std::optional<std::uint64_t> parse_position(std::string_view text) {
-  while (text.size() > 1 && text[0] == '0') text.remove_prefix(1);
-  return parse_decimal(text, INT64_MAX);
+  return parse_decimal(without_leading_zeros(text), INT64_MAX);
+}
+
+/// A position in a request for ranges: one beyond 2^63-1 only says "more than there is".
+std::optional<std::uint64_t> parse_bound(std::string_view text) {
+  if (auto position = parse_position(text)) return position;
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (text.empty() || !std::all_of(text.begin(), text.end(), is_digit)) return std::nullopt;
+  return INT64_MAX;
 }
 
 bool overlap(const std::vector<ByteRange>& ranges) {
@@ -43,8 +50,8 @@ Result<std::vector<ByteRange>> parse_range(std::string_view header, std::uint64_
       if (++asked > kMaxRanges) return std::vector<ByteRange>();
       const auto dash = spec.find('-');
       if (dash == std::string_view::npos) return std::vector<ByteRange>();
-      const auto first = parse_position(spec.substr(0, dash));
-      const auto last = parse_position(spec.substr(dash + 1));
+      const auto first = parse_bound(spec.substr(0, dash));
+      const auto last = parse_bound(spec.substr(dash + 1));
       if (dash == 0) {
         if (!last) return std::vector<ByteRange>();
         const auto count = std::min(*last, size);
@@ -65,9 +72,7 @@ Result<std::vector<ByteRange>> parse_range(std::string_view header, std::uint64_
 }
 
 Result<ByteRange> parse_chunk_range(std::string_view header) {
-  auto text = trim(header);
-  if (text.starts_with("bytes ") || text.starts_with("bytes=")) text = trim(text.substr(6));
-  text = text.substr(0, text.find('/'));
+  const auto text = trim(header);
   const auto dash = text.find('-');
   const auto wrong = [&] { return Error(ErrorKind::kRangeInvalid, "Content-Range '{}' is not FIRST-LAST", header); };
   if (dash == std::string_view::npos) return wrong();

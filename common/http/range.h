@@ -28,8 +28,8 @@ constexpr std::size_t kMaxRanges = 64;
 /// Errors: kRangeInvalid when none can be satisfied. Source: RFC 9110 14.1.2, 14.2.
 Result<std::vector<ByteRange>> parse_range(std::string_view header, std::uint64_t size);
 
-/// The Content-Range of a chunk as the distribution specification writes it: "FIRST-LAST", inclusive; "bytes FIRST-LAST/*"
-/// and with a total, as RFC 9110 writes it, are taken too. Errors: kRangeInvalid.
+/// The Content-Range of a chunk as the distribution specification writes it: "FIRST-LAST", inclusive. Errors: kRangeInvalid,
+/// also for the form of RFC 9110, whose total would promise more than the specification does.
 Result<ByteRange> parse_chunk_range(std::string_view header);
 
 }  // namespace wherry::http

@@ -44,4 +44,7 @@ struct Request {
 /// ASCII case does not count in header names and most tokens.
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 
+/// Whether a header name or method may hold `c` (RFC 9110 5.6.2, "token").
+bool is_token_char(char c);
+
 }  // namespace wherry::http

@@ -42,6 +42,7 @@ Task<void> ServerLoop::run(std::unique_ptr<Connection> connection) {
 
 void ServerLoop::drain() {
   draining_ = true;
+  if (listener_) listener_->accept_all();
   listener_.reset();
   const std::vector<Connection*> all(connections_.begin(), connections_.end());
   for (Connection* connection : all) connection->drain();

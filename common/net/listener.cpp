@@ -53,7 +53,12 @@ void Listener::listen() {
                 [](uv_poll_t* poll, int, int) { static_cast<Handle*>(poll->data)->owner->accept_some(); });
 }
 
-void Listener::accept_some() {
+void Listener::accept_all() {
+  for (int taken = 0; taken < kBacklog && accept_some(); taken += kAcceptsATurn) {
+  }
+}
+
+bool Listener::accept_some() {
   for (int i = 0; i < kAcceptsATurn; ++i) {
     UniqueFd connection(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (connection) {
@@ -64,10 +69,11 @@ void Listener::accept_some() {
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       shed();
-      return;
+      return false;
     }
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return;  // all else: that connection is gone already, try the next
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return false;  // all else: that connection is gone already, try the next
   }
+  return true;
 }
 
 void Listener::shed() {

@@ -24,12 +24,16 @@ class Listener {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
+  /// Takes all that wait to be accepted: a listener that is closed resets those that it leaves behind.
+  void accept_all();
+
  private:
   struct Handle {
     uv_poll_t poll{};
     Listener* owner = nullptr;
   };
-  void accept_some();
+  /// At most kAcceptsATurn; true when more may be waiting.
+  bool accept_some();
   void shed();
   void listen();
 

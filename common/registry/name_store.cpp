@@ -1,9 +1,6 @@
 #include "common/registry/name_store.h"
 
-#include <algorithm>
-#include <set>
 
-#include "common/oci/referrers_index.h"
 #include "common/registry/tables.h"
 
 namespace wherry::registry {
@@ -89,66 +86,6 @@ Task<Result<std::vector<std::string>>> NameStore::holders(const Digest& digest, 
   auto page = co_await names(tables::holders_prefix(digest), {}, limit);
   if (!page) co_return page.error();
   co_return page->names();
-}
-
-Task<Result<ReferrerPage>> NameStore::referrers(const RepositoryName& repository, const Digest& digest,
-                                                std::string artifact_type, std::string last, std::size_t limit) {
-  if (limit == 0) co_return ReferrerPage({}, {});
-  // Rows first, then what only a fallback tag names; `last` is the digest of the last one shown, in that order.
-  std::vector<std::pair<std::string, std::string>> found;  // digest, descriptor
-  const std::string prefix = tables::referrers_prefix(repository, digest);
-  std::set<std::string> seen;
-  std::string after;
-  while (true) {
-    auto page = co_await store_.scan(kv::ScanRequest(prefix, after));
-    if (!page) co_return page.error();
-    for (const auto& [key, value] : page->entries) {
-      std::string_view rest = std::string_view(key).substr(prefix.size());
-      auto referrer = tables::take_digest(rest);
-      auto row = tables::decode_referrer(value);
-      if (!referrer || !row) co_return Error(ErrorKind::kCorrupt, "a stored referrer is not in its form");
-      seen.insert(referrer->to_string());
-      if (artifact_type.empty() || row->artifact_type == artifact_type)
-        found.emplace_back(referrer->to_string(), row->descriptor);
-    }
-    if (!page->more) break;
-    after = page->entries.back().first;
-  }
-  auto tag = Tag::parse(fallback_tag(digest));
-  if (tag) {
-    const Reference reference(*tag);
-    auto fallback = co_await manifest(repository, reference);
-    if (fallback) {
-      auto listed = parse_fallback_index(fallback->bytes());
-      if (listed) {
-        for (const Descriptor& descriptor : *listed) {
-          const std::string name = descriptor.digest.to_string();
-          if (!seen.insert(name).second) continue;
-          auto stored = co_await by_digest(repository, descriptor.digest);
-          if (!stored) continue;  // somebody deleted it and left the tag: nobody could fetch it
-          auto referrer = Manifest::parse(stored->bytes(), stored->media_type());
-          if (!referrer) continue;
-          if (!artifact_type.empty() && referrer->artifact_type() != artifact_type) continue;
-          found.emplace_back(name,
-                             referrer->referrer_descriptor(descriptor.digest, stored->bytes().size()).to_json());
-        }
-      }
-    }
-  }
-  auto begin = found.begin();
-  if (!last.empty()) {
-    begin = std::find_if(found.begin(), found.end(), [&](const auto& entry) { return entry.first == last; });
-    if (begin != found.end()) ++begin;
-  }
-  std::vector<std::string> descriptors;
-  std::string next;
-  for (; begin != found.end(); ++begin) {
-    if (descriptors.size() == limit) break;
-    descriptors.push_back(std::move(begin->second));
-    next = begin->first;
-  }
-  if (begin == found.end()) next.clear();
-  co_return ReferrerPage(std::move(descriptors), std::move(next));
 }
 
 void put_membership(kv::Transaction& transaction, const RepositoryName& repository, const Digest& digest) {

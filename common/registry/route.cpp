@@ -1,5 +1,7 @@
 #include "common/registry/route.h"
 
+#include "common/base/bytes.h"
+#include "common/http/request.h"
 #include "common/http/uri.h"
 
 namespace wherry::registry {
@@ -23,12 +25,19 @@ Result<Route> named(Endpoint endpoint, std::string_view name, std::string_view l
   return route;
 }
 
+/// The path as its parts are meant. One with a broken escape or an escaped slash stays as it came: no grammar has a
+/// percent sign, so what it names is refused by its own rule (a name, a digest, a tag) and never taken for another path.
+std::string decoded_path(std::string_view raw) {
+  for (auto at = raw.find('%'); at != std::string_view::npos; at = raw.find('%', at + 1))
+    if (http::equal_ignoring_case(raw.substr(at, 3), "%2f")) return std::string(raw);
+  return http::percent_decode(raw).value_or(std::string(raw));
+}
+
 }  // namespace
 
 Result<Route> parse_route(std::string_view raw) {
-  const auto decoded = http::percent_decode(raw);
-  if (!decoded) return Error(ErrorKind::kInvalid, "the path holds a broken percent escape");
-  std::string_view path = *decoded;
+  const std::string decoded = decoded_path(raw);
+  std::string_view path = decoded;
   const auto unknown = [] { return Error(ErrorKind::kNotFound, "there is nothing at this path; the API is below /v2/"); };
   Route route;
   if (path == "/v2/" || path == "/v2") {

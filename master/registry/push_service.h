@@ -34,7 +34,7 @@ class PushService final : public registry::RegistryService {
   Task<Result<store::BlobWriter>> rehash(const UploadSession& session, DigestAlgorithm algorithm);
   Task<Result<void>> receive(http::Exchange& exchange, store::BlobWriter& writer);
   Task<Result<void>> complete(http::Exchange& exchange, const registry::Route& route, store::BlobWriter& writer,
-                              const Digest& digest, const UploadSession& session);
+                              const Digest& digest, const UploadSession& session, UploadSessions::Hold& held);
   Task<Result<void>> delete_blob(http::Exchange& exchange, const registry::Route& route);
 
   // manifests.cpp

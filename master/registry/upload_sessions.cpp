@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/async/sleep.h"
 #include "common/base/bytes.h"
 #include "common/base/random.h"
 #include "common/registry/tables.h"
@@ -11,6 +12,8 @@ namespace {
 
 constexpr char kRowVersion = 1;
 constexpr std::size_t kIdBytes = 16;
+constexpr std::chrono::milliseconds kHoldPatience{5'000};
+constexpr std::chrono::milliseconds kHoldPause{10};
 
 Error unknown(const std::string& id) {
   return Error(ErrorKind::kUploadUnknown, "there is no upload session {} in this repository; start a new one", id);
@@ -51,17 +54,28 @@ Result<UploadSession> UploadSession::decode(std::string id, std::string_view row
   return session;
 }
 
-UploadSessions::Hold::~Hold() {
+void UploadSessions::Hold::end() {
   if (sessions_ == nullptr) return;
   const std::lock_guard lock(sessions_->mutex_);
   sessions_->held_.erase(id_);
+  sessions_ = nullptr;
 }
 
-Result<UploadSessions::Hold> UploadSessions::hold(const std::string& id) {
+std::optional<UploadSessions::Hold> UploadSessions::try_hold(const std::string& id) {
   const std::lock_guard lock(mutex_);
-  if (!held_.insert(id).second)
-    return Error(ErrorKind::kUnavailable, "another request is working on upload session {}", id);
+  if (!held_.insert(id).second) return std::nullopt;
   return Hold(*this, id);
+}
+
+Task<Result<UploadSessions::Hold>> UploadSessions::hold(std::string id) {
+  if (!is_id(id)) co_return unknown(id);
+  const auto deadline = clock_.monotonic() + kHoldPatience;
+  while (true) {
+    if (auto held = try_hold(id)) co_return std::move(*held);
+    if (clock_.monotonic() >= deadline)
+      co_return Error(ErrorKind::kUnavailable, "another request is working on upload session {}", id);
+    co_await sleep_for(kHoldPause);
+  }
 }
 
 Task<Result<UploadSession>> UploadSessions::begin(const RepositoryName& repository, DigestAlgorithm algorithm) {
@@ -116,7 +130,7 @@ Task<Result<std::size_t>> UploadSessions::expire(std::chrono::milliseconds age) 
     for (const auto& [key, row] : page->entries) {
       auto session = UploadSession::decode(key.substr(prefix.size()), row);
       if (session && now - session->touched() < age) continue;
-      auto held = hold(key.substr(prefix.size()));
+      auto held = try_hold(key.substr(prefix.size()));
       if (!held) continue;
       if (!session)  // a row that cannot be read stands for nothing that could go on
         session = UploadSession(key.substr(prefix.size()), {}, DigestAlgorithm::kSha256, now);

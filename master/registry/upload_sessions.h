@@ -50,13 +50,15 @@ class UploadSession {
 /// All sessions. One request at a time works on a session.
 class UploadSessions {
  public:
-  /// Holds a session for one request; gives it free when it ends.
+  /// Holds a session for one request; gives it free when it ends, or before: at the latest when the answer goes out,
+  /// for the client's next request may overtake the rest of this one.
   class Hold {
    public:
     Hold(UploadSessions& sessions, std::string id) : sessions_(&sessions), id_(std::move(id)) {}
     Hold(Hold&& other) noexcept : sessions_(std::exchange(other.sessions_, nullptr)), id_(std::move(other.id_)) {}
     Hold& operator=(Hold&&) = delete;
-    ~Hold();
+    ~Hold() { end(); }
+    void end();
 
    private:
     UploadSessions* sessions_;
@@ -69,8 +71,9 @@ class UploadSessions {
   Task<Result<UploadSession>> begin(const RepositoryName& repository, DigestAlgorithm algorithm);
   /// Errors: kUploadUnknown, also when the session is another repository's.
   Task<Result<UploadSession>> find(const RepositoryName& repository, const std::string& id);
-  /// Errors: kUnavailable while another request works on it.
-  Result<Hold> hold(const std::string& id);
+  /// Holds it, waiting for a request that works on it: a client whose connection broke goes on sooner than the server
+  /// has put away what came through it. Errors: kUnavailable when it is held for longer than kHoldPatience.
+  Task<Result<Hold>> hold(std::string id);
   /// Keeps how far it is; durable when this returns.
   Task<Result<void>> save(const UploadSession& session);
   /// Ends it without a blob.
@@ -81,6 +84,8 @@ class UploadSessions {
   const Clock& clock() const { return clock_; }
 
  private:
+  std::optional<Hold> try_hold(const std::string& id);
+
   registry::Storage& storage_;
   const Clock& clock_;
   std::mutex mutex_;  // guards held_ alone

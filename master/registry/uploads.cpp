@@ -84,12 +84,12 @@ Task<Result<void>> PushService::begin_upload(http::Exchange& exchange, const Rou
     if (!whole) co_return whole.error();
     auto session = co_await sessions_.begin(repository, whole->algorithm());
     if (!session) co_return session.error();
-    auto held = sessions_.hold(session->id());
+    auto held = co_await sessions_.hold(session->id());
     if (!held) co_return held.error();
     auto writer = co_await writer_of(*session, whole->algorithm());
     if (!writer) co_return writer.error();
     auto received = co_await receive(exchange, *writer);
-    if (received) received = co_await complete(exchange, route, *writer, *whole, *session);
+    if (received) received = co_await complete(exchange, route, *writer, *whole, *session, *held);
     if (!received) {
       // Nobody knows this session's id: nobody can go on with it.
       auto cancelled = co_await sessions_.cancel(*session);
@@ -171,7 +171,7 @@ Task<Result<void>> PushService::receive(http::Exchange& exchange, store::BlobWri
 }
 
 Task<Result<void>> PushService::append_upload(http::Exchange& exchange, const Route& route) {
-  auto held = sessions_.hold(route.last);
+  auto held = co_await sessions_.hold(route.last);
   if (!held) co_return held.error();
   auto session = co_await sessions_.find(*route.repository, route.last);
   if (!session) co_return session.error();
@@ -186,6 +186,7 @@ Task<Result<void>> PushService::append_upload(http::Exchange& exchange, const Ro
       const Error why(ErrorKind::kRangeInvalid, "the chunk starts at {} but the upload is at {}", chunk->first,
                       session->size());
       refused.body("application/json", error_body(why, Traffic::kPush));
+      held->end();
       co_return co_await exchange.send(std::move(refused));
     }
     if (request.content_length && *request.content_length != chunk->count)
@@ -207,13 +208,14 @@ Task<Result<void>> PushService::append_upload(http::Exchange& exchange, const Ro
   if (!saved) co_return saved;
   if (!received) co_return received;
   failpoint("before-answer");
+  held->end();
   co_return co_await exchange.send(session_response(202, *route.repository, *session));
 }
 
 Task<Result<void>> PushService::finish_upload(http::Exchange& exchange, const Route& route) {
   auto digest = digest_of(exchange.request().query);
   if (!digest) co_return digest.error();
-  auto held = sessions_.hold(route.last);
+  auto held = co_await sessions_.hold(route.last);
   if (!held) co_return held.error();
   auto session = co_await sessions_.find(*route.repository, route.last);
   if (!session) co_return session.error();
@@ -226,6 +228,7 @@ Task<Result<void>> PushService::finish_upload(http::Exchange& exchange, const Ro
       const Error why(ErrorKind::kRangeInvalid, "the last chunk starts at {} but the upload is at {}", range->first,
                       session->size());
       refused.body("application/json", error_body(why, Traffic::kPush));
+      held->end();
       co_return co_await exchange.send(std::move(refused));
     }
   }
@@ -239,9 +242,7 @@ Task<Result<void>> PushService::finish_upload(http::Exchange& exchange, const Ro
   if (!writer) co_return writer.error();
   auto received = co_await receive(exchange, *writer);
   if (!received) co_return received;  // the session stays where it was: the client may send this again
-  auto completed = co_await complete(exchange, route, *writer, *digest, *session);
-  if (completed && other_algorithm) completed = co_await storage_.blobs().discard(session->file());
-  co_return completed;
+  co_return co_await complete(exchange, route, *writer, *digest, *session, *held);
 }
 
 /// A writer of another algorithm over a copy of what the session has.
@@ -275,7 +276,8 @@ Task<Result<store::BlobWriter>> PushService::rehash(const UploadSession& session
 }
 
 Task<Result<void>> PushService::complete(http::Exchange& exchange, const Route& route, store::BlobWriter& writer,
-                                         const Digest& digest, const UploadSession& session) {
+                                         const Digest& digest, const UploadSession& session,
+                                         UploadSessions::Hold& held) {
   auto row = co_await writer.commit(digest);
   if (!row) co_return row.error();
   const RepositoryName& repository = *route.repository;
@@ -284,7 +286,12 @@ Task<Result<void>> PushService::complete(http::Exchange& exchange, const Route& 
     return record_blob(transaction, repository, digest, *row, session.id(), now);
   });
   if (!recorded) co_return recorded;
+  if (session.state() && session.algorithm() != digest.algorithm()) {  // its file was copied, not taken
+    auto discarded = co_await storage_.blobs().discard(session.file());
+    if (!discarded) co_return discarded;
+  }
   failpoint("before-answer");
+  held.end();
   co_return co_await exchange.send(blob_created(repository, digest));
 }
 
@@ -295,12 +302,13 @@ Task<Result<void>> PushService::upload_status(http::Exchange& exchange, const Ro
 }
 
 Task<Result<void>> PushService::cancel_upload(http::Exchange& exchange, const Route& route) {
-  auto held = sessions_.hold(route.last);
+  auto held = co_await sessions_.hold(route.last);
   if (!held) co_return held.error();
   auto session = co_await sessions_.find(*route.repository, route.last);
   if (!session) co_return session.error();
   auto cancelled = co_await sessions_.cancel(*session);
   if (!cancelled) co_return cancelled;
+  held->end();
   co_return co_await exchange.send(registry::v2_response(204));
 }
 

@@ -157,7 +157,7 @@ def refuses(port):
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
         return False
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         return True
 
 

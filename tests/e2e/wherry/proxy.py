@@ -103,6 +103,8 @@ class CountingProxy:
                     sent += len(piece)
                 if chunked:
                     self.wfile.write(b"0\r\n\r\n")
+                elif sent < int(answer.getheader("Content-Length")):
+                    self.close_connection = True
 
             def next_piece(self, sent):
                 """How much to read next: up to the gate, and not beyond it while it is shut."""
