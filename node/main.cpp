@@ -10,8 +10,8 @@ namespace {
 
 Result<void> check_parent(const std::string& url) {
   if (http::is_server_url(url)) return {};
-  return Error(ErrorKind::kInvalid, "--parent: '{}' is not the URL of a registry, such as https://registry.example:5000",
-               url);
+  return Error(ErrorKind::kInvalid,
+               "--parent: '{}' is not the URL of a registry, such as https://registry.example:5000", url);
 }
 
 int serve(ServeOptions& options, const std::string& parent_flag) {

@@ -6,8 +6,8 @@ namespace wherry {
 
 void Deadline::arm(DeadlineWheel& wheel, std::chrono::milliseconds after) {
   disarm();
-  const auto ticks = static_cast<std::uint64_t>((after + DeadlineWheel::kTick - std::chrono::milliseconds(1)) /
-                                                DeadlineWheel::kTick);
+  const auto ticks =
+      static_cast<std::uint64_t>((after + DeadlineWheel::kTick - std::chrono::milliseconds(1)) / DeadlineWheel::kTick);
   wheel.insert(*this, wheel.current_tick() + ticks + 1);
 }
 
@@ -39,9 +39,7 @@ DeadlineWheel::~DeadlineWheel() {
 
 void DeadlineWheel::close() { uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr); }
 
-std::uint64_t DeadlineWheel::current_tick() const {
-  return uv_now(loop_) / static_cast<std::uint64_t>(kTick.count());
-}
+std::uint64_t DeadlineWheel::current_tick() const { return uv_now(loop_) / static_cast<std::uint64_t>(kTick.count()); }
 
 void DeadlineWheel::insert(Deadline& deadline, std::uint64_t due_tick) {
   Deadline*& head = slots_[due_tick % kSlots];

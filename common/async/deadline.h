@@ -1,12 +1,12 @@
 // Deadlines for many waits that nearly always end in time: arming costs a list insertion, no system call, no timer.
 #pragma once
 
+#include <uv.h>
+
 #include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
-
-#include <uv.h>
 
 namespace wherry {
 
@@ -35,7 +35,8 @@ class Deadline {
   std::uint64_t due_tick_ = 0;
 };
 
-/// A hashed wheel (Varghese and Lauck 1987, scheme 6) turned by one timer of the loop; the timer rests while it is empty.
+/// A hashed wheel (Varghese and Lauck 1987, scheme 6) turned by one timer of the loop; the timer rests while it is
+/// empty.
 class DeadlineWheel {
  public:
   static constexpr std::chrono::milliseconds kTick{250};

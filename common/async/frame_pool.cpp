@@ -9,7 +9,7 @@ namespace wherry {
 namespace {
 
 constexpr std::size_t kClassBytes = 64;
-constexpr std::size_t kClasses = 32;             // frames up to 2 KiB are kept
+constexpr std::size_t kClasses = 32;              // frames up to 2 KiB are kept
 constexpr std::uint32_t kKeptFramesAClass = 256;  // at most; the rest goes back to the allocator
 
 struct FreeFrame {

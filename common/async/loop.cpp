@@ -15,9 +15,8 @@ Loop::Loop() {
   WHERRY_CHECK(uv_loop_init(&uv_) == 0);
   uv_.data = this;
   wake_.data = prepare_.data = check_.data = next_turn_.data = this;
-  WHERRY_CHECK(uv_async_init(&uv_, &wake_, [](uv_async_t* wake) {
-                 static_cast<Loop*>(wake->data)->drain_messages();
-               }) == 0);
+  WHERRY_CHECK(
+      uv_async_init(&uv_, &wake_, [](uv_async_t* wake) { static_cast<Loop*>(wake->data)->drain_messages(); }) == 0);
   uv_prepare_init(&uv_, &prepare_);
   uv_prepare_start(&prepare_, [](uv_prepare_t* prepare) { static_cast<Loop*>(prepare->data)->drain_ready(); });
   uv_check_init(&uv_, &check_);

@@ -1,13 +1,13 @@
 // Loop: one thread's event loop (libuv), the messages that other threads send it, its timers and deadlines.
 #pragma once
 
+#include <uv.h>
+
 #include <atomic>
 #include <coroutine>
 #include <functional>
 #include <memory>
 #include <vector>
-
-#include <uv.h>
 
 #include "common/async/deadline.h"
 #include "common/base/clock.h"
@@ -34,7 +34,8 @@ class Loop {
   /// The same, or null.
   static Loop* try_current();
 
-  /// Runs until stop() was called and everything that was posted before it has run. Call on the thread that is to own it.
+  /// Runs until stop() was called and everything that was posted before it has run. Call on the thread that is to own
+  /// it.
   void run();
   /// Any thread: makes run() return.
   void stop();

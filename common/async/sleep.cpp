@@ -13,8 +13,9 @@ struct Timer {
     timer->event = &event;
     timer->handle.data = timer;
     uv_timer_init(Loop::current().uv(), &timer->handle);
-    uv_timer_start(&timer->handle, [](uv_timer_t* handle) { static_cast<Timer*>(handle->data)->event->set(); },
-                   static_cast<std::uint64_t>(duration.count()), 0);
+    uv_timer_start(
+        &timer->handle, [](uv_timer_t* handle) { static_cast<Timer*>(handle->data)->event->set(); },
+        static_cast<std::uint64_t>(duration.count()), 0);
     return timer;
   }
   void close() {

@@ -26,7 +26,8 @@ template <class Int>
 std::optional<Int> take_be(std::string_view& in) {
   if (in.size() < sizeof(Int)) return std::nullopt;
   Int value = 0;
-  for (std::size_t i = 0; i < sizeof(Int); ++i) value = static_cast<Int>(value << 8) | static_cast<unsigned char>(in[i]);
+  for (std::size_t i = 0; i < sizeof(Int); ++i)
+    value = static_cast<Int>(value << 8) | static_cast<unsigned char>(in[i]);
   in.remove_prefix(sizeof(Int));
   return value;
 }

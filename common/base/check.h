@@ -9,8 +9,8 @@ namespace wherry {
 }  // namespace wherry
 
 /// Aborts when `condition` is false. For what our own code promises; never for input from outside.
-#define WHERRY_CHECK(condition)                                    \
-  do {                                                             \
-    if (!(condition)) [[unlikely]]                                 \
-      ::wherry::check_failed(#condition, __FILE__, __LINE__);      \
+#define WHERRY_CHECK(condition)                               \
+  do {                                                        \
+    if (!(condition)) [[unlikely]]                            \
+      ::wherry::check_failed(#condition, __FILE__, __LINE__); \
   } while (false)

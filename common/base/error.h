@@ -1,45 +1,45 @@
 // Errors as values: what every fallible function of the project returns.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <expected>
 #include <memory>
 #include <string>
 #include <utility>
-
-#include <fmt/format.h>
 
 namespace wherry {
 
 /// What went wrong, in terms of who has to do something about it. `oci/error_body.h` maps a kind to its OCI code and
 /// HTTP status; nothing else does.
 enum class ErrorKind {
-  kInvalid,            ///< The input is not in its form, and no kind below says it better.
-  kNameInvalid,        ///< Repository name or tag not in the grammar.
-  kDigestInvalid,      ///< Digest not in the grammar, or content that does not match it.
-  kManifestInvalid,    ///< Manifest that must not be stored.
-  kManifestUnknown,    ///< No such manifest or tag in this repository.
-  kManifestBlobUnknown,///< A manifest names a child that the repository does not hold.
-  kBlobUnknown,        ///< No such blob in this repository.
-  kUploadInvalid,      ///< A step of an upload that cannot be taken.
-  kUploadUnknown,      ///< No such upload session in this repository.
-  kRangeInvalid,       ///< A range that cannot be satisfied, or a chunk out of order.
-  kSizeInvalid,        ///< A stated length that the body does not have.
-  kNameUnknown,        ///< No such repository.
-  kNotFound,           ///< Anything else that is not there.
-  kUnauthorized,       ///< Nobody has said who asks.
-  kDenied,             ///< The one who asks may not.
-  kUnsupported,        ///< The operation does not exist here.
-  kTooLarge,           ///< Over a stated bound.
-  kTooManyRequests,    ///< Over a stated rate.
-  kNoSpace,            ///< The disk has no room for it now.
-  kUnavailable,        ///< Not now; the same request may do later.
-  kUpstream,           ///< The registry behind this one gave no usable answer.
-  kTimeout,            ///< The other side took too long.
-  kClosed,             ///< The other side went away.
-  kCancelled,          ///< Somebody here no longer wants it.
-  kCorrupt,            ///< Stored data is not what was stored.
-  kIo,                 ///< The operating system refused.
-  kInternal,           ///< A bug, or an exception of a library.
+  kInvalid,              ///< The input is not in its form, and no kind below says it better.
+  kNameInvalid,          ///< Repository name or tag not in the grammar.
+  kDigestInvalid,        ///< Digest not in the grammar, or content that does not match it.
+  kManifestInvalid,      ///< Manifest that must not be stored.
+  kManifestUnknown,      ///< No such manifest or tag in this repository.
+  kManifestBlobUnknown,  ///< A manifest names a child that the repository does not hold.
+  kBlobUnknown,          ///< No such blob in this repository.
+  kUploadInvalid,        ///< A step of an upload that cannot be taken.
+  kUploadUnknown,        ///< No such upload session in this repository.
+  kRangeInvalid,         ///< A range that cannot be satisfied, or a chunk out of order.
+  kSizeInvalid,          ///< A stated length that the body does not have.
+  kNameUnknown,          ///< No such repository.
+  kNotFound,             ///< Anything else that is not there.
+  kUnauthorized,         ///< Nobody has said who asks.
+  kDenied,               ///< The one who asks may not.
+  kUnsupported,          ///< The operation does not exist here.
+  kTooLarge,             ///< Over a stated bound.
+  kTooManyRequests,      ///< Over a stated rate.
+  kNoSpace,              ///< The disk has no room for it now.
+  kUnavailable,          ///< Not now; the same request may do later.
+  kUpstream,             ///< The registry behind this one gave no usable answer.
+  kTimeout,              ///< The other side took too long.
+  kClosed,               ///< The other side went away.
+  kCancelled,            ///< Somebody here no longer wants it.
+  kCorrupt,              ///< Stored data is not what was stored.
+  kIo,                   ///< The operating system refused.
+  kInternal,             ///< A bug, or an exception of a library.
 };
 
 /// A failure: its kind, a message for people that says what to do, and the failure it came from.

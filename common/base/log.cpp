@@ -1,11 +1,10 @@
 #include "common/base/log.h"
 
+#include <spdlog/async.h>
+#include <spdlog/sinks/stdout_sinks.h>
 #include <unistd.h>
 
 #include <memory>
-
-#include <spdlog/async.h>
-#include <spdlog/sinks/stdout_sinks.h>
 
 #include "common/base/clock.h"
 #include "common/base/json.h"

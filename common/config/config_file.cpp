@@ -79,8 +79,11 @@ Result<void> ConfigSection::read(const std::string& key, bool& into) {
 }
 
 Result<void> ConfigSection::read_bytes(const std::string& key, std::uint64_t& into) {
-  static constexpr std::array<Unit, 5> kUnits = {
-      {{"", 1}, {"KiB", 1024}, {"MiB", 1024 * 1024}, {"GiB", 1024 * 1024 * 1024}, {"TiB", 1024ULL * 1024 * 1024 * 1024}}};
+  static constexpr std::array<Unit, 5> kUnits = {{{"", 1},
+                                                  {"KiB", 1024},
+                                                  {"MiB", 1024 * 1024},
+                                                  {"GiB", 1024 * 1024 * 1024},
+                                                  {"TiB", 1024ULL * 1024 * 1024 * 1024}}};
   auto text = scalar(key);
   if (!text) return text.error();
   if (!*text) return {};
@@ -128,8 +131,8 @@ Result<void> ConfigSection::finish() const {
   for (const auto& entry : *node_) {
     const auto key = entry.first.IsScalar() ? entry.first.Scalar() : std::string("?");
     if (std::find(known_.begin(), known_.end(), key) == known_.end())
-      return Error(ErrorKind::kInvalid, "{}:{}: {}{}: there is no such key", file_, entry.first.Mark().line + 1, prefix_,
-                   key);
+      return Error(ErrorKind::kInvalid, "{}:{}: {}{}: there is no such key", file_, entry.first.Mark().line + 1,
+                   prefix_, key);
   }
   return {};
 }

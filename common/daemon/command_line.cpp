@@ -113,8 +113,10 @@ Result<void> ServeOptions::complete(const std::function<Result<void>(ConfigSecti
                  "--insecure-open: this version knows no users yet, so it serves only when told that everyone may do "
                  "everything, on a loopback address");
   if (!daemon.listen.is_loopback())
-    return Error(ErrorKind::kInvalid, "--insecure-open: {} is not a loopback address; without authentication nobody else "
-                 "may be let in", listen);
+    return Error(ErrorKind::kInvalid,
+                 "--insecure-open: {} is not a loopback address; without authentication nobody else "
+                 "may be let in",
+                 listen);
   return {};
 }
 

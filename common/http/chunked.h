@@ -1,4 +1,5 @@
-// The chunked transfer coding, strictly (RFC 9112 7.1). Ours because llhttp 8 neither shows nor bounds chunk extensions.
+// The chunked transfer coding, strictly (RFC 9112 7.1). Ours because llhttp 8 neither shows nor bounds chunk
+// extensions.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +28,18 @@ class ChunkedDecoder {
   bool done() const { return state_ == State::kDone; }
 
  private:
-  enum class State { kSize, kExtension, kSizeLf, kData, kDataCr, kDataLf, kTrailerName, kTrailerValue, kTrailerLf, kDone };
+  enum class State {
+    kSize,
+    kExtension,
+    kSizeLf,
+    kData,
+    kDataCr,
+    kDataLf,
+    kTrailerName,
+    kTrailerValue,
+    kTrailerLf,
+    kDone
+  };
   Result<void> feed(char c);
 
   State state_ = State::kSize;

@@ -77,9 +77,7 @@ struct Client::Machinery {
     }
     uv_timer_start(
         machinery->timer,
-        [](uv_timer_t* handle) {
-          static_cast<Machinery*>(handle->data)->act(CURL_SOCKET_TIMEOUT, 0);
-        },
+        [](uv_timer_t* handle) { static_cast<Machinery*>(handle->data)->act(CURL_SOCKET_TIMEOUT, 0); },
         static_cast<std::uint64_t>(timeout_ms), 0);
     return 0;
   }
@@ -186,8 +184,8 @@ void Transfer::finished(int curl_code) {
     head_arrived();
   } else {
     const char* why = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(static_cast<CURLcode>(curl_code));
-    error_ = Error(curl_code == CURLE_OPERATION_TIMEDOUT ? ErrorKind::kTimeout : ErrorKind::kUpstream, "{}: {}", url_,
-                   why);
+    error_ =
+        Error(curl_code == CURLE_OPERATION_TIMEDOUT ? ErrorKind::kTimeout : ErrorKind::kUpstream, "{}: {}", url_, why);
   }
   moved_.wake_all();
 }

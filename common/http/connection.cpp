@@ -10,8 +10,8 @@
 namespace wherry::http {
 namespace {
 
-constexpr std::size_t kDrainedBodyBytes = 256 * 1024;        // of an unread body, to keep the connection
-constexpr std::size_t kLingerBytes = 64 * 1024 * 1024;       // of an unread body, so that the answer arrives
+constexpr std::size_t kDrainedBodyBytes = 256 * 1024;   // of an unread body, to keep the connection
+constexpr std::size_t kLingerBytes = 64 * 1024 * 1024;  // of an unread body, so that the answer arrives
 constexpr std::chrono::milliseconds kLingerSilence{2'000};
 constexpr std::chrono::seconds kLingerTime{10};
 constexpr int kNoAnswer = 499;
@@ -150,7 +150,8 @@ Task<Connection::Next> Connection::serve_one(std::size_t head_bytes) {
       if (sent) next = co_await finish(exchange);
     }
   } else {
-    log::debug("a response was broken off", {{"path", std::string(request.path)}, {"why", outcome.error().to_string()}});
+    log::debug("a response was broken off",
+               {{"path", std::string(request.path)}, {"why", outcome.error().to_string()}});
     socket_.reset_on_close();
   }
   if (!exchange.responded()) exchange.status_ = kNoAnswer;

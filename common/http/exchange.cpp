@@ -1,9 +1,9 @@
 #include "common/http/exchange.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
-
-#include <fmt/format.h>
 
 #include "common/base/random.h"
 #include "common/http/connection.h"
@@ -57,7 +57,8 @@ Task<Result<std::size_t>> Exchange::read_body(std::span<char> into) {
       }
     }
     // A body of known length is read straight to where it is wanted; a chunked one by way of the buffer.
-    auto room = request_.chunked ? input.room() : into.first(static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), left)));
+    auto room = request_.chunked ? input.room()
+                                 : into.first(static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), left)));
     auto got = socket.try_read(room);
     if (got && *got == 0) {
       const auto before = Clock::system().monotonic();
@@ -95,8 +96,9 @@ Task<Result<std::string>> Exchange::read_whole_body(std::size_t limit) {
   std::string body;
   std::size_t filled = 0;
   while (true) {
-    const std::size_t want = request_.content_length ? static_cast<std::size_t>(*request_.content_length)
-                                                     : std::min(limit + 1, std::max<std::size_t>(filled * 2, 16 * 1024));
+    const std::size_t want = request_.content_length
+                                 ? static_cast<std::size_t>(*request_.content_length)
+                                 : std::min(limit + 1, std::max<std::size_t>(filled * 2, 16 * 1024));
     if (body.size() < want) body.resize(want);
     if (filled == body.size() && body_finished()) break;
     auto got = co_await read_body({body.data() + filled, body.size() - filled});

@@ -38,9 +38,9 @@ class Exchange {
 
   /// Sends a response with its body in memory.
   Task<Result<void>> send(Response response);
-  /// Sends 200 with the whole of `body`, 206 with the ranges of it that were asked for (several as multipart/byteranges,
-  /// a part each, in the order asked), or 416. `media_type` is the Content-Type of the bytes; `fields` has the rest;
-  /// `whole` ignores what ranges were asked for (an If-Range that does not match).
+  /// Sends 200 with the whole of `body`, 206 with the ranges of it that were asked for (several as
+  /// multipart/byteranges, a part each, in the order asked), or 416. `media_type` is the Content-Type of the bytes;
+  /// `fields` has the rest; `whole` ignores what ranges were asked for (an If-Range that does not match).
   Task<Result<void>> send_file(Response fields, Body& body, std::string_view media_type, bool whole = false);
 
   bool responded() const { return status_ != 0; }

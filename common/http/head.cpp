@@ -1,10 +1,9 @@
 #include "common/http/head.h"
 
+#include <fmt/format.h>
 #include <llhttp.h>
 
 #include <algorithm>
-
-#include <fmt/format.h>
 
 #include "common/base/bytes.h"
 

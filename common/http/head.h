@@ -33,8 +33,8 @@ class HeadScanner {
   std::size_t lines_ = 0;
 };
 
-/// Parses a whole head (as HeadScanner measured it). Refused beyond llhttp's own errors: no Host or two, a target that is
-/// not in origin form, Transfer-Encoding other than "chunked" or on HTTP/1.0 or beside Content-Length, several
+/// Parses a whole head (as HeadScanner measured it). Refused beyond llhttp's own errors: no Host or two, a target that
+/// is not in origin form, Transfer-Encoding other than "chunked" or on HTTP/1.0 or beside Content-Length, several
 /// Content-Lengths or one over 2^63-1, empty header names, Upgrade to anything (but `h2c`, which is ignored).
 /// Source: RFC 9112; RFC 9110 7.8.
 std::expected<void, Refusal> parse_head(std::string_view head, Request& request);

@@ -19,8 +19,8 @@ struct ByteRange {
   bool operator==(const ByteRange&) const = default;
 };
 
-/// A Range header that asks for more parts than this is answered with the whole, as is one whose parts overlap: both are
-/// how memory and links were exhausted elsewhere (CVE-2011-3192).
+/// A Range header that asks for more parts than this is answered with the whole, as is one whose parts overlap: both
+/// are how memory and links were exhausted elsewhere (CVE-2011-3192).
 constexpr std::size_t kMaxRanges = 64;
 
 /// The ranges that `header` asks of `size` bytes, in the order asked, each cut to what exists and those beyond the end
@@ -28,8 +28,8 @@ constexpr std::size_t kMaxRanges = 64;
 /// Errors: kRangeInvalid when none can be satisfied. Source: RFC 9110 14.1.2, 14.2.
 Result<std::vector<ByteRange>> parse_range(std::string_view header, std::uint64_t size);
 
-/// The Content-Range of a chunk as the distribution specification writes it: "FIRST-LAST", inclusive. Errors: kRangeInvalid,
-/// also for the form of RFC 9110, whose total would promise more than the specification does.
+/// The Content-Range of a chunk as the distribution specification writes it: "FIRST-LAST", inclusive. Errors:
+/// kRangeInvalid, also for the form of RFC 9110, whose total would promise more than the specification does.
 Result<ByteRange> parse_chunk_range(std::string_view header);
 
 }  // namespace wherry::http

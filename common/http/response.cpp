@@ -1,8 +1,8 @@
 #include "common/http/response.h"
 
-#include <ctime>
-
 #include <fmt/format.h>
+
+#include <ctime>
 
 namespace wherry::http {
 

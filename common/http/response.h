@@ -9,7 +9,8 @@
 
 namespace wherry::http {
 
-/// The head of a response and, when it is small, its body. Content-Length, Connection and Date are added when it is sent.
+/// The head of a response and, when it is small, its body. Content-Length, Connection and Date are added when it is
+/// sent.
 class Response {
  public:
   explicit Response(int status) : status_(status) {}

@@ -41,7 +41,6 @@ Task<void> ServerLoop::run(std::unique_ptr<Connection> connection) {
 }
 
 void ServerLoop::drain() {
-  draining_ = true;
   if (listener_) listener_->accept_all();
   listener_.reset();
   const std::vector<Connection*> all(connections_.begin(), connections_.end());
@@ -69,7 +68,8 @@ Task<void> listen_there(Loop& loop, ServerLoop& part, UniqueFd fd) {
   co_await home.enter();
 }
 
-Task<void> stop_there(Loop& loop, ServerLoop& part, std::chrono::milliseconds grace, const std::atomic<bool>& abandoned) {
+Task<void> stop_there(Loop& loop, ServerLoop& part, std::chrono::milliseconds grace,
+                      const std::atomic<bool>& abandoned) {
   static constexpr std::chrono::milliseconds kLook{20};
   Loop& home = Loop::current();
   co_await loop.enter();

@@ -53,7 +53,6 @@ class ServerLoop {
   std::atomic<std::size_t>& total_;
   std::unique_ptr<Listener> listener_;
   std::unordered_set<Connection*> connections_;
-  bool draining_ = false;
   Scope scope_;
 };
 

@@ -1,9 +1,8 @@
 #include "common/net/address.h"
 
 #include <arpa/inet.h>
-#include <sys/socket.h>
-
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include "common/base/bytes.h"
 

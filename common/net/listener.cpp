@@ -71,7 +71,8 @@ bool Listener::accept_some() {
       shed();
       return false;
     }
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return false;  // all else: that connection is gone already, try the next
+    if (errno == EAGAIN || errno == EWOULDBLOCK)
+      return false;  // all else: that connection is gone already, try the next
   }
   return true;
 }

@@ -1,14 +1,14 @@
 // Listener: takes connections in on one loop; several loops share a port by SO_REUSEPORT.
 #pragma once
 
+#include <uv.h>
+
 #include <functional>
 
 #include "common/async/loop.h"
 #include "common/base/error.h"
 #include "common/base/unique_fd.h"
 #include "common/net/address.h"
-
-#include <uv.h>
 
 namespace wherry {
 

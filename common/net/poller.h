@@ -1,10 +1,10 @@
 // Poller: waiting until a file descriptor can be read or written, on one loop, with a time limit.
 #pragma once
 
+#include <uv.h>
+
 #include <chrono>
 #include <coroutine>
-
-#include <uv.h>
 
 #include "common/async/deadline.h"
 #include "common/async/loop.h"
@@ -12,8 +12,8 @@
 
 namespace wherry {
 
-/// Watches one descriptor for one waiter at a time. Stays armed between waits: a keep-alive connection that is served at
-/// once costs no epoll_ctl at all.
+/// Watches one descriptor for one waiter at a time. Stays armed between waits: a keep-alive connection that is served
+/// at once costs no epoll_ctl at all.
 class Poller {
  public:
   /// Watches `fd`, which its owner keeps open until this is gone.

@@ -21,7 +21,7 @@ std::size_t status_group(int status) {
 }
 
 std::string status_name(std::size_t group) {
-  static constexpr std::array<std::string_view, kStatusGroups.size()> kNames = {"2xx",   "3xx", "4xx", "404",
+  static constexpr std::array<std::string_view, kStatusGroups.size()> kNames = {"2xx",    "3xx", "4xx", "404",
                                                                                 "closed", "5xx", "507"};
   return std::string(kNames[group]);
 }
@@ -76,8 +76,8 @@ void Metrics::name_requests(const RequestKinds& kinds) {
     const std::string name(kinds.names[kind]);
     for (std::size_t group = 0; group < kStatusGroups.size(); ++group)
       requests_->counts[kind][group] = &counts.Add({{"kind", name}, {"status", status_name(group)}});
-    requests_->seconds[kind] = &seconds.Add({{"kind", name}}, prometheus::Histogram::BucketBoundaries{
-                                                                  0.0005, 0.002, 0.01, 0.05, 0.25, 1, 5, 30, 120});
+    requests_->seconds[kind] = &seconds.Add(
+        {{"kind", name}}, prometheus::Histogram::BucketBoundaries{0.0005, 0.002, 0.01, 0.05, 0.25, 1, 5, 30, 120});
   }
   requests_->sent_bytes = &prometheus::BuildCounter()
                                .Name("wherry_http_sent_bytes_total")

@@ -16,57 +16,34 @@ constexpr std::string_view kOurFault =
 
 constexpr Wire wire(ErrorKind kind, Traffic traffic) {
   switch (kind) {
-    case ErrorKind::kInvalid:
-      return {400, "INVALID"};
-    case ErrorKind::kNameInvalid:
-      return {400, "NAME_INVALID"};
-    case ErrorKind::kDigestInvalid:
-      return {400, "DIGEST_INVALID"};
-    case ErrorKind::kManifestInvalid:
-      return {400, "MANIFEST_INVALID"};
-    case ErrorKind::kManifestUnknown:
-      return {404, "MANIFEST_UNKNOWN"};
-    case ErrorKind::kManifestBlobUnknown:
-      return {400, "MANIFEST_BLOB_UNKNOWN"};
-    case ErrorKind::kBlobUnknown:
-      return {404, "BLOB_UNKNOWN"};
-    case ErrorKind::kUploadInvalid:
-      return {400, "BLOB_UPLOAD_INVALID"};
-    case ErrorKind::kUploadUnknown:
-      return {404, "BLOB_UPLOAD_UNKNOWN"};
-    case ErrorKind::kRangeInvalid:
-      return {416, traffic == Traffic::kPush ? "BLOB_UPLOAD_INVALID" : "RANGE_INVALID"};
-    case ErrorKind::kSizeInvalid:
-      return {400, "SIZE_INVALID"};
-    case ErrorKind::kNameUnknown:
-      return {404, "NAME_UNKNOWN"};
-    case ErrorKind::kNotFound:
-      return {404, "NOT_FOUND"};
-    case ErrorKind::kUnauthorized:
-      return {401, "UNAUTHORIZED"};
-    case ErrorKind::kDenied:
-      return {403, "DENIED"};
-    case ErrorKind::kUnsupported:
-      return {405, "UNSUPPORTED"};
-    case ErrorKind::kTooLarge:
-      return {413, "SIZE_INVALID"};
-    case ErrorKind::kTooManyRequests:
-      return {429, "TOOMANYREQUESTS"};
+    case ErrorKind::kInvalid: return {400, "INVALID"};
+    case ErrorKind::kNameInvalid: return {400, "NAME_INVALID"};
+    case ErrorKind::kDigestInvalid: return {400, "DIGEST_INVALID"};
+    case ErrorKind::kManifestInvalid: return {400, "MANIFEST_INVALID"};
+    case ErrorKind::kManifestUnknown: return {404, "MANIFEST_UNKNOWN"};
+    case ErrorKind::kManifestBlobUnknown: return {400, "MANIFEST_BLOB_UNKNOWN"};
+    case ErrorKind::kBlobUnknown: return {404, "BLOB_UNKNOWN"};
+    case ErrorKind::kUploadInvalid: return {400, "BLOB_UPLOAD_INVALID"};
+    case ErrorKind::kUploadUnknown: return {404, "BLOB_UPLOAD_UNKNOWN"};
+    case ErrorKind::kRangeInvalid: return {416, traffic == Traffic::kPush ? "BLOB_UPLOAD_INVALID" : "RANGE_INVALID"};
+    case ErrorKind::kSizeInvalid: return {400, "SIZE_INVALID"};
+    case ErrorKind::kNameUnknown: return {404, "NAME_UNKNOWN"};
+    case ErrorKind::kNotFound: return {404, "NOT_FOUND"};
+    case ErrorKind::kUnauthorized: return {401, "UNAUTHORIZED"};
+    case ErrorKind::kDenied: return {403, "DENIED"};
+    case ErrorKind::kUnsupported: return {405, "UNSUPPORTED"};
+    case ErrorKind::kTooLarge: return {413, "SIZE_INVALID"};
+    case ErrorKind::kTooManyRequests: return {429, "TOOMANYREQUESTS"};
     case ErrorKind::kNoSpace:
       return {507, "UNAVAILABLE", "the registry has no room left to store this; its operator has to make some"};
-    case ErrorKind::kUnavailable:
-      return {503, "UNAVAILABLE"};
-    case ErrorKind::kUpstream:
-      return {502, "UNAVAILABLE"};
-    case ErrorKind::kTimeout:
-      return {504, "UNAVAILABLE"};
+    case ErrorKind::kUnavailable: return {503, "UNAVAILABLE"};
+    case ErrorKind::kUpstream: return {502, "UNAVAILABLE"};
+    case ErrorKind::kTimeout: return {504, "UNAVAILABLE"};
     case ErrorKind::kClosed:
-    case ErrorKind::kCancelled:
-      return {500, "UNKNOWN"};
+    case ErrorKind::kCancelled: return {500, "UNKNOWN"};
     case ErrorKind::kCorrupt:
     case ErrorKind::kIo:
-    case ErrorKind::kInternal:
-      return {500, "UNKNOWN", kOurFault};
+    case ErrorKind::kInternal: return {500, "UNKNOWN", kOurFault};
   }
   return {500, "UNKNOWN", kOurFault};
 }

@@ -34,14 +34,10 @@ constexpr Key kPlatformKeys[] = {
 
 std::span<const Key> keys_of(Scope scope) {
   switch (scope) {
-    case Scope::kRoot:
-      return kRootKeys;
-    case Scope::kDescriptor:
-      return kDescriptorKeys;
-    case Scope::kPlatform:
-      return kPlatformKeys;
-    default:
-      return {};
+    case Scope::kRoot: return kRootKeys;
+    case Scope::kDescriptor: return kDescriptorKeys;
+    case Scope::kPlatform: return kPlatformKeys;
+    default: return {};
   }
 }
 
@@ -56,21 +52,17 @@ std::string_view name_of(Field field) {
 std::string_view form_of(Field field) {
   switch (field) {
     case Field::kSchemaVersion:
-    case Field::kSize:
-      return "a whole number that is not negative";
+    case Field::kSize: return "a whole number that is not negative";
     case Field::kLayers:
     case Field::kManifests:
     case Field::kBlobs:
-    case Field::kUrls:
-      return "an array";
+    case Field::kUrls: return "an array";
     case Field::kConfig:
     case Field::kSubject:
     case Field::kItem:
     case Field::kAnnotations:
-    case Field::kPlatform:
-      return "an object";
-    default:
-      return "a string";
+    case Field::kPlatform: return "an object";
+    default: return "a string";
   }
 }
 

@@ -99,16 +99,11 @@ class Reader {
     switch (frames_.back().scope) {
       case Scope::kRoot:
       case Scope::kDescriptor:
-      case Scope::kPlatform:
-        return key_field_;
-      case Scope::kList:
-        return Field::kItem;
-      case Scope::kAnnotations:
-        return Field::kAnnotation;
-      case Scope::kUrls:
-        return Field::kUrl;
-      case Scope::kOther:
-        break;
+      case Scope::kPlatform: return key_field_;
+      case Scope::kList: return Field::kItem;
+      case Scope::kAnnotations: return Field::kAnnotation;
+      case Scope::kUrls: return Field::kUrl;
+      case Scope::kOther: break;
     }
     return Field::kOther;
   }
@@ -173,12 +168,8 @@ class Reader {
 bool Reader::string(std::string& value) {
   const Field field = here();
   switch (field) {
-    case Field::kMediaType:
-      (in_descriptor_ ? open_.media_type : shape_.media_type) = value;
-      break;
-    case Field::kArtifactType:
-      (in_descriptor_ ? open_.artifact_type : shape_.artifact_type) = value;
-      break;
+    case Field::kMediaType: (in_descriptor_ ? open_.media_type : shape_.media_type) = value; break;
+    case Field::kArtifactType: (in_descriptor_ ? open_.artifact_type : shape_.artifact_type) = value; break;
     case Field::kDigest:
       if (const auto digest = Digest::parse(value)) {
         open_.digest = *digest;
@@ -200,17 +191,10 @@ bool Reader::string(std::string& value) {
         open_.urls.push_back(value);
       }
       break;
-    case Field::kOs:
-      open_.platform->os = value;
-      break;
-    case Field::kArchitecture:
-      open_.platform->architecture = value;
-      break;
-    case Field::kVariant:
-      open_.platform->variant = value;
-      break;
-    default:
-      wrong_form(field);
+    case Field::kOs: open_.platform->os = value; break;
+    case Field::kArchitecture: open_.platform->architecture = value; break;
+    case Field::kVariant: open_.platform->variant = value; break;
+    default: wrong_form(field);
   }
   return true;
 }
@@ -256,18 +240,13 @@ bool Reader::start_object(std::size_t) {
       break;
     case Field::kConfig:
     case Field::kSubject:
-    case Field::kItem:
-      scope = open_descriptor(field);
-      break;
-    case Field::kAnnotations:
-      scope = Scope::kAnnotations;
-      break;
+    case Field::kItem: scope = open_descriptor(field); break;
+    case Field::kAnnotations: scope = Scope::kAnnotations; break;
     case Field::kPlatform:
       open_.platform.emplace();
       scope = Scope::kPlatform;
       break;
-    default:
-      wrong_form(field);
+    default: wrong_form(field);
   }
   open_scope(scope);
   return true;
@@ -332,20 +311,11 @@ void Reader::close_descriptor() {
                         .platform = std::move(open_.platform),
                         .urls = std::move(open_.urls)};
   switch (open_.list) {
-    case Field::kConfig:
-      shape_.config = std::move(descriptor);
-      break;
-    case Field::kSubject:
-      shape_.subject = std::move(descriptor);
-      break;
-    case Field::kLayers:
-      shape_.layers.push_back(std::move(descriptor));
-      break;
-    case Field::kManifests:
-      shape_.manifests.push_back(std::move(descriptor));
-      break;
-    default:
-      shape_.blobs.push_back(std::move(descriptor));
+    case Field::kConfig: shape_.config = std::move(descriptor); break;
+    case Field::kSubject: shape_.subject = std::move(descriptor); break;
+    case Field::kLayers: shape_.layers.push_back(std::move(descriptor)); break;
+    case Field::kManifests: shape_.manifests.push_back(std::move(descriptor)); break;
+    default: shape_.blobs.push_back(std::move(descriptor));
   }
 }
 

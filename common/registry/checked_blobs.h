@@ -1,24 +1,26 @@
-// CheckedBlobs: stored blobs as bodies of responses, and what happens to one whose bytes are not those that were stored.
+// CheckedBlobs: stored blobs as bodies of responses, and what happens to one whose bytes are not those that were
+// stored.
 #pragma once
 
 #include "common/async/scope.h"
 #include "common/observe/metrics.h"
 #include "common/registry/name_store.h"
-#include "common/registry/stored_body.h"
 #include "common/registry/storage.h"
+#include "common/registry/stored_body.h"
 
 namespace wherry::registry {
 
-/// Opens stored blobs and puts damaged ones aside, file and row in one step of the ordered store: from then on the blob is unknown, and pushing
-/// or fetching it again heals every repository that holds it. A file that was replaced by a good one meanwhile stays.
+/// Opens stored blobs and puts damaged ones aside, file and row in one step of the ordered store: from then on the blob
+/// is unknown, and pushing or fetching it again heals every repository that holds it. A file that was replaced by a
+/// good one meanwhile stays.
 class CheckedBlobs final : public DamageHandler {
  public:
   /// `fate`: a master keeps the file in quarantine/ for people to look at, a node drops it.
   CheckedBlobs(Storage& storage, NameStore& names, store::Fate fate, Loop& home, Metrics& metrics);
 
-  /// Opens a stored blob and checks its front before anybody is promised its bytes: damage there is answered, not broken
-  /// off. At once when the blob is open already. Errors: kCorrupt when it is damaged or its file is gone; it was set
-  /// aside then.
+  /// Opens a stored blob and checks its front before anybody is promised its bytes: damage there is answered, not
+  /// broken off. At once when the blob is open already. Errors: kCorrupt when it is damaged or its file is gone; it was
+  /// set aside then.
   Task<Result<std::unique_ptr<http::Body>>> open(Digest digest, store::BlobRow row);
 
   /// Any loop: sets it aside soon.

@@ -1,6 +1,5 @@
 #include "common/registry/name_store.h"
 
-
 #include "common/registry/tables.h"
 
 namespace wherry::registry {
@@ -132,8 +131,7 @@ Result<std::vector<std::string>> erase_manifest(kv::Transaction& transaction, co
   if (const auto manifest = Manifest::parse(row->bytes, row->media_type)) {
     for (const Digest& child : all_children(*manifest))
       transaction.erase(tables::reference_key(child, repository, digest));
-    if (manifest->subject())
-      transaction.erase(tables::referrer_key(repository, manifest->subject()->digest, digest));
+    if (manifest->subject()) transaction.erase(tables::referrer_key(repository, manifest->subject()->digest, digest));
   }
   const std::string prefix = tables::tagged_prefix(repository, digest);
   std::vector<std::string> tags;

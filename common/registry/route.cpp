@@ -26,7 +26,8 @@ Result<Route> named(Endpoint endpoint, std::string_view name, std::string_view l
 }
 
 /// The path as its parts are meant. One with a broken escape or an escaped slash stays as it came: no grammar has a
-/// percent sign, so what it names is refused by its own rule (a name, a digest, a tag) and never taken for another path.
+/// percent sign, so what it names is refused by its own rule (a name, a digest, a tag) and never taken for another
+/// path.
 std::string decoded_path(std::string_view raw) {
   for (auto at = raw.find('%'); at != std::string_view::npos; at = raw.find('%', at + 1))
     if (http::equal_ignoring_case(raw.substr(at, 3), "%2f")) return std::string(raw);
@@ -38,7 +39,9 @@ std::string decoded_path(std::string_view raw) {
 Result<Route> parse_route(std::string_view raw) {
   const std::string decoded = decoded_path(raw);
   std::string_view path = decoded;
-  const auto unknown = [] { return Error(ErrorKind::kNotFound, "there is nothing at this path; the API is below /v2/"); };
+  const auto unknown = [] {
+    return Error(ErrorKind::kNotFound, "there is nothing at this path; the API is below /v2/");
+  };
   Route route;
   if (path == "/v2/" || path == "/v2") {
     route.endpoint = Endpoint::kPing;

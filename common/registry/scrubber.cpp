@@ -8,7 +8,7 @@
 namespace wherry::registry {
 namespace {
 
-constexpr std::chrono::seconds kAfterStart{30};   // a start has better things to do
+constexpr std::chrono::seconds kAfterStart{30};  // a start has better things to do
 constexpr std::chrono::minutes kWhenEmpty{10};
 constexpr std::size_t kPageBlobs = 128;
 constexpr double kLeastBytesASecond = 1024 * 1024;

@@ -6,8 +6,8 @@
 #include "common/async/scope.h"
 #include "common/async/sleep.h"
 #include "common/observe/metrics.h"
-#include "common/registry/stored_body.h"
 #include "common/registry/storage.h"
+#include "common/registry/stored_body.h"
 
 namespace wherry::registry {
 

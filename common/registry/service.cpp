@@ -17,7 +17,8 @@ namespace {
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kBlobBytes = "application/octet-stream";
 
-constexpr RequestKinds kKinds{{"other", "ping", "catalog", "tags", "manifest", "blob", "referrers", "uploads", "upload"}};
+constexpr RequestKinds kKinds{
+    {"other", "ping", "catalog", "tags", "manifest", "blob", "referrers", "uploads", "upload"}};
 
 /// True when an If-None-Match header names this entity tag. Source: RFC 9110 13.1.2 (weak comparison).
 bool matches(std::string_view if_none_match, std::string_view etag) {
@@ -224,8 +225,7 @@ Task<Result<void>> RegistryService::list_referrers(http::Exchange& exchange, con
     response.header("OCI-Filters-Applied", "artifactType");
     filter = "&artifactType=" + http::percent_encode(artifact_type);
   }
-  if (!page->last().empty())
-    response.header("Link", next_link(exchange.request().path, *limit, page->last(), filter));
+  if (!page->last().empty()) response.header("Link", next_link(exchange.request().path, *limit, page->last(), filter));
   response.body(media_type::kOciIndex, referrers_index(page->descriptors()));
   co_return co_await exchange.send(std::move(response));
 }

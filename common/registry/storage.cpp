@@ -35,8 +35,8 @@ Result<void> Storage::open_names() {
   options.on_fatal = options_.on_fatal;
   const std::string path = options_.directory + "/names";
   const auto room = space_->admit_metadata();
-  auto opened = room ? kv::RocksKeyValue::open(path, disk_, options)
-                     : kv::RocksKeyValue::open_read_only(path, disk_, options);
+  auto opened =
+      room ? kv::RocksKeyValue::open(path, disk_, options) : kv::RocksKeyValue::open_read_only(path, disk_, options);
   if (!opened) return opened.error();
   if (!room) log::warn("no room on the disk: started read-only, pulls only", {{"why", room.error().message()}});
   names_ = std::move(*opened);

@@ -23,9 +23,9 @@ struct StorageOptions {
   std::function<void(const Error&)> on_fatal;  ///< Told when a sync failed: the process must end.
 };
 
-/// Opens in the order that recovery needs: space, names, then blobs (whose tmp/ is emptied but for uploads that the names
-/// know). With no room for the ordered store's own files it opens read-only: pulls go on, and it becomes writable within
-/// a second of space coming back.
+/// Opens in the order that recovery needs: space, names, then blobs (whose tmp/ is emptied but for uploads that the
+/// names know). With no room for the ordered store's own files it opens read-only: pulls go on, and it becomes writable
+/// within a second of space coming back.
 class Storage {
  public:
   static Task<Result<std::unique_ptr<Storage>>> open(StorageOptions options, Pool& disk, Metrics& metrics);

@@ -3,7 +3,7 @@
 namespace wherry::registry {
 
 void StoredBody::look_at(const Result<std::uint64_t>& outcome) {
-  if (!outcome && outcome.error().kind() == ErrorKind::kCorrupt) 
+  if (!outcome && outcome.error().kind() == ErrorKind::kCorrupt)
     damage_.found_damaged(blob_->digest(), blob_->file_id());
 }
 

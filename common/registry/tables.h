@@ -12,7 +12,7 @@
 
 namespace wherry::registry::tables {
 
-std::string repository_key(const RepositoryName& repository);             ///< R repo -> when it was made
+std::string repository_key(const RepositoryName& repository);  ///< R repo -> when it was made
 std::string repositories_prefix();
 std::string tag_key(const RepositoryName& repository, std::string_view tag);  ///< t repo 0 tag -> digest
 std::string tags_prefix(const RepositoryName& repository);

@@ -14,7 +14,7 @@ using registry::Route;
 namespace tables = registry::tables;
 
 constexpr std::size_t kParsedOnLoopBytes = 64 * 1024;  // a hostile manifest of 4 MiB takes up to 100 ms to read
-constexpr std::size_t kMaxTagsAPut = 64;  // `tag=` in one query; the specification asks for ten
+constexpr std::size_t kMaxTagsAPut = 64;               // `tag=` in one query; the specification asks for ten
 
 /// The tags that a manifest is to have: the reference's own, or those of the query (distribution-spec main, "Pushing
 /// Manifests").
@@ -47,7 +47,8 @@ Result<Digest> digest_of(const Reference& reference, std::string_view query, std
   return actual;
 }
 
-/// Every blob that the manifest needs is held by this repository. Errors: kManifestBlobUnknown naming those that are not.
+/// Every blob that the manifest needs is held by this repository. Errors: kManifestBlobUnknown naming those that are
+/// not.
 Result<void> check_children(kv::Transaction& transaction, const RepositoryName& repository, const Manifest& manifest) {
   std::vector<std::string> missing;
   for (const Digest& child : manifest.blob_children()) {

@@ -44,7 +44,8 @@ http::Response blob_created(const RepositoryName& repository, const Digest& dige
 /// The digest that a query names. Errors: kDigestInvalid, also when there is none.
 Result<Digest> digest_of(std::string_view query) {
   const auto text = http::query_value(query, "digest");
-  if (!text) return Error(ErrorKind::kDigestInvalid, "the digest of the whole blob is missing: add digest= to the query");
+  if (!text)
+    return Error(ErrorKind::kDigestInvalid, "the digest of the whole blob is missing: add digest= to the query");
   return Digest::parse(*text);
 }
 
@@ -259,7 +260,8 @@ Task<Result<store::BlobWriter>> PushService::rehash(const UploadSession& session
   if (!writer) co_return writer.error();
   while (writer->size() < session.size()) {
     store::Buffer buffer = store::Buffer::take();
-    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(store::Buffer::kBytes, session.size() - writer->size()));
+    const auto wanted =
+        static_cast<std::size_t>(std::min<std::uint64_t>(store::Buffer::kBytes, session.size() - writer->size()));
     const auto offset = static_cast<off_t>(writer->size());
     auto read = co_await storage_.blobs().pool().run([&]() -> Result<void> {
       const ssize_t got = ::pread(file.get(), buffer.space().data(), wanted, offset);

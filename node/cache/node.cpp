@@ -15,8 +15,7 @@ Task<Result<void>> Node::start(Daemon& daemon) {
   const auto& loops = daemon.loops();
   Metrics& metrics = daemon.metrics();
   names_ = std::make_unique<registry::NameStore>(storage_->names());
-  checked_ =
-      std::make_unique<registry::CheckedBlobs>(*storage_, *names_, store::Fate::kDrop, Loop::current(), metrics);
+  checked_ = std::make_unique<registry::CheckedBlobs>(*storage_, *names_, store::Fate::kDrop, Loop::current(), metrics);
   scrubber_ = std::make_unique<registry::Scrubber>(*storage_, *checked_, options_.scrub_round, metrics);
   scrubber_->start();
   parent_ = std::make_unique<Upstream>(options_.parent, loops);

@@ -14,9 +14,10 @@
 
 namespace wherry::node {
 
-/// A digest that is held is answered without a word to the parent. A tag is asked for by HEAD each time, until this node
-/// follows the feed; with the parent down the last known answer is given with a warning. "Deleted" forgets the tag,
-/// "refused" is passed on, "down" does neither. Any number of clients that want the same unheld manifest cost one fetch.
+/// A digest that is held is answered without a word to the parent. A tag is asked for by HEAD each time, until this
+/// node follows the feed; with the parent down the last known answer is given with a warning. "Deleted" forgets the
+/// tag, "refused" is passed on, "down" does neither. Any number of clients that want the same unheld manifest cost one
+/// fetch.
 class NodeCatalog final : public registry::Catalog {
  public:
   NodeCatalog(registry::Storage& storage, registry::NameStore& held, Upstream& upstream, std::vector<Loop*> loops,

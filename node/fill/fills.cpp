@@ -117,8 +117,8 @@ Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
     const auto kind = stored.error().kind();
     if (kind != ErrorKind::kBlobUnknown)
       log::warn("a blob could not be fetched", {{"digest", digest.to_string()},
-                                               {"repository", running->repository.text()},
-                                               {"error", stored.error().to_string()}});
+                                                {"repository", running->repository.text()},
+                                                {"error", stored.error().to_string()}});
     running->fill->failed(stored.error());
     if (running->writer) {
       auto discarded = co_await running->writer->discard();
@@ -189,7 +189,8 @@ Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
   if (!running.writer) {
     auto admitted = storage_.space().admit(source.size().value_or(0));
     if (!admitted) co_return no_room(admitted.error());
-    auto writer = co_await storage_.blobs().create("fill-" + fill.digest().hex().substr(0, 64), fill.digest().algorithm());
+    auto writer =
+        co_await storage_.blobs().create("fill-" + fill.digest().hex().substr(0, 64), fill.digest().algorithm());
     if (!writer) co_return writer.error();
     running.writer.emplace(std::move(*writer));
   }

@@ -21,8 +21,8 @@ class Fills {
   Fills(registry::Storage& storage, Upstream& upstream, std::vector<Loop*> loops, Metrics& metrics);
   ~Fills();
 
-  /// The Fill of that digest, for a repository that may see it: its reader is to wait for size() first. Null when the blob
-  /// came in meanwhile and lies in the store.
+  /// The Fill of that digest, for a repository that may see it: its reader is to wait for size() first. Null when the
+  /// blob came in meanwhile and lies in the store.
   Task<Result<std::shared_ptr<store::Fill>>> join(const RepositoryName& repository, const Digest& digest);
 
   /// Ends all; readers are told. Call once, from any loop.

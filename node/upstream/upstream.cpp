@@ -18,7 +18,6 @@ using registry::ReferrerPage;
 using registry::StoredManifest;
 
 constexpr std::size_t kMaxListBytes = 16 * 1024 * 1024;  // of a list that an upstream answers
-constexpr std::size_t kMaxErrorBytes = 64 * 1024;
 
 /// Every manifest form there is, then anything: the bytes are passed on as they are.
 constexpr std::string_view kAccept =
@@ -37,7 +36,8 @@ std::string next_of(std::string_view link) {
   const auto open = link.find('<');
   const auto close = link.find('>');
   if (open == std::string_view::npos || close == std::string_view::npos || close < open) return {};
-  if (link.find("rel=\"next\"", close) == std::string_view::npos && link.find("rel=next", close) == std::string_view::npos)
+  if (link.find("rel=\"next\"", close) == std::string_view::npos &&
+      link.find("rel=next", close) == std::string_view::npos)
     return {};
   const auto target = link.substr(open + 1, close - open - 1);
   const auto question = target.find('?');
@@ -128,8 +128,8 @@ Task<Result<StoredManifest>> Upstream::manifest(const RepositoryName& repository
 }
 
 Task<Result<std::uint64_t>> Upstream::blob_size(const RepositoryName& repository, const Digest& digest) {
-  auto transfer = co_await ask(http::ClientRequest("HEAD", v2(repository, "blobs/" + digest.to_string())),
-                               ErrorKind::kBlobUnknown);
+  auto transfer =
+      co_await ask(http::ClientRequest("HEAD", v2(repository, "blobs/" + digest.to_string())), ErrorKind::kBlobUnknown);
   if (!transfer) co_return transfer.error();
   const auto size = (*transfer)->head().content_length();
   if (!size) co_return Error(ErrorKind::kUpstream, "{} does not say how long a blob is", options_.url);
@@ -149,9 +149,11 @@ Task<Result<BlobSource>> Upstream::blob(const RepositoryName& repository, const 
   const auto content_range = head.header("content-range");
   const auto range = http::parse_chunk_range(content_range);
   const auto slash = content_range.find('/');
-  const auto total = slash == std::string_view::npos ? std::nullopt : parse_decimal(content_range.substr(slash + 1), INT64_MAX);
+  const auto total =
+      slash == std::string_view::npos ? std::nullopt : parse_decimal(content_range.substr(slash + 1), INT64_MAX);
   if (offset == 0 || !range || range->first != offset || !total || range->last() + 1 != *total)
-    co_return Error(ErrorKind::kUpstream, "{} answered a range that was not asked for: {}", options_.url, content_range);
+    co_return Error(ErrorKind::kUpstream, "{} answered a range that was not asked for: {}", options_.url,
+                    content_range);
   co_return BlobSource(std::move(*transfer), offset, *total);
 }
 
@@ -228,7 +230,8 @@ Task<Result<ReferrerPage>> Upstream::fallback_referrers(const RepositoryName& re
   std::vector<std::string> descriptors;
   if (auto listed = parse_fallback_index(index->bytes()))
     for (const Descriptor& descriptor : *listed)
-      if (artifact_type.empty() || descriptor.artifact_type == artifact_type) descriptors.push_back(descriptor.to_json());
+      if (artifact_type.empty() || descriptor.artifact_type == artifact_type)
+        descriptors.push_back(descriptor.to_json());
   co_return ReferrerPage(std::move(descriptors), {});
 }
 

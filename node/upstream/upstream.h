@@ -48,9 +48,9 @@ class BlobSource {
   std::optional<std::uint64_t> size_;
 };
 
-/// An upstream as seen from any loop: each has a client of its own. Errors of all: kUpstream and kTimeout when it is down
-/// (cannot be reached, 429, 5xx, no sense), kDenied for 401 and 403, and the kind of "not there" that each names: the
-/// three are never mixed up.
+/// An upstream as seen from any loop: each has a client of its own. Errors of all: kUpstream and kTimeout when it is
+/// down (cannot be reached, 429, 5xx, no sense), kDenied for 401 and 403, and the kind of "not there" that each names:
+/// the three are never mixed up.
 class Upstream {
  public:
   Upstream(UpstreamOptions options, const std::vector<Loop*>& loops);
@@ -61,7 +61,8 @@ class Upstream {
   /// Errors: kManifestUnknown.
   Task<Result<ManifestHead>> head_manifest(const RepositoryName& repository, const Reference& reference);
   /// The bytes, checked: against the digest asked for, else against the one that the answer states; an answer to a tag
-  /// that states none must be a manifest that can be read. Errors: kManifestUnknown; kUpstream for what fails the check.
+  /// that states none must be a manifest that can be read. Errors: kManifestUnknown; kUpstream for what fails the
+  /// check.
   Task<Result<registry::StoredManifest>> manifest(const RepositoryName& repository, const Reference& reference);
   /// Errors: kBlobUnknown.
   Task<Result<std::uint64_t>> blob_size(const RepositoryName& repository, const Digest& digest);
