@@ -51,7 +51,6 @@ mount                   # mount for the same
 clang-19                # the second compiler, and libFuzzer
 clang-format-19         # the style check
 libclang-rt-19-dev      # sanitizers and libFuzzer for it
-lld-19                  # its linker
 '
 
 groups=$build_packages

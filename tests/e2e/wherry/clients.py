@@ -6,10 +6,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from .process import TOOLS, Server, wait_until
 
 
 def find(program):
+    if program in os.environ.get("WHERRY_TESTS_WITHOUT", "").split():
+        pytest.skip(f"{program} cannot be had on this system")
     found = shutil.which(program, path=f"{TOOLS}:{os.environ['PATH']}")
     assert found, f"{program} is not installed: tests/run.sh does that"
     return found
