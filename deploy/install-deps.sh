@@ -66,7 +66,8 @@ case ${1-} in
 esac
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
-offered() { apt-cache policy "$1" | grep -q '^  Candidate: [0-9]'; }
+# The whole answer is read first: a reader that leaves early would be a failure of the pipe.
+offered() { grep -q '^  Candidate: [0-9]' <<<"$(apt-cache policy "$1")"; }
 
 missing=()
 for package in $(sed 's/#.*//' <<<"$groups"); do
@@ -86,8 +87,10 @@ fi
 "${as_root[@]}" apt-get update -qq
 if [ -z "$llhttp" ]; then
   for package in $llhttp_packages; do
-    if offered "$package"; then missing+=("$package"); break; fi
+    if offered "$package"; then llhttp=$package; break; fi
   done
+  [ -n "$llhttp" ] || { echo "install-deps.sh: this system offers none of $llhttp_packages" >&2; exit 1; }
+  missing+=("$llhttp")
 fi
 echo "install-deps.sh: installing ${missing[*]}"
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "${missing[@]}" >/dev/null
