@@ -71,6 +71,25 @@ Result<std::vector<ByteRange>> parse_range(std::string_view header, std::uint64_
   return ranges;
 }
 
+Result<ContentRange> parse_content_range(std::string_view header) {
+  const auto wrong = [&] {
+    return Error(ErrorKind::kRangeInvalid, "Content-Range '{}' is not bytes FIRST-LAST/TOTAL", header);
+  };
+  const auto text = trim(header);
+  const auto space = text.find(' ');
+  const auto slash = text.find('/');
+  if (space == std::string_view::npos || slash == std::string_view::npos || slash < space) return wrong();
+  if (!equal_ignoring_case(text.substr(0, space), "bytes")) return wrong();
+  const auto positions = text.substr(space + 1, slash - space - 1);
+  const auto dash = positions.find('-');
+  if (dash == std::string_view::npos) return wrong();
+  const auto first = parse_position(positions.substr(0, dash));
+  const auto last = parse_position(positions.substr(dash + 1));
+  const auto total = parse_position(text.substr(slash + 1));
+  if (!first || !last || !total || *last < *first || *last >= *total) return wrong();
+  return ContentRange{{*first, *last - *first + 1}, *total};
+}
+
 Result<ByteRange> parse_chunk_range(std::string_view header) {
   const auto text = trim(header);
   const auto dash = text.find('-');

@@ -28,6 +28,16 @@ constexpr std::size_t kMaxRanges = 64;
 /// Errors: kRangeInvalid when none can be satisfied. Source: RFC 9110 14.1.2, 14.2.
 Result<std::vector<ByteRange>> parse_range(std::string_view header, std::uint64_t size);
 
+/// The Content-Range of an answer that sends a part of `total` bytes.
+struct ContentRange {
+  ByteRange range;
+  std::uint64_t total = 0;
+};
+
+/// Reads "bytes FIRST-LAST/TOTAL". Errors: kRangeInvalid, also for a total that is not told ("*") and a range that does
+/// not lie within it. Source: RFC 9110 14.4.
+Result<ContentRange> parse_content_range(std::string_view header);
+
 /// The Content-Range of a chunk as the distribution specification writes it: "FIRST-LAST", inclusive. Errors:
 /// kRangeInvalid, also for the form of RFC 9110, whose total would promise more than the specification does.
 Result<ByteRange> parse_chunk_range(std::string_view header);

@@ -147,14 +147,11 @@ Task<Result<BlobSource>> Upstream::blob(const RepositoryName& repository, const 
     co_return BlobSource(std::move(*transfer), 0, size);
   }
   const auto content_range = head.header("content-range");
-  const auto range = http::parse_chunk_range(content_range);
-  const auto slash = content_range.find('/');
-  const auto total =
-      slash == std::string_view::npos ? std::nullopt : parse_decimal(content_range.substr(slash + 1), INT64_MAX);
-  if (offset == 0 || !range || range->first != offset || !total || range->last() + 1 != *total)
+  const auto sent = http::parse_content_range(content_range);
+  if (offset == 0 || !sent || sent->range.first != offset || sent->range.last() + 1 != sent->total)
     co_return Error(ErrorKind::kUpstream, "{} answered a range that was not asked for: {}", options_.url,
                     content_range);
-  co_return BlobSource(std::move(*transfer), offset, *total);
+  co_return BlobSource(std::move(*transfer), offset, sent->total);
 }
 
 Task<Result<NamePage>> Upstream::names(std::string url, std::string member, ErrorKind not_found) {
