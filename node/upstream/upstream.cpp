@@ -192,6 +192,33 @@ Task<Result<NamePage>> Upstream::repositories(std::string last, std::size_t limi
   co_return co_await names(paged(options_.url + "/v2/_catalog", limit, last), "repositories", ErrorKind::kNotFound);
 }
 
+namespace {
+
+/// The descriptors of an index as they came, of one artifact type if one is asked for; nothing when it cannot be read.
+std::optional<std::vector<std::string>> read_referrers(std::string_view bytes, std::string_view artifact_type) {
+  bool too_deep = false;  // nlohmann writes what it read by recursion
+  const auto bounded = [&](int depth, nlohmann::ordered_json::parse_event_t, const nlohmann::ordered_json&) {
+    too_deep = too_deep || depth > static_cast<int>(kMaxManifestDepth);
+    return !too_deep;
+  };
+  const auto json = nlohmann::ordered_json::parse(bytes, bounded, false);
+  if (too_deep || !json.is_object() || !json.contains("manifests") || !json["manifests"].is_array())
+    return std::nullopt;
+  std::vector<std::string> descriptors;
+  for (const auto& descriptor : json["manifests"]) {
+    if (!descriptor.is_object()) return std::nullopt;
+    const auto type = descriptor.find("artifactType");
+    if (type != descriptor.end() && !type->is_string()) return std::nullopt;
+    // An upstream need not know the filter; ours is promised to the client.
+    const bool wanted =
+        artifact_type.empty() || (type != descriptor.end() && type->get_ref<const std::string&>() == artifact_type);
+    if (wanted) descriptors.push_back(descriptor.dump());
+  }
+  return descriptors;
+}
+
+}  // namespace
+
 Task<Result<ReferrerPage>> Upstream::referrers(const RepositoryName& repository, const Digest& digest,
                                                std::string artifact_type, std::string last, std::size_t limit) {
   std::string url = paged(v2(repository, "referrers/" + digest.to_string()), limit, last);
@@ -202,16 +229,9 @@ Task<Result<ReferrerPage>> Upstream::referrers(const RepositoryName& repository,
   if (!transfer) co_return transfer.error();
   auto bytes = co_await (*transfer)->read_whole(kMaxListBytes);
   if (!bytes) co_return Error(ErrorKind::kUpstream, "{}", bytes.error().message());
-  const auto json = nlohmann::ordered_json::parse(*bytes, nullptr, false);
-  if (!json.is_object() || !json.contains("manifests") || !json["manifests"].is_array())
-    co_return Error(ErrorKind::kUpstream, "{} answered referrers that cannot be read", options_.url);
-  std::vector<std::string> descriptors;
-  for (const auto& descriptor : json["manifests"]) {
-    // An upstream need not know the filter; ours is promised to the client.
-    const std::string type = descriptor.is_object() ? descriptor.value("artifactType", std::string()) : std::string();
-    if (artifact_type.empty() || type == artifact_type) descriptors.push_back(descriptor.dump());
-  }
-  co_return ReferrerPage(std::move(descriptors), next_of((*transfer)->head().header("link")));
+  auto descriptors = read_referrers(*bytes, artifact_type);
+  if (!descriptors) co_return Error(ErrorKind::kUpstream, "{} answered referrers that cannot be read", options_.url);
+  co_return ReferrerPage(std::move(*descriptors), next_of((*transfer)->head().header("link")));
 }
 
 Task<Result<ReferrerPage>> Upstream::fallback_referrers(const RepositoryName& repository, const Digest& digest,

@@ -218,5 +218,15 @@ TEST(Upstream, ReferrersAreFilteredHereForAnUpstreamThatDoesNot) {
   EXPECT_EQ(referrers(body, {}, "</r?last=abc>; rel=\"next\"")->last(), "abc");
 }
 
+TEST(Upstream, ReferrersThatMakeNoSenseAreRefusedAndHarmNobody) {
+  const std::string deep = std::string(300'000, '[') + std::string(300'000, ']');
+  for (const std::string& bad :
+       {std::string(), std::string("[]"), std::string("{}"), std::string(R"({"manifests":{}})"),
+        std::string(R"({"manifests":[5]})"), std::string(R"({"manifests":[null]})"),
+        std::string(R"({"manifests":[{"artifactType":5}]})"), std::string(R"({"manifests":[{"artifactType":null}]})"),
+        "{\"manifests\":[{\"a\":" + deep + "}]}", "{\"manifests\":" + deep + "}"})
+    EXPECT_EQ(kind_of(referrers(bad)), ErrorKind::kUpstream) << bad.substr(0, 60);
+}
+
 }  // namespace
 }  // namespace wherry::node
