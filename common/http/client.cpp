@@ -162,6 +162,9 @@ struct Transfer::Callbacks {
       std::memcpy(transfer->direct_.data() + transfer->direct_filled_, data, taken);
       transfer->direct_filled_ += taken;
     }
+    // What was read goes once it is half of what is held: a reader that is never quite there costs no more for it.
+    if (transfer->window_read_ > 0 && transfer->window_read_ >= transfer->window_.size() / 2)
+      transfer->window_.erase(0, std::exchange(transfer->window_read_, 0));
     if (taken < bytes) transfer->window_.append(data + taken, bytes - taken);
     transfer->moved_.wake_all();
     return bytes;
