@@ -49,7 +49,8 @@ std::expected<std::size_t, Refusal> HeadScanner::scan(std::string_view bytes) {
     const auto newline = bytes.find('\n', scanned_);
     if (newline == std::string_view::npos) {
       scanned_ = bytes.size();
-      if (lines_ == 0 && bytes.size() > kMaxRequestLineBytes) return refuse(414, "the request line is too long");
+      const std::size_t line_bytes = bytes.size() - (bytes.ends_with('\r') ? 1 : 0);
+      if (lines_ == 0 && line_bytes > kMaxRequestLineBytes) return refuse(414, "the request line is too long");
       if (bytes.size() > kMaxHeadBytes) return refuse(431, "the head is too large");
       // What can already be told from an unfinished first line, is: nobody waits for a line end of a TLS handshake.
       if (lines_ == 0 && !bytes.empty() && !is_token_char(bytes[0]))
