@@ -1,14 +1,19 @@
 #include "common/async/deadline.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace wherry {
+namespace {
+
+constexpr auto kTickMillis = static_cast<std::uint64_t>(DeadlineWheel::kTick.count());
+
+}  // namespace
 
 void Deadline::arm(DeadlineWheel& wheel, std::chrono::milliseconds after) {
   disarm();
-  const auto ticks =
-      static_cast<std::uint64_t>((after + DeadlineWheel::kTick - std::chrono::milliseconds(1)) / DeadlineWheel::kTick);
-  wheel.insert(*this, wheel.current_tick() + ticks + 1);
+  const std::uint64_t due = uv_now(wheel.loop_) + static_cast<std::uint64_t>(after.count());
+  wheel.insert(*this, std::max((due + kTickMillis - 1) / kTickMillis, wheel.current_tick() + 1));
 }
 
 void Deadline::disarm() {
@@ -23,8 +28,8 @@ DeadlineWheel::DeadlineWheel(uv_loop_t* loop) : loop_(loop) {
   uv_timer_init(loop_, &timer_);
   timer_.data = this;
   turned_to_ = current_tick();
-  const auto tick = static_cast<std::uint64_t>(kTick.count());
-  uv_timer_start(&timer_, [](uv_timer_t* timer) { static_cast<DeadlineWheel*>(timer->data)->turn(); }, tick, tick);
+  uv_timer_start(
+      &timer_, [](uv_timer_t* timer) { static_cast<DeadlineWheel*>(timer->data)->turn(); }, kTickMillis, kTickMillis);
   uv_unref(reinterpret_cast<uv_handle_t*>(&timer_));
 }
 
@@ -39,7 +44,7 @@ DeadlineWheel::~DeadlineWheel() {
 
 void DeadlineWheel::close() { uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr); }
 
-std::uint64_t DeadlineWheel::current_tick() const { return uv_now(loop_) / static_cast<std::uint64_t>(kTick.count()); }
+std::uint64_t DeadlineWheel::current_tick() const { return uv_now(loop_) / kTickMillis; }
 
 void DeadlineWheel::insert(Deadline& deadline, std::uint64_t due_tick) {
   Deadline*& head = slots_[due_tick % kSlots];

@@ -21,7 +21,7 @@ class Deadline {
   Deadline(const Deadline&) = delete;
   Deadline& operator=(const Deadline&) = delete;
 
-  /// (Re)sets the time from now; it comes at most one tick (250 ms) late, never early. O(1).
+  /// (Re)sets the time from now; it comes at most two ticks (of 250 ms) late, never early. O(1).
   void arm(DeadlineWheel& wheel, std::chrono::milliseconds after);
   void disarm();
   bool armed() const { return prev_ != nullptr; }
