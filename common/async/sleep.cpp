@@ -12,6 +12,7 @@ struct Timer {
     auto* timer = new Timer;
     timer->event = &event;
     timer->handle.data = timer;
+    uv_update_time(Loop::current().uv());  // the turn may have lasted: the time is from now, not from its start
     uv_timer_init(Loop::current().uv(), &timer->handle);
     uv_timer_start(
         &timer->handle, [](uv_timer_t* handle) { static_cast<Timer*>(handle->data)->event->set(); },
