@@ -8,29 +8,33 @@
 namespace wherry::node {
 namespace {
 
-Result<void> check_parent(const std::string& url) {
+Result<void> check_parent(const std::string& place, const std::string& url) {
   if (http::is_server_url(url)) return {};
-  return Error(ErrorKind::kInvalid,
-               "--parent: '{}' is not the URL of a registry, such as https://registry.example:5000", url);
+  return Error(ErrorKind::kInvalid, "{}: '{}' is not the URL of a registry, such as https://registry.example:5000",
+               place, url);
 }
 
 int serve(ServeOptions& options, const std::string& parent_flag) {
   NodeOptions node;
   node.parent.url = parent_flag;
+  std::string place = "--parent";
   auto complete = options.complete([&](ConfigSection& file) -> Result<void> {
     auto parent = file.section("parent");
     if (!parent) return parent.error();
     std::string url;
     auto read = parent->read("url", url);
     if (!read) return read;
-    if (node.parent.url.empty()) node.parent.url = url;
+    if (node.parent.url.empty() && !url.empty()) {
+      node.parent.url = url;
+      place = parent->place_of("url");
+    }
     read = parent->read("ca-file", node.parent.ca_file);
     if (!read) return read;
     read = parent->read_duration("connect-time", node.parent.connect_time);
     if (!read) return read;
     return parent->finish();
   });
-  if (complete) complete = check_parent(node.parent.url);
+  if (complete) complete = check_parent(place, node.parent.url);
   if (!complete) {
     std::fprintf(stderr, "wherry-node: %s\n", complete.error().message().c_str());
     return options.config.empty() ? kExitUsage : kExitConfig;

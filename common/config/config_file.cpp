@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <ios>
+#include <set>
 #include <utility>
 
 #include "common/base/bytes.h"
@@ -43,15 +45,21 @@ Result<ConfigSection> ConfigSection::load(const std::string& path) {
     return ConfigSection(path, "", std::move(node));
   } catch (const YAML::BadFile&) {
     return Error(ErrorKind::kInvalid, "{}: cannot be read", path);
-  } catch (const YAML::ParserException& exception) {
+  } catch (const std::ios_base::failure&) {  // a directory can be opened
+    return Error(ErrorKind::kInvalid, "{}: cannot be read", path);
+  } catch (const YAML::Exception& exception) {
     return Error(ErrorKind::kInvalid, "{}:{}: {}", path, exception.mark.line + 1, exception.msg);
   }
 }
 
-Error ConfigSection::wrong(const std::string& key, const std::string& what) const {
-  const YAML::Node value = (*node_)[key];
+std::string ConfigSection::place_of(const std::string& key) const {
+  const YAML::Node value = std::as_const(*node_)[key];
   const int line = value.IsDefined() ? value.Mark().line + 1 : 0;
-  return Error(ErrorKind::kInvalid, "{}:{}: {}{}: {}", file_, line, prefix_, key, what);
+  return fmt::format("{}:{}: {}{}", file_, line, prefix_, key);
+}
+
+Error ConfigSection::wrong(const std::string& key, const std::string& what) const {
+  return Error(ErrorKind::kInvalid, "{}: {}", place_of(key), what);
 }
 
 Result<std::unique_ptr<std::string>> ConfigSection::scalar(const std::string& key) {
@@ -128,10 +136,14 @@ Result<ConfigSection> ConfigSection::section(const std::string& key) {
 }
 
 Result<void> ConfigSection::finish() const {
+  std::set<std::string> seen;
   for (const auto& entry : *node_) {
     const auto key = entry.first.IsScalar() ? entry.first.Scalar() : std::string("?");
     if (std::find(known_.begin(), known_.end(), key) == known_.end())
       return Error(ErrorKind::kInvalid, "{}:{}: {}{}: there is no such key", file_, entry.first.Mark().line + 1,
+                   prefix_, key);
+    if (!seen.insert(key).second)
+      return Error(ErrorKind::kInvalid, "{}:{}: {}{}: stands here a second time", file_, entry.first.Mark().line + 1,
                    prefix_, key);
   }
   return {};

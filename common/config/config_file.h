@@ -16,7 +16,7 @@ class Node;
 namespace wherry {
 
 /// One mapping of a file. read_*() leave the target as it is when the key is absent; finish() refuses keys that nobody
-/// read: a misspelt key is an error, not a default.
+/// read and those that stand twice: a misspelt key is an error, not a default.
 class ConfigSection {
  public:
   /// Opens a file whose top level is a mapping. Errors: kInvalid, naming file and line.
@@ -36,6 +36,8 @@ class ConfigSection {
   /// A mapping within this one; empty when the key is absent.
   Result<ConfigSection> section(const std::string& key);
   Result<void> finish() const;
+  /// Where a key stands, for what is said of its value: "FILE:LINE: KEY".
+  std::string place_of(const std::string& key) const;
 
  private:
   ConfigSection(std::string file, std::string prefix, std::unique_ptr<YAML::Node> node);

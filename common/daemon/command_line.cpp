@@ -13,12 +13,12 @@ struct Setting {
   std::string place = "--" + key;
 
   /// A flag wins over the file.
-  Result<void> read_unless_set(ConfigSection& file, const std::string& path) {
+  Result<void> read_unless_set(ConfigSection& file) {
     std::string from_file;
     auto read = file.read(key, from_file);
     if (!read || !value.empty() || from_file.empty()) return read;
     value = std::move(from_file);
-    place = path + ": " + key;
+    place = file.place_of(key);
     return {};
   }
 };
@@ -68,7 +68,7 @@ Result<void> ServeOptions::complete(const std::function<Result<void>(ConfigSecti
     auto file = ConfigSection::load(config);
     if (!file) return file.error();
     for (Setting* setting : {&data_setting, &listen_setting, &observe_setting}) {
-      auto read = setting->read_unless_set(*file, config);
+      auto read = setting->read_unless_set(*file);
       if (!read) return read;
     }
     auto read = read_limits(*file, daemon.limits);

@@ -30,7 +30,7 @@ struct ServeOptions {
   /// Adds the shared flags to a command.
   void add_flags(CLI::App& command);
   /// Reads the file (if one was named) for what no flag set, `own` reading the role's keys, and checks all of it.
-  /// Errors: kInvalid, naming file and key or the flag.
+  /// Errors: kInvalid, naming file, line and key or the flag.
   Result<void> complete(const std::function<Result<void>(ConfigSection&)>& own);
 };
 
