@@ -43,12 +43,13 @@ Result<UploadSession> UploadSession::decode(std::string id, std::string_view row
   row.remove_prefix(2);
   const auto touched = take_be64(row);
   const auto repository = take_text(row);
-  if (!touched || !repository) return corrupt();
+  if (!touched || *touched > INT64_MAX || !repository) return corrupt();
   UploadSession session(std::move(id), std::string(*repository), algorithm,
                         from_millis(static_cast<std::int64_t>(*touched)));
   if (!row.empty()) {
     auto state = store::UploadState::decode(row);
     if (!state) return state.error();
+    if (state->hasher().algorithm() != algorithm) return corrupt();
     session.state_ = std::move(*state);
   }
   return session;
@@ -116,6 +117,7 @@ Task<Result<void>> UploadSessions::cancel(const UploadSession& session) {
       },
       kv::Durability::kLazy);
   if (!erased) co_return erased;
+  if (!is_id(session.id())) co_return Result<void>();  // none of ours: it never had a file
   co_return co_await storage_.blobs().discard(session.file());
 }
 
