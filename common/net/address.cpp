@@ -18,6 +18,7 @@ Result<SocketAddress> SocketAddress::parse(std::string_view text) {
   const auto port = parse_decimal(text.substr(colon + 1), 65535);
   if (!port) return wrong();
   std::string host(text.substr(0, colon));
+  if (host.find('\0') != std::string::npos) return wrong();  // inet_pton would stop there
   if (host == "localhost") host = "127.0.0.1";
   SocketAddress address;
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
