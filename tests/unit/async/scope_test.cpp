@@ -1,0 +1,124 @@
+#include "common/async/scope.h"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/async/sleep.h"
+#include "tests/unit/support/run_task.h"
+
+namespace wherry {
+namespace {
+
+using testing::run_task;
+using Story = std::vector<std::string>;
+
+Task<void> wait_for(Event& event, Story& story, std::string name) {
+  story.push_back(name + " waits");
+  co_await event.wait();
+  story.push_back(name + " ends");
+}
+
+Task<void> fail() {
+  throw std::runtime_error("a task's own trouble");
+  co_return;
+}
+
+Task<Story> spawn_and_join() {
+  Story story;
+  Event event;
+  Scope scope;
+  scope.spawn(wait_for(event, story, "a"));
+  scope.spawn(wait_for(event, story, "b"));
+  story.push_back("running " + std::to_string(scope.running()));
+  event.set();
+  story.push_back("set");
+  co_await scope.join();
+  story.push_back("joined " + std::to_string(scope.running()));
+  co_return story;
+}
+
+TEST(Scope, StartsTasksAtOnceAndJoinsAfterTheLastOfThemEnded) {
+  EXPECT_EQ(run_task(spawn_and_join()),
+            (Story{"a waits", "b waits", "running 2", "set", "a ends", "b ends", "joined 0"}));
+}
+
+Task<Story> fail_beside_others() {
+  Story story;
+  Event event;
+  Scope scope;
+  scope.spawn(wait_for(event, story, "a"));
+  scope.spawn(fail());
+  story.push_back("running " + std::to_string(scope.running()));
+  event.set();
+  co_await scope.join();
+  co_return story;
+}
+
+TEST(Scope, AnExceptionEndsItsOwnTaskAlone) {
+  EXPECT_EQ(run_task(fail_beside_others()), (Story{"a waits", "running 1", "a ends"}));
+}
+
+Task<void> spawn_more(Scope& scope, int depth, int& ended) {
+  co_await sleep_for(std::chrono::milliseconds(0));
+  if (depth > 0) scope.spawn(spawn_more(scope, depth - 1, ended));
+  ++ended;
+}
+
+Task<int> join_what_tasks_spawn() {
+  int ended = 0;
+  Scope scope;
+  scope.spawn(spawn_more(scope, 20, ended));
+  co_await scope.join();
+  co_return ended;
+}
+
+TEST(Scope, JoinsWhatItsTasksSpawnedToo) { EXPECT_EQ(run_task(join_what_tasks_spawn()), 21); }
+
+Task<int> join_nothing() {
+  Scope scope;
+  co_await scope.join();
+  co_await scope.join();
+  co_return 1;
+}
+
+TEST(Scope, WithoutTasksIsJoinedAtOnceAndMoreThanOnce) { EXPECT_EQ(run_task(join_nothing()), 1); }
+
+Task<void> drop_while_running() {
+  static Event never;
+  Scope scope;
+  static Story story;
+  scope.spawn(wait_for(never, story, "a"));
+  co_return;
+}
+
+TEST(ScopeDeathTest, DroppingItWhileATaskRunsIsABugThatEndsTheProcess) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(run_task(drop_while_running()), "running_ == 0");
+}
+
+Task<std::thread::id> where_am_i() { co_return std::this_thread::get_id(); }
+
+Task<std::vector<std::thread::id>> there_and_back(Loop& there) {
+  std::vector<std::thread::id> places;
+  places.push_back(std::this_thread::get_id());
+  places.push_back(co_await on_loop(there, where_am_i()));
+  places.push_back(std::this_thread::get_id());
+  co_return places;
+}
+
+TEST(OnLoop, RunsThereAndGivesTheResultHere) {
+  Loop& there = testing::fresh_loop();
+  std::thread thread([&] { there.run(); });
+  const auto id = thread.get_id();
+  const auto places = run_task(there_and_back(there));
+  there.stop();
+  thread.join();
+  EXPECT_EQ(places, (std::vector{std::this_thread::get_id(), id, std::this_thread::get_id()}));
+}
+
+}  // namespace
+}  // namespace wherry

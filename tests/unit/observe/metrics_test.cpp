@@ -1,0 +1,116 @@
+#include "common/observe/metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace wherry {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// The value of a line of the exposition, or "absent".
+std::string value_of(const std::string& text, const std::string& series) {
+  const auto at = ("\n" + text).find("\n" + series + " ");
+  if (at == std::string::npos) return "absent";
+  const auto begin = at + series.size() + 1;
+  return text.substr(begin, text.find('\n', begin) - begin);
+}
+
+TEST(Metrics, TellVersionAndRole) {
+  Metrics metrics("wherry-test");
+  EXPECT_NE(metrics.text().find("wherry_build_info{role=\"wherry-test\",version=\"" WHERRY_VERSION "\"} 1\n"),
+            std::string::npos)
+      << metrics.text();
+}
+
+TEST(Metrics, ACounterStandsAtZeroUntilItIsCounted) {
+  Metrics metrics("test");
+  auto counter = metrics.counter("wherry_x_total", "What x is");
+  EXPECT_EQ(value_of(metrics.text(), "wherry_x_total"), "0");
+  counter.add();
+  counter.add(41);
+  EXPECT_EQ(value_of(metrics.text(), "wherry_x_total"), "42");
+  EXPECT_NE(metrics.text().find("# HELP wherry_x_total What x is\n# TYPE wherry_x_total counter\n"), std::string::npos);
+}
+
+TEST(Metrics, LabelsSeparateSeriesOfOneNameAndAreEscaped) {
+  Metrics metrics("test");
+  metrics.counter("wherry_y_total", "h", "from", "held").add(1);
+  metrics.counter("wherry_y_total", "h", "from", "parent").add(2);
+  metrics.counter("wherry_y_total", "h", "from", "a\"b\\c\nd").add(3);
+  const auto text = metrics.text();
+  EXPECT_EQ(value_of(text, "wherry_y_total{from=\"held\"}"), "1");
+  EXPECT_EQ(value_of(text, "wherry_y_total{from=\"parent\"}"), "2");
+  EXPECT_EQ(value_of(text, "wherry_y_total{from=\"a\\\"b\\\\c\\nd\"}"), "3");
+}
+
+TEST(Metrics, ACounterAskedForTwiceIsTheSame) {
+  Metrics metrics("test");
+  metrics.counter("wherry_z_total", "h").add(1);
+  metrics.counter("wherry_z_total", "h").add(2);
+  EXPECT_EQ(value_of(metrics.text(), "wherry_z_total"), "3");
+}
+
+TEST(Metrics, ThreadsCountTogether) {
+  Metrics metrics("test");
+  auto counter = metrics.counter("wherry_t_total", "h");
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&] {
+      for (int i = 0; i < 10000; ++i) counter.add();
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(value_of(metrics.text(), "wherry_t_total"), "40000");
+}
+
+TEST(Metrics, AGaugeIsAskedWhenItIsRead) {
+  Metrics metrics("test");
+  double value = 1;
+  metrics.gauge("wherry_g", "h", [&] { return value; });
+  EXPECT_EQ(value_of(metrics.text(), "wherry_g"), "1");
+  value = -2.5;
+  EXPECT_EQ(value_of(metrics.text(), "wherry_g"), "-2.5");
+}
+
+TEST(Metrics, RequestsAreCountedByKindAndStatus) {
+  Metrics metrics("test");
+  RequestKinds kinds;
+  kinds.names[0] = "other";
+  kinds.names[2] = "blob";
+  metrics.name_requests(kinds);
+  struct Case {
+    int status;
+    std::string label;
+  };
+  const std::vector<Case> cases = {{200, "2xx"}, {206, "2xx"}, {307, "3xx"},   {304, "3xx"}, {400, "4xx"},
+                                   {401, "4xx"}, {404, "404"}, {416, "4xx"},   {429, "4xx"}, {500, "5xx"},
+                                   {503, "5xx"}, {507, "507"}, {499, "closed"}};
+  for (const auto& c : cases) {
+    const std::string series = "wherry_http_requests_total{kind=\"blob\",status=\"" + c.label + "\"}";
+    const auto before = std::stod(value_of(metrics.text(), series));
+    metrics.count_request(2, c.status, 10, 1ms);
+    EXPECT_EQ(std::stod(value_of(metrics.text(), series)), before + 1) << c.status;
+  }
+  const auto text = metrics.text();
+  EXPECT_EQ(value_of(text, "wherry_http_sent_bytes_total"), "130");
+  EXPECT_EQ(value_of(text, "wherry_http_request_seconds_count{kind=\"blob\"}"), "13");
+  EXPECT_EQ(value_of(text, "wherry_http_request_seconds_count{kind=\"other\"}"), "0");
+  EXPECT_EQ(value_of(text, "wherry_http_request_seconds_bucket{kind=\"blob\",le=\"0.0005\"}"), "0");
+  EXPECT_EQ(value_of(text, "wherry_http_request_seconds_bucket{kind=\"blob\",le=\"0.002\"}"), "13");
+}
+
+TEST(Metrics, AKindWithoutANameIsNotCountedAndHarmsNobody) {
+  Metrics metrics("test");
+  metrics.count_request(0, 200, 1, 1ms);  // before they were named
+  RequestKinds kinds;
+  kinds.names[0] = "other";
+  metrics.name_requests(kinds);
+  for (const int kind : {1, 15, 16, 255}) metrics.count_request(static_cast<std::uint8_t>(kind), 200, 1, 1ms);
+  EXPECT_EQ(value_of(metrics.text(), "wherry_http_sent_bytes_total"), "0");
+}
+
+}  // namespace
+}  // namespace wherry
