@@ -105,7 +105,7 @@ Task<std::vector<std::string>> talk_all(MemoryBody& body, std::vector<std::strin
   co_await server.start();
   std::vector<std::string> answers;
   for (auto& request : requests) {
-    auto answer = co_await talk(server.address(), std::move(request));
+    auto answer = co_await talk(server.address(), std::move(request), ends);
     answers.push_back(std::move(answer));
   }
   co_await server.stop();
@@ -115,10 +115,9 @@ Task<std::vector<std::string>> talk_all(MemoryBody& body, std::vector<std::strin
 
 class ServerTest : public ::testing::Test {
  protected:
-  std::vector<std::string> answers_to(std::vector<std::string> requests) {
-    return run_task(talk_all(body, std::move(requests), statuses));
+  std::string answer_to(std::string request, bool ends = false) {
+    return run_task(talk_all(body, {std::move(request)}, statuses, ends)).front();
   }
-  std::string answer_to(std::string request) { return answers_to({std::move(request)}).front(); }
 
   MemoryBody body{"0123456789"};
   std::vector<int> statuses;
@@ -151,7 +150,7 @@ TEST_F(ServerTest, ABodyIsReadHoweverItIsFramed) {
 
 TEST_F(ServerTest, AskedWhetherToContinueItSaysSoBeforeItReads) {
   const auto answer = answer_to(
-      "PUT /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+      "PUT /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n", true);
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\n")) << answer;
 }
 

@@ -62,12 +62,14 @@ inline Socket connect_to(const SocketAddress& address) {
   return Socket(Loop::current(), std::move(fd));
 }
 
-/// Sends `bytes` and gives all that comes until the server closes; what it says of a silent server is in the answer.
-inline Task<std::string> talk(SocketAddress address, std::string bytes) {
+/// Sends `bytes` (and the end of the stream, if `ends`) and gives all that comes until the server closes, with how it
+/// did so in brackets when that was not well.
+inline Task<std::string> talk(SocketAddress address, std::string bytes, bool ends = false) {
   static constexpr std::chrono::seconds kPatience{20};
   Socket socket = connect_to(address);
   iovec piece{bytes.data(), bytes.size()};
   auto sent = co_await socket.write({&piece, 1}, false, kPatience);
+  if (ends) socket.shutdown_write();
   std::string answer;
   if (!sent) answer = "not sent: " + sent.error().message();
   char buffer[16 * 1024];
