@@ -98,8 +98,8 @@ std::string body_of(const std::string& answer) {
   return end == std::string::npos ? "no head: " + answer : answer.substr(end + 4);
 }
 
-Task<std::vector<std::string>> talk_all(MemoryBody& body, std::vector<std::string> requests,
-                                        std::vector<int>& statuses) {
+Task<std::vector<std::string>> talk_all(MemoryBody& body, std::vector<std::string> requests, std::vector<int>& statuses,
+                                        bool ends) {
   TestService service(body);
   LocalServer server(service);
   co_await server.start();
