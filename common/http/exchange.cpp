@@ -12,7 +12,7 @@
 namespace wherry::http {
 namespace {
 
-constexpr std::uint64_t kTurnBytes = 1024 * 1024;  // sent of one body before others have their turn
+constexpr std::uint64_t kTurnBytes = 2 * 1024 * 1024;  // sent of one body before others have their turn
 
 }  // namespace
 

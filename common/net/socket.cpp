@@ -70,14 +70,17 @@ Task<Result<void>> Socket::write(std::span<iovec> pieces, bool more, std::chrono
 Task<Result<std::size_t>> Socket::send_file(int file, std::uint64_t offset, std::size_t bytes,
                                             std::chrono::milliseconds limit) {
   while (true) {
+    if (full_) {
+      auto ready = co_await poller_.wait(Poller::kWritable, limit);
+      if (!ready) co_return ready.error();
+    }
     auto position = static_cast<off_t>(offset);
     const ssize_t sent = ::sendfile(fd_.get(), file, &position, bytes);
+    full_ = sent < static_cast<ssize_t>(bytes);
     if (sent > 0) co_return static_cast<std::size_t>(sent);
     if (sent == 0) co_return Error(ErrorKind::kIo, "a file is shorter than it was when it was opened");
     if (errno == EIO) co_return system_error(errno, "read a file");
     if (!would_block(errno)) co_return broken(errno);
-    auto ready = co_await poller_.wait(Poller::kWritable, limit);
-    if (!ready) co_return ready.error();
   }
 }
 

@@ -49,6 +49,9 @@ class Socket {
 
  private:
   UniqueFd fd_;
+  // The last sendfile(2) did not take all. Going on at once would send the little that the other side has read since
+  // then, packet by packet; the kernel calls when a third of the buffer is free.
+  bool full_ = false;
   Poller poller_;
 };
 

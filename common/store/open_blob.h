@@ -32,7 +32,7 @@ struct FileId {
 class OpenBlob {
  public:
   /// The most that one ready() grants: then it is another reader's turn.
-  static constexpr std::uint64_t kTurnBytes = kBlockBytes;
+  static constexpr std::uint64_t kTurnBytes = 2 * kBlockBytes;
 
   OpenBlob(Digest digest, BlobRow row, UniqueFd file, Pool& pool, std::shared_ptr<FileCloser> closer);
   ~OpenBlob();
