@@ -64,7 +64,7 @@ Result<void> HttpClient::send(std::span<iovec> pieces) {
   return {};
 }
 
-Result<Answer> HttpClient::receive(bool has_body, Hasher* hasher) {
+Result<Answer> HttpClient::receive(bool has_body, Hasher* hasher, Monotonic begun) {
   buffer_.resize(kReadBytes);
   std::size_t filled = 0;
   std::size_t head_end = std::string::npos;
@@ -88,10 +88,12 @@ Result<Answer> HttpClient::receive(bool has_body, Hasher* hasher) {
   const std::size_t early = filled - (head_end + 4);
   if (early > *length) return wrong("more bytes than the answer has");
   if (hasher != nullptr) hasher->update(std::string_view(buffer_).substr(head_end + 4, early));
+  if (early > 0) answer.first_byte = Clock::system().monotonic() - begun;
   for (std::uint64_t left = *length - early; left > 0;) {
     const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(left, kReadBytes));
     const ssize_t got = ::recv(socket_.get(), buffer_.data(), want, hasher == nullptr ? MSG_TRUNC : 0);
     if (got <= 0) return got < 0 ? system_error(errno, "receive") : wrong("a body that ends short");
+    if (left == *length) answer.first_byte = Clock::system().monotonic() - begun;
     if (hasher != nullptr) hasher->update(std::string_view(buffer_.data(), static_cast<std::size_t>(got)));
     left -= static_cast<std::uint64_t>(got);
   }
@@ -106,8 +108,9 @@ Result<Answer> HttpClient::request(std::string_view method, std::string_view tar
   std::string head = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n{}\r\n", method, target, host(), headers);
   std::vector<iovec> pieces{{head.data(), head.size()}};
   pieces.insert(pieces.end(), body.begin(), body.end());
+  const Monotonic begun = Clock::system().monotonic();
   auto sent = send(pieces);
-  auto answer = sent ? receive(method != "HEAD", hasher) : Result<Answer>(std::move(sent.error()));
+  auto answer = sent ? receive(method != "HEAD", hasher, begun) : Result<Answer>(std::move(sent.error()));
   if (!answer) socket_.reset();
   return answer;
 }

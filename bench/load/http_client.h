@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/unique_fd.h"
 #include "common/net/address.h"
@@ -20,6 +21,7 @@ struct Answer {
   int status = 0;
   std::uint64_t body_bytes = 0;
   std::string location;
+  Duration first_byte{};  ///< from sending the request to the first byte of the answer's body
 };
 
 /// One connection, one request at a time. Errors of all: kUpstream with what went wrong.
@@ -38,7 +40,7 @@ class HttpClient {
  private:
   Result<void> connect();
   Result<void> send(std::span<iovec> pieces);
-  Result<Answer> receive(bool has_body, Hasher* hasher);
+  Result<Answer> receive(bool has_body, Hasher* hasher, Monotonic begun);
 
   SocketAddress server_;
   UniqueFd socket_;

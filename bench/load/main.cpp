@@ -1,5 +1,6 @@
 // bench/load: closed-loop load on a registry. One JSON line on standard output says what was done and how long it took.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstring>
@@ -29,22 +30,23 @@ struct Options {
 struct Tally {
   std::mutex mutex;
   std::vector<double> milliseconds;
+  std::vector<double> first_byte_milliseconds;
   std::uint64_t body_bytes = 0;
   std::string first_error;
   std::size_t errors = 0;
 };
 
-using OneRequest = std::function<Result<std::uint64_t>(HttpClient&, std::size_t number)>;
+using OneRequest = std::function<Result<Answer>(HttpClient&, std::size_t number)>;
 
-Result<std::uint64_t> get(HttpClient& client, const Options& options) {
+Result<Answer> get(HttpClient& client, const Options& options) {
   Hasher hasher;
   const bool check = !options.verify.empty();
   auto answer = client.request("GET", options.target, options.headers, {}, check ? &hasher : nullptr);
-  if (!answer) return std::move(answer.error());
+  if (!answer) return answer;
   if (answer->status != 200) return Error(ErrorKind::kUpstream, "GET answered {}", answer->status);
   if (check && hasher.finish().to_string() != options.verify)
     return Error(ErrorKind::kUpstream, "a wrong body: {}", hasher.finish().to_string());
-  return answer->body_bytes;
+  return answer;
 }
 
 /// A path with its query out of a Location that may be absolute.
@@ -55,8 +57,8 @@ std::string path_of(const std::string& location) {
 }
 
 /// POST, then PUT with the whole blob: every blob is another one, for it starts with a number of its own.
-Result<std::uint64_t> push(HttpClient& client, const Options& options, std::string_view bytes, std::size_t number,
-                           std::uint64_t salt) {
+Result<Answer> push(HttpClient& client, const Options& options, std::string_view bytes, std::size_t number,
+                    std::uint64_t salt) {
   std::uint64_t front[2] = {salt, number};
   const std::string_view rest = bytes.substr(sizeof(front));
   Hasher hasher;
@@ -64,7 +66,7 @@ Result<std::uint64_t> push(HttpClient& client, const Options& options, std::stri
   hasher.update(rest);
   auto begun = client.request("POST", fmt::format("/v2/{}/blobs/uploads/", options.target), "Content-Length: 0\r\n", {},
                               nullptr);
-  if (!begun) return std::move(begun.error());
+  if (!begun) return begun;
   if (begun->status != 202) return Error(ErrorKind::kUpstream, "POST answered {}", begun->status);
   std::string target = path_of(begun->location);
   target += target.find('?') == std::string::npos ? '?' : '&';
@@ -73,15 +75,17 @@ Result<std::uint64_t> push(HttpClient& client, const Options& options, std::stri
   const std::string headers =
       fmt::format("Content-Type: application/octet-stream\r\nContent-Length: {}\r\n", bytes.size());
   auto done = client.request("PUT", target, headers, body, nullptr);
-  if (!done) return std::move(done.error());
+  if (!done) return done;
   if (done->status != 201) return Error(ErrorKind::kUpstream, "PUT answered {}", done->status);
-  return bytes.size();
+  done->body_bytes = bytes.size();
+  return done;
 }
 
 void work(const Options& options, const SocketAddress& server, std::atomic<std::size_t>& next, const OneRequest& one,
           Tally& tally) {
   HttpClient client(server);
   std::vector<double> took;
+  std::vector<double> first_byte;
   std::uint64_t bytes = 0;
   std::size_t errors = 0;
   std::string first_error;
@@ -91,13 +95,16 @@ void work(const Options& options, const SocketAddress& server, std::atomic<std::
     const auto begin = Clock::system().monotonic();
     auto done = one(client, number);
     took.push_back(std::chrono::duration<double, std::milli>(Clock::system().monotonic() - begin).count());
-    if (done)
-      bytes += *done;
-    else if (++errors == 1)
+    if (done) {
+      bytes += done->body_bytes;
+      first_byte.push_back(std::chrono::duration<double, std::milli>(done->first_byte).count());
+    } else if (++errors == 1) {
       first_error = done.error().message();
+    }
   }
   const std::lock_guard lock(tally.mutex);
   tally.milliseconds.insert(tally.milliseconds.end(), took.begin(), took.end());
+  tally.first_byte_milliseconds.insert(tally.first_byte_milliseconds.end(), first_byte.begin(), first_byte.end());
   tally.body_bytes += bytes;
   tally.errors += errors;
   if (tally.first_error.empty()) tally.first_error = first_error;
@@ -118,18 +125,20 @@ int run(const Options& options, const OneRequest& one) {
   for (std::thread& thread : threads) thread.join();
   const std::chrono::duration<double> took = Clock::system().monotonic() - begin;
   std::ranges::sort(tally.milliseconds);
-  const auto at = [&](double part) {
-    const auto count = static_cast<double>(tally.milliseconds.size());
-    return tally.milliseconds.empty() ? 0.0 : tally.milliseconds[static_cast<std::size_t>(part * (count - 1))];
+  std::ranges::sort(tally.first_byte_milliseconds);
+  const auto at = [](const std::vector<double>& sorted, double part) {
+    if (sorted.empty()) return 0.0;
+    return sorted[static_cast<std::size_t>(part * static_cast<double>(sorted.size() - 1))];
   };
   const nlohmann::ordered_json said = {{"requests", tally.milliseconds.size()},
                                        {"errors", tally.errors},
                                        {"first_error", tally.first_error},
                                        {"body_bytes", tally.body_bytes},
                                        {"seconds", took.count()},
-                                       {"p50_ms", at(0.5)},
-                                       {"p99_ms", at(0.99)},
-                                       {"max_ms", at(1.0)}};
+                                       {"p50_ms", at(tally.milliseconds, 0.5)},
+                                       {"p99_ms", at(tally.milliseconds, 0.99)},
+                                       {"max_ms", at(tally.milliseconds, 1.0)},
+                                       {"first_byte_p50_ms", at(tally.first_byte_milliseconds, 0.5)}};
   std::printf("%s\n", said.dump().c_str());
   return tally.errors == 0 ? 0 : 1;
 }
