@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,12 +10,12 @@
 #include "common/store/block_buffer.h"
 #include "common/store/file_closer.h"
 #include "common/store/files.h"
+#include "common/store/residency.h"
 
 namespace wherry::store {
 namespace {
 
-constexpr std::uint64_t kPageBytes = 4096;
-constexpr std::uint64_t kReadAheadBytes = 2 * kBlockBytes;
+constexpr std::uint64_t kReadAheadBlocks = 2;
 
 }  // namespace
 
@@ -32,7 +31,10 @@ OpenBlob::OpenBlob(Digest digest, BlobRow row, UniqueFd file, Pool& pool, std::s
       file_(std::move(file)),
       pool_(pool),
       closer_(std::move(closer)),
-      verified_((row_.checksums().size() + 63) / 64) {}
+      verified_((row_.checksums().size() + 63) / 64) {
+  // The kernel reads nothing ahead by itself: what comes into memory unasked was not proven.
+  ::posix_fadvise(file_.get(), 0, 0, POSIX_FADV_RANDOM);
+}
 
 OpenBlob::~OpenBlob() {
   struct stat about{};
@@ -52,12 +54,13 @@ void OpenBlob::set_verified(std::uint64_t block, bool value) {
     verified_[block / 64].fetch_and(~bit, std::memory_order_release);
 }
 
-bool OpenBlob::in_memory(std::uint64_t offset) const {
-  char byte = 0;
-  const iovec into{&byte, 1};
-  const ssize_t got = ::preadv2(file_.get(), &into, 1, static_cast<off_t>(offset), RWF_NOWAIT);
-  // A file system that cannot say (tmpfs before 6.x) is taken to have it: the block was read moments ago or is memory.
-  return got == 1 || (got < 0 && errno == EOPNOTSUPP);
+/// True when the part may be sent: it was proven, and has not left memory since. A block of which any page left is
+/// proven again before a byte of it goes out.
+bool OpenBlob::holds(std::uint64_t block, std::uint64_t offset, std::uint64_t bytes) {
+  if (!verified(block)) return false;
+  if (is_resident(file_.get(), offset, bytes)) return true;
+  set_verified(block, false);
+  return false;
 }
 
 Error OpenBlob::corrupt_error() const {
@@ -73,12 +76,7 @@ std::optional<Result<std::uint64_t>> OpenBlob::try_ready(std::uint64_t offset, s
   while (ready_to < end) {
     const std::uint64_t block = ready_to / kBlockBytes;
     const std::uint64_t part_end = std::min(end, (block + 1) * kBlockBytes);
-    if (!verified(block)) break;
-    const bool one_page = ready_to / kPageBytes == (part_end - 1) / kPageBytes;
-    if (!in_memory(ready_to) || (!one_page && !in_memory(part_end - 1))) {
-      set_verified(block, false);  // it will come from the disk again, so it is proven again
-      break;
-    }
+    if (!holds(block, ready_to, part_end - ready_to)) break;
     ready_to = part_end;
   }
   if (ready_to == offset) return std::nullopt;
@@ -98,9 +96,7 @@ Result<std::uint64_t> OpenBlob::read_and_check(std::uint64_t offset, std::uint64
   while (ready_to < end) {
     const std::uint64_t block = ready_to / kBlockBytes;
     const std::uint64_t block_end = std::min(size(), (block + 1) * kBlockBytes);
-    if (block_end < size())
-      ::posix_fadvise(file_.get(), static_cast<off_t>(block_end), static_cast<off_t>(kReadAheadBytes),
-                      POSIX_FADV_WILLNEED);
+    read_ahead(block + 1);
     if (auto checked = check_block(block); !checked) {
       if (ready_to == offset) return std::move(checked.error());
       break;
@@ -108,6 +104,18 @@ Result<std::uint64_t> OpenBlob::read_and_check(std::uint64_t offset, std::uint64
     ready_to = std::min(end, block_end);
   }
   return ready_to - offset;
+}
+
+/// Asks for the next blocks that are not in memory. Never for one that counts as proven: it would come back from the
+/// disk unseen.
+void OpenBlob::read_ahead(std::uint64_t first) {
+  const std::uint64_t end = std::min(first + kReadAheadBlocks, block_count(size()));
+  for (std::uint64_t block = first; block < end; ++block) {
+    const std::uint64_t start = block * kBlockBytes;
+    const std::uint64_t bytes = std::min(kBlockBytes, size() - start);
+    if (!holds(block, start, bytes))
+      ::posix_fadvise(file_.get(), static_cast<off_t>(start), static_cast<off_t>(bytes), POSIX_FADV_WILLNEED);
+  }
 }
 
 Result<void> OpenBlob::check_block(std::uint64_t block) {

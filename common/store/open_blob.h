@@ -28,7 +28,8 @@ struct FileId {
 };
 
 /// An open blob, shared between readers on any loop; stays readable after the blob is removed or quarantined. A block
-/// is read and compared with its checksum once, and again whenever it had left the page cache.
+/// is read and compared with its checksum once, and again whenever any page of it had left the page cache. What stays
+/// open: a page that another process brings back from a disk that has changed it meanwhile; the scrubber finds that.
 class OpenBlob {
  public:
   /// The most that one ready() grants: then it is another reader's turn.
@@ -47,8 +48,8 @@ class OpenBlob {
   int fd() const { return file_.get(); }
 
   /// How many bytes from `offset`, at most `want` and kTurnBytes, may be sent by sendfile now: checked, and in memory.
-  /// Nothing when a disk must be asked first: then await ready(). No lock, no disk; 0.3 us a probe, two or three
-  /// probes. 0 only for want = 0 or an offset at (or beyond) the end. Errors: kCorrupt once damage was found.
+  /// Nothing when a disk must be asked first: then await ready(). No lock, no disk; one is_resident() a
+  /// block. 0 only for want = 0 or an offset at (or beyond) the end. Errors: kCorrupt once damage was found.
   std::optional<Result<std::uint64_t>> try_ready(std::uint64_t offset, std::uint64_t want);
 
   /// The same, reading and checking on the pool what try_ready() cannot promise. The blob must be held by the caller
@@ -64,7 +65,8 @@ class OpenBlob {
   Result<void> check_block(std::uint64_t block);
   bool verified(std::uint64_t block) const;
   void set_verified(std::uint64_t block, bool value);
-  bool in_memory(std::uint64_t offset) const;
+  bool holds(std::uint64_t block, std::uint64_t offset, std::uint64_t bytes);
+  void read_ahead(std::uint64_t first);
   Error corrupt_error() const;
 
   const Digest digest_;
