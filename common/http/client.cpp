@@ -302,6 +302,8 @@ Task<Result<std::unique_ptr<Transfer>>> Client::open(ClientRequest request) {
 }
 
 bool is_server_url(const std::string& url) {
+  // libcurl reads up to a NUL, and escapes or refuses other such bytes as its version does.
+  if (std::any_of(url.begin(), url.end(), [](unsigned char c) { return c <= 0x20 || c == 0x7f; })) return false;
   const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), curl_url_cleanup);
   if (!url.starts_with("http://") && !url.starts_with("https://")) return false;
   if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return false;

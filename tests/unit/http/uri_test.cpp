@@ -47,6 +47,8 @@ TEST(Query, ValuesAreFoundByTheirWholeName) {
   EXPECT_EQ(query_value(query, "nn"), "7");
   EXPECT_EQ(query_value(query, "absent"), std::nullopt);
   EXPECT_EQ(query_value(query, "N"), std::nullopt);
+  EXPECT_EQ(query_values(query, "n"), (std::vector<std::string>{"5", "6"}));
+  EXPECT_EQ(query_value(query, "fla"), std::nullopt);
   EXPECT_EQ(query_values(query, "tag"), (std::vector<std::string>{"1", "2"}));
   EXPECT_EQ(query_values("", "n"), std::vector<std::string>());
   EXPECT_EQ(query_values("&&&", "n"), std::vector<std::string>());
@@ -63,6 +65,7 @@ TEST(ServerUrl, IsOneThatRequestsCanGoTo) {
   for (const char* good : {"http://a", "https://registry.example:5000", "http://127.0.0.1:1/", "https://[::1]:5000",
                            "https://a/path", "http://a.b-c"})
     EXPECT_TRUE(is_server_url(good)) << good;
+  EXPECT_FALSE(is_server_url(std::string("http://a\0.evil", 14)));
   for (const char* bad : {"",
                           "a",
                           "a:5000",
@@ -70,7 +73,7 @@ TEST(ServerUrl, IsOneThatRequestsCanGoTo) {
                           "http:",
                           "http:/",
                           "http://",
-                          
+
                           "https://:5000",
                           "ftp://a",
                           "file:///etc/passwd",
