@@ -78,6 +78,37 @@ Task<int> join_what_tasks_spawn() {
 
 TEST(Scope, JoinsWhatItsTasksSpawnedToo) { EXPECT_EQ(run_task(join_what_tasks_spawn()), 21); }
 
+Task<void> sleep_and_note(int& ended) {
+  co_await sleep_for(std::chrono::milliseconds(1));
+  ++ended;
+}
+
+Task<void> spawn_into(Scope& other, Event& event, int& ended) {
+  co_await event.wait();
+  other.spawn(sleep_and_note(ended));
+}
+
+Task<void> end_at(Event& event) { co_await event.wait(); }
+
+Task<int> join_what_comes_at_the_last_moment() {
+  int ended = 0;
+  Event event;
+  Scope scope;
+  Scope others;
+  scope.spawn(end_at(event));
+  others.spawn(spawn_into(scope, event, ended));  // between the end of the one task and the waking of who joins
+  event.set();
+  co_await scope.join();
+  const int when_joined = ended;
+  co_await others.join();
+  co_await scope.join();
+  co_return when_joined;
+}
+
+TEST(Scope, WhoJoinsWaitsForWhatWasSpawnedBeforeItWasWoken) {
+  EXPECT_EQ(run_task(join_what_comes_at_the_last_moment()), 1);
+}
+
 Task<int> join_nothing() {
   Scope scope;
   co_await scope.join();

@@ -88,37 +88,17 @@ TEST(Chunked, ABodyThatIsCutShortIsNeverDone) {
 }
 
 TEST(Chunked, WhatTwoReadersCouldUnderstandDifferentlyIsRefused) {
-  const std::vector<std::string> bad = {"\r\n",
-                                        "\n",
-                                        "x\r\n",
-                                        "5\nhello\r\n0\r\n\r\n",
-                                        "5\r\nhello\n0\r\n\r\n",
-                                        "5\r\nhello\r0\r\n\r\n",
-                                        "5\r\nhello0\r\n\r\n",
-                                        "5\r\nhello!\r\n0\r\n\r\n",
-                                        "5\r\r\nhello\r\n0\r\n\r\n",
-                                        "5 \r\nhello\r\n0\r\n\r\n",
-                                        " 5\r\nhello\r\n0\r\n\r\n",
-                                        "5 ;a\r\nhello\r\n0\r\n\r\n",
-                                        "+5\r\nhello\r\n0\r\n\r\n",
-                                        "-5\r\nhello\r\n0\r\n\r\n",
-                                        "0x5\r\nhello\r\n0\r\n\r\n",
-                                        "5,\r\nhello\r\n0\r\n\r\n",
-                                        ";a\r\nhello\r\n0\r\n\r\n",
-                                        "5;a\nb\r\nhello\r\n0\r\n\r\n",
-                                        std::string("5;\0\r\nhello", 10),
-                                        "5;a\x7f\r\nhello\r\n0\r\n\r\n",
-                                        "0000000000000005\r\nhello\r\n0\r\n\r\n",
-                                        "ffffffffffffffff\r\n",
-                                        "10000000000000000\r\nx",
-                                        "0\r\nX\r\n\r\n",
-                                        "0\r\n: x\r\n\r\n",
-                                        "0\r\n x: y\r\n\r\n",
-                                        "0\r\nA b: c\r\n\r\n",
-                                        "0\r\nA: b\n\r\n",
-                                        "0\r\nA: b\x01\r\n\r\n",
-                                        "0\r\n\n",
-                                        "0\r\n\rx"};
+  const std::vector<std::string> bad = {
+      "\r\n", "\n", "x\r\n", "5\nhello\r\n0\r\n\r\n", "5\r\nhello\n0\r\n\r\n", "5\r\nhello\r0\r\n\r\n",
+      "5\r\nhello0\r\n\r\n", "5\r\nhello!\r\n0\r\n\r\n", "5\r\r\nhello\r\n0\r\n\r\n", "5 \r\nhello\r\n0\r\n\r\n",
+      " 5\r\nhello\r\n0\r\n\r\n", "5 ;a\r\nhello\r\n0\r\n\r\n", "+5\r\nhello\r\n0\r\n\r\n", "-5\r\nhello\r\n0\r\n\r\n",
+      "0x5\r\nhello\r\n0\r\n\r\n", "5,\r\nhello\r\n0\r\n\r\n", ";a\r\nhello\r\n0\r\n\r\n",
+      "5;a\nb\r\nhello\r\n0\r\n\r\n", std::string("5;\0\r\nhello", 10), "5;a\x7f\r\nhello\r\n0\r\n\r\n",
+      "0000000000000005\r\nhello\r\n0\r\n\r\n", "ffffffffffffffff\r\n", "10000000000000000\r\nx", "0\r\nX\r\n\r\n",
+      "0\r\n: x\r\n\r\n", "0\r\n x: y\r\n\r\n", "0\r\nA b: c\r\n\r\n", "0\r\nA: b\n\r\n", "0\r\nA: b\x01\r\n\r\n",
+      "0\r\n\n", "0\r\n\rx",
+      // One byte in the place of a line feed, and all else as it should be.
+      "1\r!x\r\n0\r\n\r\n", "1\r\nx\r!0\r\n\r\n", "1\r\nx\r\n0\r!\r\n", "0\r\nA: b\r!\r\n", "0\r\n\r!"};
   for (const auto& in : bad) {
     const auto decoded = decode_every_way(in);
     EXPECT_TRUE(decoded.refused) << in;
