@@ -125,9 +125,10 @@ def test_ranges_of_a_damaged_blob_are_right_or_break(area, run_server):
     rand = random.Random(7)
     master = run_server(Master(area))
     registry = Registry(master.address)
-    blob = oci.random_bytes(5 * MEBIBYTE + 1, seed=7)
     for number in range(8):
+        blob = oci.random_bytes(5 * MEBIBYTE + 1, seed=700 + number)
         digest = registry.put_blob("a/b", blob)
+        assert number % 2 or ends_well(registry, "a/b", digest, blob)
         position = rand.randrange(len(blob))
         flip(master.blob_file(digest), position, rand.randrange(8))
         for first, last in [(position, position), (0, len(blob) - 1), (max(0, position - 5000), position)]:
@@ -136,9 +137,8 @@ def test_ranges_of_a_damaged_blob_are_right_or_break(area, run_server):
             except Broken as broken:
                 assert blob[first:].startswith(broken.partial)
                 continue
-            assert response.status != 206, f"{number}: a range over a flipped bit ended well"
-        response = registry.push_blob("a/b", blob)
-        assert response.status == 201
+            assert response.status in (404, 500) and response.code, f"{number}: a range over a flipped bit ended well"
+        assert registry.push_blob("a/b", blob).status == 201
         assert ends_well(registry, "a/b", digest, blob)
 
 
@@ -247,20 +247,13 @@ def make_a_dangling_symlink(file):
     file.symlink_to("/nowhere")
 
 
-def make_a_pipe(file):
-    """Opening one must not wait for its other end."""
-    file.unlink()
-    os.mkfifo(file)
-
-
 def zero(file):
     """As after a power cut of a disk that lies."""
     file.write_bytes(b"\0" * os.path.getsize(file))
 
 
 HARMS = [
-    truncate, empty, lengthen, remove, make_a_folder, make_a_full_folder, make_a_symlink, make_a_dangling_symlink,
-    make_a_pipe, zero,
+    truncate, empty, lengthen, remove, make_a_folder, make_a_full_folder, make_a_symlink, make_a_dangling_symlink, zero,
 ]  # fmt: skip
 
 
@@ -304,6 +297,27 @@ def test_a_file_that_is_not_what_was_stored_is_never_served_and_heals(tier, role
         assert response.status == 200 and response.body == blob, harm.__name__
 
 
+@pytest.mark.parametrize("role", ["master", "node"])
+def test_a_pipe_in_the_place_of_a_blob_stops_nobody(tier, role):
+    """Opening one waits for its other end, unless it is told not to."""
+    server, registry = (tier.master, tier.registry) if role == "master" else (tier.node, tier.edge)
+    blobs = some_blobs(2, seed=12)
+    push_all(tier.registry, "a/b", blobs)
+    if role == "node":
+        tier.hold(blobs)
+    server.restart()
+    digest, other = blobs
+    server.blob_file(digest).unlink()
+    os.mkfifo(server.blob_file(digest))
+    for _ in range(2):
+        answer = registry.call("GET", registry.blob_path("a/b", digest), timeout=5)
+        assert answer.status in (200, 404, 500) and (answer.status != 200 or answer.body == blobs[digest])
+    if role == "master":
+        registry.call("POST", f"/v2/a/b/blobs/uploads/?digest={digest}", blobs[digest], timeout=5)
+    assert registry.call("GET", registry.blob_path("a/b", digest), timeout=5).body == blobs[digest]
+    assert ends_well(registry, "a/b", other, blobs[other])
+
+
 @pytest.mark.timeout(120)
 def test_a_scrub_finds_every_flip_without_any_reader(area, run_server):
     """A scrub begins half a minute after the start, so master and node are looked at together."""
@@ -319,7 +333,7 @@ def test_a_scrub_finds_every_flip_without_any_reader(area, run_server):
         assert edge.get_blob("a/b", digest).body == blob
     wait_until(lambda: all(node.blob_file(digest).exists() for digest in blobs), "the node holds all", 10)
     flipped = rand.sample(sorted(blobs), 40)
-    harms = dict(zip(flipped[:6], [truncate, remove, make_a_folder, make_a_symlink, make_a_pipe, zero]))
+    harms = dict(zip(flipped[:5], [truncate, remove, make_a_folder, make_a_symlink, zero]))
     for server in (node, master):
         server.stop()
         for digest in flipped:
@@ -350,20 +364,19 @@ def test_a_scrub_finds_every_flip_without_any_reader(area, run_server):
 
 
 class Names:
-    """A master whose metadata has an SST and a log, stopped; and what it acknowledged."""
+    """A master whose metadata has a table and a log, stopped; and what it acknowledged."""
 
-    def __init__(self, area, run_server):
-        self.master = run_server(Master(area))
+    def __init__(self, area):
+        self.master = Master(area, "names-master").start()
         self.registry = KeptRegistry(self.master.address)
         self.manifests = {}
         self.blobs = {}
-        self.push(0, 150)
+        self.push(0, 60)
         self.master.restart()  # what was in the log is in a table now
         self.registry.close()
-        self.push(150, 300)
-        for number in range(40):  # moved tags: a lost log would bring the old ones back
-            self.manifests["team/app", f"v{number}"] = self.manifests["team/app", f"v{number + 200}"]
-            self.put(f"v{number}", self.manifests["team/app", f"v{number}"])
+        self.push(60, 120)
+        for number in range(20):  # moved tags: a lost log would bring the old ones back
+            self.put(f"v{number}", self.manifests[f"v{number + 60}"])
         self.master.stop()
         self.registry.close()
         self.good = area / "good"
@@ -373,18 +386,17 @@ class Names:
         for number in range(first, last):
             blob = b"blob %d" % number
             assert self.registry.push_blob("team/app", blob).status == 201
-            self.blobs["team/app", oci.digest_of(blob)] = blob
-            manifest = oci.image_manifest(blob, [blob], annotations={"number": str(number)})
-            self.put(f"v{number}", manifest)
-            self.manifests["team/app", f"v{number}"] = manifest
+            self.blobs[oci.digest_of(blob)] = blob
+            self.put(f"v{number}", oci.image_manifest(blob, [blob], annotations={"number": str(number)}))
 
     def put(self, tag, manifest):
         assert self.registry.push_manifest("team/app", tag, manifest).status == 201
+        self.manifests[tag] = manifest
+
+    PATTERNS = {"table": "*.sst", "log": "*.log", "manifest": "MANIFEST-*", "current": "CURRENT", "options": "OPTIONS-*"}
 
     def files(self, kind):
-        names = self.master.data / "names"
-        patterns = {"table": "*.sst", "log": "*.log", "manifest": "MANIFEST-*", "current": "CURRENT", "options": "OPTIONS-*"}
-        return [file for file in names.glob(patterns[kind]) if file.stat().st_size > 0]
+        return [file for file in (self.master.data / "names").glob(self.PATTERNS[kind]) if file.stat().st_size > 0]
 
     def restore(self):
         shutil.rmtree(self.master.data)
@@ -394,55 +406,63 @@ class Names:
         """Starts it over damage: either it refuses and says why, or all that it answers is right."""
         before = len(self.master.text())
         self.master.start(ready_within=None)
-        ready_or_over = wait_until(lambda: "over" if not self.master.running() else self.master.is_ready(), "ready or over", 20)
-        if ready_or_over == "over":
+        state = wait_until(lambda: "over" if not self.master.running() else self.master.is_ready(), "ready or over", 20)
+        if state == "over":
             code, said = self.master.wait_end(), self.master.text()[before:]
             assert code == 74, f"exit code {code}: {said}"
             assert str(self.master.data / "names") in said, said
             return "refused"
-        lost = []
-        errors = 0
-        for table, get in ((self.manifests, self.registry.get_manifest), (self.blobs, self.registry.get_blob)):
-            for (repository, reference), data in table.items():
-                response = get(repository, reference)
-                if response.status >= 500:
-                    errors += 1
-                elif response.status != 200 or response.body != data:
-                    lost.append((reference, response.status))
+        wrong, errors = [], 0
+        for things, get in ((self.manifests, self.registry.get_manifest), (self.blobs, self.registry.get_blob)):
+            for reference, data in things.items():
+                response = get("team/app", reference)
+                errors += response.status >= 500
+                if response.status < 500 and (response.status != 200 or response.body != data):
+                    wrong.append((reference, response.status))
         assert self.master.running(), "it died while it answered"
         self.registry.close()
         self.master.stop()
-        assert not lost, f"{len(lost)} acknowledged things are lost or rolled back and nobody was told: {lost[:4]}"
-        return f"served, {errors} errors" if errors else "served"
+        assert not wrong, f"{len(wrong)} acknowledged things are lost or as before and nobody was told: {wrong[:3]}"
+        return f"served with {errors} errors" if errors else "served"
+
+
+@pytest.fixture(scope="module")
+def module_names(session_area):
+    names = Names(session_area)
+    yield names
+    names.master.end()
+
+
+@pytest.fixture
+def names(module_names):
+    """As the good store, and not running."""
+    module_names.master.end()
+    module_names.registry.close()
+    module_names.restore()
+    return module_names
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("kind", ["table", "log", "manifest", "current", "options"])
-def test_flips_in_the_metadata_are_refused_or_harmless_but_never_believed(area, run_server, kind):
-    rand = random.Random(len(kind))
-    names = Names(area, run_server)
+@pytest.mark.parametrize("kind, times", [("table", 10), ("log", 10), ("manifest", 10), ("current", 4), ("options", 4)])
+def test_flips_in_the_metadata_are_refused_or_harmless_but_never_believed(names, kind, times):
+    rand = random.Random(times)
     assert names.look() == "served"
-    names.restore()
     outcomes = []
-    for _ in range(8):
+    for _ in range(times):
+        names.restore()
         file = max(names.files(kind), key=lambda path: path.stat().st_size)
         size = file.stat().st_size
         # The end of a log that is not whole looks like a write that a crash cut short, and that is no damage.
         flip(file, rand.randrange(size * 3 // 4 if kind == "log" else size), rand.randrange(8))
         outcomes.append(names.look())
-        names.restore()
     print(kind, outcomes)
-    assert names.look() == "served"
 
 
 @pytest.mark.parametrize("kind", ["table", "log", "manifest", "current"])
-def test_a_metadata_file_that_is_gone_is_refused(area, run_server, kind):
-    names = Names(area, run_server)
+def test_a_metadata_file_that_is_gone_is_refused(names, kind):
     for file in names.files(kind):
         file.unlink()
     assert names.look() == "refused"
-    names.restore()
-    assert names.look() == "served"
 
 
 @pytest.mark.parametrize("role", ["master", "node"])

@@ -13,13 +13,14 @@ _NO_LOG_FLUSH = 2
 
 
 class Disk:
-    def __init__(self, folder, mebibytes):
+    def __init__(self, folder, mebibytes, inodes=None):
+        """With `inodes` it has so many, of which its own folders take some."""
         self.image = Path(folder) / "disk.ext4"
         self.path = Path(folder) / "disk"
         self.path.mkdir(parents=True)
         with open(self.image, "wb") as image:
             image.truncate(mebibytes << 20)
-        _run("mkfs.ext4", "-q", "-F", "-m", "0", self.image)
+        _run("mkfs.ext4", "-q", "-F", "-m", "0", *(["-N", inodes] if inodes else []), self.image)
         self.mounted = False
         self.mount()
 

@@ -20,6 +20,7 @@ class Liar:
         self.manifests = {}  # reference -> (bytes, media type)
         self.scripts = {}
         self.attempts = {}
+        self.stated = {}  # reference -> the digest that it states in the header instead of the true one, or None for none
         self.seen = []
         self.released = threading.Event()  # set on close: ends the stalls
         self._lock = threading.Lock()
@@ -76,7 +77,9 @@ class Liar:
                     return self.answer(404, oci.encode(error), {"Content-Type": "application/json"})
                 data, media_type = found if match[1] == "manifests" else (found, "application/octet-stream")
                 digest = oci.digest_of(data)
-                headers = {"Content-Type": media_type, "Docker-Content-Digest": digest, "Accept-Ranges": "bytes"}
+                headers = {"Content-Type": media_type, "Accept-Ranges": "bytes"}
+                if stated := liar.stated.get(match[2], digest):
+                    headers["Docker-Content-Digest"] = stated
                 way = honest if self.command == "HEAD" else liar._next_way(digest)
                 way(self, data, headers)
 

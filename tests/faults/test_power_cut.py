@@ -1,0 +1,172 @@
+"""Power fails: what was acknowledged is on the disk, also when it was acknowledged just before."""
+
+import random
+import threading
+import time
+
+import pytest
+from oracle import Clients, KeptRegistry
+from wherry import oci
+from wherry.client import Broken, Registry
+from wherry.disk import Disk
+from wherry.liar import Liar, slowly
+from wherry.process import Master, Node
+
+MEBIBYTE = 1 << 20
+ROUNDS = 10
+
+
+@pytest.fixture
+def disk(area):
+    disk = Disk(area, 256)
+    yield disk
+    disk.close()
+
+
+def end_process(server):
+    """It may have met the dead disk and ended by itself, with the code for that."""
+    if server.running():
+        server.kill()
+    else:
+        assert server.wait_end() == 74
+
+
+def power_cut(server, disk):
+    disk.cut()
+    end_process(server)
+    disk.unmount()
+    disk.mount()
+    server.start()
+    assert server.ready_after <= 2
+
+
+@pytest.mark.timeout(120)
+def test_power_cuts_lose_nothing_that_was_acknowledged(area, run_server, disk):
+    rand = random.Random(1)
+    clients = Clients(4, seed=21)
+    master = run_server(Master(area, data=disk.path / "data"))
+    try:
+        for number in range(ROUNDS):
+            if number % 2:  # many pushes on their way
+                clients.start(master.address)
+                time.sleep(rand.uniform(0.1, 0.5))  # the moment of the fault
+                disk.cut()
+                end_process(master)
+                clients.join()
+                disk.unmount()
+                disk.mount()
+                master.start()
+                assert master.ready_after <= 2
+            else:  # the power fails when the push has just been acknowledged
+                client, registry = clients.clients[number // 2 % 4], KeptRegistry(master.address)
+                last = [client.push_image, client.push_blob, client.delete_tag, client.push_image, client.delete_blob]
+                client.push_image(registry)
+                last[number // 2](registry)
+                power_cut(master, disk)
+                registry.close()
+            clients.check(master.address)
+            clients.check_temporary(master)
+        assert clients.check(master.address, everything=True) > 100
+        clients.check_lists(master.address)
+        assert not list((master.data / "quarantine").iterdir())
+        print(f"{clients.acknowledged} acknowledged of {clients.sent} sent")
+    finally:
+        master.end()
+
+
+@pytest.mark.parametrize("flow", Registry.FLOWS)
+def test_a_blob_that_was_acknowledged_last_of_all_is_there_after_a_power_cut(area, run_server, disk, flow):
+    master = run_server(Master(area, data=disk.path / "data"))
+    registry = Registry(master.address)
+    try:
+        for size in (10, 5 * MEBIBYTE + 3):
+            data = oci.random_bytes(size, seed=flow)
+            digest = registry.put_blob("a/b", data, flow)
+            power_cut(master, disk)
+            assert registry.get_blob("a/b", digest).body == data
+    finally:
+        master.end()
+
+
+def test_an_upload_goes_on_from_the_acknowledged_offset_after_a_power_cut(area, run_server, disk):
+    master = run_server(Master(area, data=disk.path / "data"))
+    registry = Registry(master.address)
+    data = oci.random_bytes(3 * MEBIBYTE, seed=5)
+    try:
+        location = registry.start_upload("a/b")
+        for start, end in ((0, 1_500_000), (1_500_000, 1_500_001), (1_500_001, 3_000_000)):
+            response = registry.patch(location, data[start:end], start)
+            assert response.status == 202
+            location = registry.location(response)
+            power_cut(master, disk)
+            status = registry.get(location)
+            assert status.status == 204 and status["Range"] == f"0-{end - 1}", status
+        assert registry.finish(location, oci.digest_of(data), data[3_000_000:], 3_000_000).status == 201
+        assert registry.get_blob("a/b", oci.digest_of(data)).body == data
+    finally:
+        master.end()
+
+
+@pytest.mark.timeout(60)
+def test_a_node_serves_after_power_cuts_what_it_holds_or_fetches_it_anew(area, run_server, disk):
+    rand = random.Random(2)
+    parent = Liar()
+    node = run_server(Node(area, parent.url, data=disk.path / "data"))
+    edge = Registry(node.address)
+    blobs = {}
+    broken = []
+
+    def pull(digest):
+        try:
+            response = edge.get_blob("a/b", digest)
+            assert response.status != 200 or response.body == blobs[digest]
+        except Broken:
+            broken.append(digest)
+
+    try:
+        for number in range(6):
+            fast = [oci.random_bytes(size, seed=number * 10 + size % 7) for size in (3000, 100_000, MEBIBYTE + 5)]
+            slow = [oci.random_bytes(2 * MEBIBYTE + at, seed=number * 100 + at) for at in range(2)]
+            blobs |= {parent.add_blob(data): data for data in fast}
+            in_middle = {parent.add_blob(data, [slowly(4 * MEBIBYTE)]): data for data in slow}
+            blobs |= in_middle
+            for data in fast:
+                assert edge.get_blob("a/b", oci.digest_of(data)).body == data
+            pulls = [threading.Thread(target=pull, args=[digest]) for digest in in_middle]
+            for thread in pulls:
+                thread.start()
+            time.sleep(rand.uniform(0, 0.5))  # the moment of the fault
+            power_cut(node, disk)
+            for thread in pulls:
+                thread.join(60)
+            parent.scripts.clear()
+            assert not list((node.data / "tmp").iterdir())
+            for digest, data in blobs.items():
+                response = edge.get_blob("a/b", digest)
+                assert response.status == 200 and response.body == data
+        assert broken
+    finally:
+        node.end()
+        parent.close()
+
+
+def test_a_disk_that_fails_ends_the_process_with_74_and_nothing_is_acknowledged_any_more(area, run_server, disk):
+    master = run_server(Master(area, data=disk.path / "data"))
+    registry = Registry(master.address)
+    try:
+        registry.put_image("a/b", "v1", [b"a layer"])
+        disk.cut()
+        try:
+            response = registry.push_blob("a/b", b"never written")
+            assert response.status >= 500 and response.code
+        except Broken:
+            pass
+        assert master.wait_end(10) == 74
+        assert any("disk failed" in line["message"] for line in master.log_lines())
+        disk.unmount()
+        disk.mount()
+        master.start()
+        assert registry.get_blob("a/b", oci.digest_of(b"never written")).status == 404
+        assert registry.get_manifest("a/b", "v1").status == 200
+    finally:
+        master.end()
