@@ -23,6 +23,9 @@ class Body {
   virtual std::optional<Result<std::uint64_t>> try_ready(std::uint64_t offset, std::uint64_t want,
                                                          std::uint64_t end) = 0;
   virtual Task<Result<std::uint64_t>> ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) = 0;
+
+  /// Told when the file could not give what was granted: it is shorter than it was, or cannot be read.
+  virtual Task<void> could_not_be_sent() { co_return; }
 };
 
 }  // namespace wherry::http

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <mutex>
+#include <unordered_set>
 
 #include "common/base/bytes.h"
 #include "common/base/check.h"
@@ -45,6 +46,8 @@ struct Client::Machinery {
   Loop& loop;
   ClientOptions options;
   CURLM* multi = nullptr;
+  std::unordered_set<Transfer*> transfers;
+  bool cancelled = false;
   uv_timer_t* timer = nullptr;
 
   Machinery(Loop& on, ClientOptions with) : loop(on), options(std::move(with)) {
@@ -200,6 +203,7 @@ void Transfer::cancel() {
 }
 
 Transfer::~Transfer() {
+  client_.machinery_->transfers.erase(this);
   if (easy_ != nullptr) {
     curl_multi_remove_handle(client_.machinery_->multi, easy_);
     curl_easy_cleanup(easy_);
@@ -260,8 +264,15 @@ Client::Client(Loop& loop, ClientOptions options) : machinery_(std::make_unique<
 
 Client::~Client() = default;
 
+void Client::cancel_all() {
+  machinery_->cancelled = true;
+  for (Transfer* transfer : machinery_->transfers) transfer->cancel();
+}
+
 Task<Result<std::unique_ptr<Transfer>>> Client::open(ClientRequest request) {
+  if (machinery_->cancelled) co_return Error(ErrorKind::kCancelled, "{}: no longer wanted", request.url());
   std::unique_ptr<Transfer> transfer(new Transfer(*this));
+  machinery_->transfers.insert(transfer.get());
   CURL* easy = curl_easy_init();
   WHERRY_CHECK(easy != nullptr);
   transfer->easy_ = easy;

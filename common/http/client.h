@@ -118,6 +118,9 @@ class Client {
   /// cannot be reached or speaks no HTTP, kTimeout. A status of 400 and more is an answer, not an error.
   Task<Result<std::unique_ptr<Transfer>>> open(ClientRequest request);
 
+  /// Ends all transfers, those too that still wait for their head, and every later open(), with kCancelled.
+  void cancel_all();
+
  private:
   friend class Transfer;
   struct Machinery;

@@ -182,7 +182,10 @@ Task<Result<void>> Exchange::send_stretch(Body& body, ByteRange range) {
     const std::uint64_t stop = at + **ready;
     while (at < stop) {
       auto sent = co_await socket.send_file(body.file(), at, static_cast<std::size_t>(stop - at), limit);
-      if (!sent) co_return sent.error();
+      if (!sent) {
+        if (sent.error().kind() == ErrorKind::kIo) co_await body.could_not_be_sent();
+        co_return sent.error();
+      }
       at += *sent;
       sent_bytes_ += *sent;
       turn += *sent;

@@ -70,6 +70,8 @@ Task<Result<void>> Socket::write(std::span<iovec> pieces, bool more, std::chrono
 Task<Result<std::size_t>> Socket::send_file(int file, std::uint64_t offset, std::size_t bytes,
                                             std::chrono::milliseconds limit) {
   while (true) {
+    // A body that comes slowly, to a client that takes it quickly, waits for the socket never: it is asked here.
+    if (closed()) co_return Error(ErrorKind::kClosed, "the connection was closed");
     if (full_) {
       auto ready = co_await poller_.wait(Poller::kWritable, limit);
       if (!ready) co_return ready.error();

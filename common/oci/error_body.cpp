@@ -39,8 +39,8 @@ constexpr Wire wire(ErrorKind kind, Traffic traffic) {
     case ErrorKind::kUnavailable: return {503, "UNAVAILABLE"};
     case ErrorKind::kUpstream: return {502, "UNAVAILABLE"};
     case ErrorKind::kTimeout: return {504, "UNAVAILABLE"};
-    case ErrorKind::kClosed:
-    case ErrorKind::kCancelled: return {500, "UNKNOWN"};
+    case ErrorKind::kClosed: return {500, "UNKNOWN"};
+    case ErrorKind::kCancelled: return {503, "UNAVAILABLE"};
     case ErrorKind::kCorrupt:
     case ErrorKind::kIo:
     case ErrorKind::kInternal: return {500, "UNKNOWN", kOurFault};

@@ -43,10 +43,10 @@ Task<Result<std::unique_ptr<http::Body>>> CheckedBlobs::open(Digest digest, stor
 }
 
 void CheckedBlobs::found_damaged(const Digest& digest, std::optional<store::FileId> file) {
-  home_.post([this, digest, file] { scope_.spawn(set_aside_soon(digest, file)); });
+  home_.post([this, digest, file] { scope_.spawn(put_aside(digest, file)); });
 }
 
-Task<void> CheckedBlobs::set_aside_soon(Digest digest, std::optional<store::FileId> file) {
+Task<void> CheckedBlobs::put_aside(Digest digest, std::optional<store::FileId> file) {
   auto done = co_await set_aside(digest, file);
   if (!done)
     log::error("a damaged blob could not be set aside",

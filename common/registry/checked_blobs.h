@@ -25,13 +25,12 @@ class CheckedBlobs final : public DamageHandler {
 
   /// Any loop: sets it aside soon.
   void found_damaged(const Digest& digest, std::optional<store::FileId> file) override;
+  Task<void> put_aside(Digest digest, std::optional<store::FileId> file) override;
   /// Sets it aside now, and says so in the log with the repositories that suffer.
   Task<Result<void>> set_aside(Digest digest, std::optional<store::FileId> file);
   Task<void> stop() { return scope_.join(); }
 
  private:
-  Task<void> set_aside_soon(Digest digest, std::optional<store::FileId> file);
-
   Storage& storage_;
   NameStore& names_;
   store::Fate fate_;

@@ -35,6 +35,8 @@ Result<void> Storage::open_names() {
   options.on_fatal = options_.on_fatal;
   const std::string path = options_.directory + "/names";
   const auto room = space_->admit_metadata();
+  // With nothing stored there is nothing to serve read-only.
+  if (!room && !std::filesystem::exists(path + "/CURRENT")) return room;
   auto opened =
       room ? kv::RocksKeyValue::open(path, disk_, options) : kv::RocksKeyValue::open_read_only(path, disk_, options);
   if (!opened) return opened.error();

@@ -15,6 +15,8 @@ class DamageHandler {
   virtual ~DamageHandler() = default;
   /// `file` is the one whose bytes were wrong; nothing when it could not even be opened.
   virtual void found_damaged(const Digest& digest, std::optional<store::FileId> file) = 0;
+  /// The same for who can wait: when this ends, nobody opens the damaged file any more.
+  virtual Task<void> put_aside(Digest digest, std::optional<store::FileId> file) = 0;
 };
 
 /// Sends an open blob, each block checked before it leaves.
@@ -26,6 +28,7 @@ class StoredBody final : public http::Body {
   std::uint64_t size() const override { return blob_->size(); }
   std::optional<Result<std::uint64_t>> try_ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) override;
   Task<Result<std::uint64_t>> ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) override;
+  Task<void> could_not_be_sent() override { return damage_.put_aside(blob_->digest(), blob_->file_id()); }
 
  private:
   void look_at(const Result<std::uint64_t>& outcome);

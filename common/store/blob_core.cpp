@@ -48,8 +48,8 @@ Result<void> BlobStore::Core::sync_file(int fd, std::string_view what) {
   return {};
 }
 
-Result<void> BlobStore::Core::sync_folder_for_good(const std::string& path) {
-  if (auto synced = sync_folder(path); !synced) return fail_for_good(std::move(synced.error()));
+Result<void> BlobStore::Core::sync_folder_for_good(int folder, const std::string& path) {
+  if (::fsync(folder) != 0) return fail_for_good(system_error(errno, "sync " + path));
   return {};
 }
 
@@ -60,11 +60,20 @@ Result<void> BlobStore::Core::publish(int fd, std::string_view name, const Diges
   if (!synced)
     if (auto done = sync_file(fd, from); !done) return done;
   const std::string to = layout.blob(digest);
+  // Opened before the name changes: without a descriptor to sync it by, nothing has happened yet.
+  const std::string shard = layout.shard(digest);
+  auto folder = open_file(shard, O_RDONLY | O_DIRECTORY);
+  if (!folder) return std::move(folder.error());
+  struct stat there{};
+  if (::lstat(to.c_str(), &there) == 0 && S_ISDIR(there.st_mode)) {  // nobody of ours made it, and it bars the name
+    auto moved = rename_file(to, layout.trash(fmt::format("{}-{}", trashed_.fetch_add(1), digest.hex())));
+    if (!moved) return std::move(moved.error());
+  }
   auto renamed = rename_file(from, to);
   if (!renamed) return std::move(renamed.error());
   if (!*renamed) return Error(ErrorKind::kIo, "cannot rename {} to {}: one of them is gone", from, to);
   failpoint("blob-renamed");
-  if (auto done = sync_folder_for_good(layout.shard(digest)); !done) return done;
+  if (auto done = sync_folder_for_good(folder->get(), shard); !done) return done;
   failpoint("folder-synced");
   return {};
 }
@@ -89,12 +98,17 @@ Result<SetAside> BlobStore::Core::set_aside(const Digest& digest, const BlobRow&
   const std::string aside = fate == Fate::kQuarantine
                                 ? layout.quarantine(digest)
                                 : layout.trash(fmt::format("{}-{}", trashed_.fetch_add(1), digest.hex()));
+  const std::string shard = layout.shard(digest);
+  auto folder = open_file(shard, O_RDONLY | O_DIRECTORY);
+  if (!folder) return std::move(folder.error());
+  auto aside_folder = open_file(layout.quarantine_folder(), O_RDONLY | O_DIRECTORY);
+  if (!aside_folder) return std::move(aside_folder.error());
   // Moved first and looked at then: whoever gives the name to a good file meanwhile gives it to another file.
   auto moved = rename_file(layout.blob(digest), aside);
   if (!moved) return std::move(moved.error());
   cache.retire(digest);
   if (!*moved) return SetAside::kMissing;
-  auto file = open_file(aside, O_RDONLY);
+  auto file = open_file(aside, O_RDONLY | O_NONBLOCK);  // it may be anything, a pipe too
   if (file) {
     const auto size = regular_file_size(file->get(), aside);
     const bool same = damaged ? FileId::of(file->get()) == *damaged : !size || *size != row.size();
@@ -107,10 +121,10 @@ Result<SetAside> BlobStore::Core::set_aside(const Digest& digest, const BlobRow&
   if (fate == Fate::kDrop) {
     auto removed = remove_file(aside);
     if (!removed) return std::move(removed.error());
-  } else if (auto done = sync_folder_for_good(layout.quarantine_folder()); !done) {
+  } else if (auto done = sync_folder_for_good(aside_folder->get(), layout.quarantine_folder()); !done) {
     return std::move(done.error());
   }
-  if (auto done = sync_folder_for_good(layout.shard(digest)); !done) return std::move(done.error());
+  if (auto done = sync_folder_for_good(folder->get(), shard); !done) return std::move(done.error());
   return SetAside::kMoved;
 }
 

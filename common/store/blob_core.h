@@ -32,7 +32,7 @@ class BlobStore::Core {
  private:
   /// Records a failed sync and gives its error. Never called for a full disk.
   Error fail_for_good(Error cause);
-  Result<void> sync_folder_for_good(const std::string& path);
+  Result<void> sync_folder_for_good(int folder, const std::string& path);
 
   const std::shared_ptr<FileCloser> closer_ = std::make_shared<FileCloser>();
   std::atomic<bool> failed_{false};

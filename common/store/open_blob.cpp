@@ -17,6 +17,13 @@ namespace {
 
 constexpr std::uint64_t kReadAheadBlocks = 2;
 
+/// When anything of the file was last changed, its bytes or its name.
+std::int64_t change_time(int fd) {
+  struct stat about{};
+  if (::fstat(fd, &about) != 0) return -1;
+  return about.st_ctim.tv_sec * 1'000'000'000 + about.st_ctim.tv_nsec;
+}
+
 }  // namespace
 
 FileId FileId::of(int fd) {
@@ -31,7 +38,8 @@ OpenBlob::OpenBlob(Digest digest, BlobRow row, UniqueFd file, Pool& pool, std::s
       file_(std::move(file)),
       pool_(pool),
       closer_(std::move(closer)),
-      verified_((row_.checksums().size() + 63) / 64) {
+      verified_((row_.checksums().size() + 63) / 64),
+      changed_at_(change_time(file_.get())) {
   // The kernel reads nothing ahead by itself: what comes into memory unasked was not proven.
   ::posix_fadvise(file_.get(), 0, 0, POSIX_FADV_RANDOM);
 }
@@ -54,6 +62,13 @@ void OpenBlob::set_verified(std::uint64_t block, bool value) {
     verified_[block / 64].fetch_and(~bit, std::memory_order_release);
 }
 
+/// Nobody writes to a blob: where somebody did, in memory or through it, all is proven again.
+void OpenBlob::notice_changes() {
+  const std::int64_t now = change_time(file_.get());
+  if (changed_at_.exchange(now, std::memory_order_relaxed) == now) return;
+  for (auto& word : verified_) word.store(0, std::memory_order_release);
+}
+
 /// True when the part may be sent: it was proven, and has not left memory since. A block of which any page left is
 /// proven again before a byte of it goes out.
 bool OpenBlob::holds(std::uint64_t block, std::uint64_t offset, std::uint64_t bytes) {
@@ -71,6 +86,7 @@ Error OpenBlob::corrupt_error() const {
 std::optional<Result<std::uint64_t>> OpenBlob::try_ready(std::uint64_t offset, std::uint64_t want) {
   if (offset >= size() || want == 0) return 0;
   if (damaged()) return corrupt_error();
+  notice_changes();
   const std::uint64_t end = offset + std::min({want, kTurnBytes, size() - offset});
   std::uint64_t ready_to = offset;
   while (ready_to < end) {

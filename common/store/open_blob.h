@@ -67,6 +67,7 @@ class OpenBlob {
   void set_verified(std::uint64_t block, bool value);
   bool holds(std::uint64_t block, std::uint64_t offset, std::uint64_t bytes);
   void read_ahead(std::uint64_t first);
+  void notice_changes();
   Error corrupt_error() const;
 
   const Digest digest_;
@@ -75,6 +76,7 @@ class OpenBlob {
   Pool& pool_;
   std::shared_ptr<FileCloser> closer_;
   std::vector<std::atomic<std::uint64_t>> verified_;
+  std::atomic<std::int64_t> changed_at_;  // st_ctim in nanoseconds when the blocks were proven
   std::atomic<bool> damaged_{false};
 };
 

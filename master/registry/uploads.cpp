@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "common/base/failpoint.h"
+#include "common/base/log.h"
 #include "common/base/unique_fd.h"
 #include "common/http/range.h"
 #include "common/http/uri.h"
@@ -201,6 +202,7 @@ Task<Result<void>> PushService::append_upload(http::Exchange& exchange, const Ro
     co_return Error(ErrorKind::kSizeInvalid, "the chunk is not as long as its Content-Range says");
   // A connection that broke leaves what came through it: the client asks how far it is and goes on from there. Not so
   // for a chunk of stated range, which counts as a whole.
+  if (!received && received.error().kind() == ErrorKind::kNoSpace) co_await give_back(*session);
   if (!received && (chunk || received.error().kind() == ErrorKind::kNoSpace)) co_return received;
   auto synced = co_await writer->sync();
   if (!synced) co_return synced;
@@ -242,8 +244,21 @@ Task<Result<void>> PushService::finish_upload(http::Exchange& exchange, const Ro
     writer = co_await writer_of(*session, digest->algorithm());
   if (!writer) co_return writer.error();
   auto received = co_await receive(exchange, *writer);
+  if (!received && received.error().kind() == ErrorKind::kNoSpace) co_await give_back(*session);
   if (!received) co_return received;  // the session stays where it was: the client may send this again
   co_return co_await complete(exchange, route, *writer, *digest, *session, *held);
+}
+
+/// After a disk that was full in the middle of a body: what the file holds beyond the session's acknowledged bytes is
+/// cut off, for the space is wanted by others now.
+Task<void> PushService::give_back(const UploadSession& session) {
+  if (session.state()) {
+    auto cut = co_await storage_.blobs().resume(session.file(), *session.state());
+    if (!cut) log::warn("bytes of a refused body stay in tmp/", {{"error", cut.error().to_string()}});
+  } else {
+    auto discarded = co_await storage_.blobs().discard(session.file());
+    if (!discarded) log::warn("bytes of a refused body stay in tmp/", {{"error", discarded.error().to_string()}});
+  }
 }
 
 /// A writer of another algorithm over a copy of what the session has.

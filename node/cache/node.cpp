@@ -27,6 +27,7 @@ Task<Result<void>> Node::start(Daemon& daemon) {
 }
 
 Task<void> Node::stop() {
+  co_await parent_->cancel();
   co_await fills_->stop();
   co_await catalog_->stop();
   co_await scrubber_->stop();

@@ -40,7 +40,6 @@ struct Fills::Running {
   std::shared_ptr<store::Fill> fill;
   std::optional<store::BlobWriter> writer;
   std::optional<std::uint64_t> size;
-  http::Transfer* transfer = nullptr;  // the one it reads from now
 };
 
 /// The fills of one loop.
@@ -145,9 +144,7 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
       ++idle_attempts;
       continue;
     }
-    running.transfer = &source->transfer();
     auto drained = co_await drain(running, *source);
-    running.transfer = nullptr;
     if (drained) {
       // The digest is all that readers wait for; the disk may take its time after that.
       if (running.writer->digest() != fill.digest())
@@ -257,8 +254,6 @@ Task<void> Fills::stop() {
     co_await loops_[i]->enter();
     Part& part = *parts_[i];
     part.stopping = true;
-    for (auto& [digest, running] : part.running)
-      if (running->transfer != nullptr) running->transfer->cancel();
     co_await part.scope.join();
   }
   co_await home.enter();

@@ -25,7 +25,7 @@ class Fills {
   /// blob came in meanwhile and lies in the store.
   Task<Result<std::shared_ptr<store::Fill>>> join(const RepositoryName& repository, const Digest& digest);
 
-  /// Ends all; readers are told. Call once, from any loop.
+  /// Ends all; readers are told. Call once, from any loop, after Upstream::cancel().
   Task<void> stop();
 
  private:

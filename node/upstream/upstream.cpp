@@ -67,6 +67,15 @@ http::Client& Upstream::client() {
   return *clients_[index];
 }
 
+Task<void> Upstream::cancel() {
+  Loop& home = Loop::current();
+  for (Loop* loop : loops_) {
+    co_await loop->enter();
+    client().cancel_all();
+  }
+  co_await home.enter();
+}
+
 Task<void> Upstream::close() {
   Loop& home = Loop::current();
   for (std::size_t i = 0; i < loops_.size(); ++i) {
@@ -108,6 +117,7 @@ Task<Result<StoredManifest>> Upstream::manifest(const RepositoryName& repository
   auto transfer = co_await ask(std::move(request), ErrorKind::kManifestUnknown);
   if (!transfer) co_return transfer.error();
   auto bytes = co_await (*transfer)->read_whole(kMaxManifestBytes);
+  if (!bytes && is_down(bytes.error())) co_return bytes.error();
   if (!bytes) co_return Error(ErrorKind::kUpstream, "{}", bytes.error().message());
   const http::ClientHead& head = (*transfer)->head();
   const std::string type = without_parameters(head.header("content-type"));

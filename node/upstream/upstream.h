@@ -75,6 +75,8 @@ class Upstream {
   Task<Result<registry::ReferrerPage>> referrers(const RepositoryName& repository, const Digest& digest,
                                                  std::string artifact_type, std::string last, std::size_t limit);
 
+  /// Ends whatever is on its way, and all that is asked later, with kCancelled.
+  Task<void> cancel();
   /// Drops the clients; each on its loop. Nothing may be on its way.
   Task<void> close();
 

@@ -64,6 +64,8 @@ class Client:
             self.touched.add((id(table), key))
         self.sent += 1
         response = send()
+        if response.status >= 500:  # a disk that fails is said before the process ends: nothing was acknowledged
+            raise Broken(f"{response!r}", response.body, response.status)
         assert response.status in (expected, refused), response
         self.acknowledged += 1
         for table, key, new in before if response.status == refused else [(t, k, {new}) for t, k, new in changes]:

@@ -229,7 +229,6 @@ RESUMES = {
     "reset": [lies.reset],
     "reset and refused": [lies.reset, lies.reset_at_once, lies.unavailable],
     "reset and an error": [lies.reset, lies.server_error],
-    "wrong length": [lies.wrong_length],
     "wrong range once": [lies.truncated, lies.wrong_range],
     "a refused connection first": [lies.reset_at_once],
     "unavailable first": [lies.unavailable, lies.unavailable],

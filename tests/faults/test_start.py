@@ -4,10 +4,14 @@ import http.client
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import socket
+import subprocess
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from wherry import liar as lies
@@ -19,7 +23,7 @@ from wherry.raw import connect
 
 MEBIBYTE = 1 << 20
 BLOBS = 100_000
-PUSHERS = 24
+PUSHERS = 8
 
 
 def blob(number):
@@ -46,18 +50,15 @@ def drop_page_cache():
 
 @pytest.mark.timeout(240)
 def test_a_master_with_100000_blobs_is_ready_within_2_seconds(area, run_server):
-    master = run_server(Master(area))
-    begin = time.monotonic()
-    pushers = [
-        multiprocessing.get_context("spawn").Process(target=push_many, args=[master.address, first, PUSHERS, BLOBS])
-        for first in range(PUSHERS)
-    ]
-    for pusher in pushers:
-        pusher.start()
-    for pusher in pushers:
-        pusher.join()
-        assert pusher.exitcode == 0
-    print(f"{BLOBS} blobs in {time.monotonic() - begin:.1f} s")
+    """They are pushed into memory, where a sync costs nothing, and moved to the disk for the starts."""
+    memory = Path(tempfile.mkdtemp(prefix="wherry-", dir="/dev/shm"))
+    try:
+        push_into(memory, run_server)
+        master = Master(area)
+        subprocess.run(["cp", "-a", memory / "master" / "data", master.data], check=True)
+    finally:
+        shutil.rmtree(memory)
+    run_server(master)
     took = {}
     for how in ("stopped", "killed"):
         Registry(master.address).put_blob("many/more", how.encode())
@@ -71,6 +72,22 @@ def test_a_master_with_100000_blobs_is_ready_within_2_seconds(area, run_server):
         assert registry.get_blob("many/more", oci.digest_of(how.encode())).body == how.encode()
     print(took)
     assert max(took.values()) <= 2, took
+
+
+def push_into(folder, run_server):
+    master = run_server(Master(folder))
+    begin = time.monotonic()
+    pushers = [
+        multiprocessing.get_context("spawn").Process(target=push_many, args=[master.address, first, PUSHERS, BLOBS])
+        for first in range(PUSHERS)
+    ]
+    for pusher in pushers:
+        pusher.start()
+    for pusher in pushers:
+        pusher.join()
+        assert pusher.exitcode == 0
+    print(f"{BLOBS} blobs in {time.monotonic() - begin:.1f} s")
+    master.stop()
 
 
 def cpu_seconds(pid):

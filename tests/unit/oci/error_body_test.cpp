@@ -41,7 +41,7 @@ TEST(ErrorBody, EveryKindHasItsCodeAndStatus) {
       {ErrorKind::kUpstream, 502, "UNAVAILABLE"},
       {ErrorKind::kTimeout, 504, "UNAVAILABLE"},
       {ErrorKind::kClosed, 500, "UNKNOWN"},
-      {ErrorKind::kCancelled, 500, "UNKNOWN"},
+      {ErrorKind::kCancelled, 503, "UNAVAILABLE"},
       {ErrorKind::kCorrupt, 500, "UNKNOWN"},
       {ErrorKind::kIo, 500, "UNKNOWN"},
       {ErrorKind::kInternal, 500, "UNKNOWN"},
