@@ -2,14 +2,9 @@
 
 namespace wherry::registry {
 
-void StoredBody::look_at(const Result<std::uint64_t>& outcome) {
-  if (!outcome && outcome.error().kind() == ErrorKind::kCorrupt)
-    damage_.found_damaged(blob_->digest(), blob_->file_id());
-}
-
 std::optional<Result<std::uint64_t>> StoredBody::try_ready(std::uint64_t offset, std::uint64_t want, std::uint64_t) {
   auto outcome = blob_->try_ready(offset, want);
-  if (outcome) look_at(*outcome);
+  if (outcome && !*outcome) return std::nullopt;  // damage, which ready() puts aside before it tells
   return outcome;
 }
 

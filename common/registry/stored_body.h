@@ -31,8 +31,6 @@ class StoredBody final : public http::Body {
   Task<void> could_not_be_sent() override { return damage_.put_aside(blob_->digest(), blob_->file_id()); }
 
  private:
-  void look_at(const Result<std::uint64_t>& outcome);
-
   std::shared_ptr<store::OpenBlob> blob_;
   DamageHandler& damage_;
 };

@@ -25,13 +25,17 @@ class KeptRegistry(Registry):
         try:
             self._connection.request(method, path, body, headers or {})
             response = self._connection.getresponse()
-            return Response(response.status, response.headers, response.read())
+            answer = Response(response.status, response.headers, response.read())
         except http.client.IncompleteRead as error:
             self._connection.close()
             raise Broken(f"{method} {path}: short body", error.partial, response.status) from error
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise Broken(f"{method} {path}: {error!r}") from error
+        # A disk that fails is said before the process ends: nothing was acknowledged.
+        if answer.status >= 500 and method not in ("GET", "HEAD"):
+            raise Broken(f"{method} {path}: {answer!r}", answer.body, answer.status)
+        return answer
 
     def close(self):
         self._connection.close()
@@ -64,8 +68,6 @@ class Client:
             self.touched.add((id(table), key))
         self.sent += 1
         response = send()
-        if response.status >= 500:  # a disk that fails is said before the process ends: nothing was acknowledged
-            raise Broken(f"{response!r}", response.body, response.status)
         assert response.status in (expected, refused), response
         self.acknowledged += 1
         for table, key, new in before if response.status == refused else [(t, k, {new}) for t, k, new in changes]:

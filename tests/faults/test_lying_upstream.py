@@ -246,7 +246,7 @@ def test_a_client_does_not_notice_a_fetch_that_broke_and_went_on(liar, edge, cas
         assert pull.response and pull.response.status == 200 and pull.response.body == data, pull.broken
     gets = [seen for seen in liar.seen if seen.method == "GET" and digest in seen.path]
     assert len(gets) == len(RESUMES[case]) + 1
-    if RESUMES[case][0] in (lies.truncated, lies.reset):
+    if RESUMES[case][0] is lies.truncated:  # a reset may take with it what was not read yet
         starts = [re.fullmatch(r"bytes=(\d+)-", seen.headers.get("Range", "bytes=0-")) for seen in gets]
         starts = [int(match[1]) for match in starts]
         assert starts == sorted(starts) and 0 < starts[1] <= len(data) // 2, "it goes on where it stopped"

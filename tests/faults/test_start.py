@@ -17,6 +17,7 @@ import pytest
 from wherry import liar as lies
 from wherry import oci
 from wherry.client import Broken, Registry
+from wherry.disk import Disk
 from wherry.liar import Liar
 from wherry.process import Master, Node, wait_until
 from wherry.raw import connect
@@ -48,17 +49,24 @@ def drop_page_cache():
         file.write("3")
 
 
+@pytest.fixture
+def large_disk(area):
+    """A disk of its own is thrown away faster than that many files are removed."""
+    disk = Disk(area, 2048, inodes=150_000)
+    yield disk
+    disk.close()
+
+
 @pytest.mark.timeout(240)
-def test_a_master_with_100000_blobs_is_ready_within_2_seconds(area, run_server):
+def test_a_master_with_100000_blobs_is_ready_within_2_seconds(area, large_disk, run_server):
     """They are pushed into memory, where a sync costs nothing, and moved to the disk for the starts."""
     memory = Path(tempfile.mkdtemp(prefix="wherry-", dir="/dev/shm"))
     try:
         push_into(memory, run_server)
-        master = Master(area)
-        subprocess.run(["cp", "-a", memory / "master" / "data", master.data], check=True)
+        subprocess.run(["cp", "-a", memory / "master" / "data", large_disk.path / "data"], check=True)
     finally:
         shutil.rmtree(memory)
-    run_server(master)
+    master = run_server(Master(area, data=large_disk.path / "data"))
     took = {}
     for how in ("stopped", "killed"):
         Registry(master.address).put_blob("many/more", how.encode())
