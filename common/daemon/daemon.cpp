@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "common/async/scope.h"
+#include "common/async/sleep.h"
 
 namespace wherry {
 namespace {
@@ -93,6 +94,15 @@ void Daemon::on_signal() {
   asked_to_end_.set();
 }
 
+namespace {
+
+Task<void> cut_after(Role& role, std::chrono::milliseconds drain_time, Sleeper& sleeper) {
+  const bool over = co_await sleeper.sleep(drain_time);
+  if (over) co_await role.cut();
+}
+
+}  // namespace
+
 Task<void> Daemon::main(Role& role) {
   const auto failed = [this](const Error& error) {
     std::fprintf(stderr, "%s: %s\n", name_.c_str(), error.to_string().c_str());
@@ -123,7 +133,13 @@ Task<void> Daemon::main(Role& role) {
       log::info("listening", {{"role", name_}, {"address", bound->to_string()}, {"version", WHERRY_VERSION}});
       co_await asked_to_end_.wait();
       health_.set(Health::State::kDraining);
+      // Closing a connection wakes who waits for its client; who waits for something else is the role's to wake.
+      Scope cutting;
+      Sleeper sleeper;
+      cutting.spawn(cut_after(role, options_.drain_time, sleeper));
       co_await server_->stop(options_.drain_time);
+      sleeper.wake();
+      co_await cutting.join();
     } else {
       started = bound.error();
     }

@@ -41,6 +41,8 @@ class Role {
   virtual Task<Result<void>> start(Daemon& daemon) = 0;
   /// Answers requests, on every loop, between start() and stop().
   virtual http::Service& service() = 0;
+  /// The drain time is over and requests still run: ends whatever they wait for, other than their clients.
+  virtual Task<void> cut() { co_return; }
   /// Ends what it runs; requests have ended before.
   virtual Task<void> stop() = 0;
 };

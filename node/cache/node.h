@@ -28,6 +28,7 @@ class Node final : public Role {
 
   Task<Result<void>> start(Daemon& daemon) override;
   http::Service& service() override { return *service_; }
+  Task<void> cut() override { return parent_->cancel(); }
   Task<void> stop() override;
 
  private:

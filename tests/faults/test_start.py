@@ -221,13 +221,14 @@ def test_pushes_and_pulls_without_a_free_descriptor_fail_in_words_and_kill_nobod
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("readers", [0, 3])
-def test_sigterm_in_the_middle_of_a_fill_ends_a_node_within_its_drain_time(area, run_server, readers):
+@pytest.mark.parametrize("way", [lies.slowly(MEBIBYTE // 2), lies.stalled], ids=["slow", "silent"])
+def test_sigterm_in_the_middle_of_a_fill_ends_a_node_within_its_drain_time(area, run_server, way, readers):
     config = area / "node.yaml"
     config.write_text("drain-time: 2s\n")
     parent = Liar()
     node = run_server(Node(area, parent.url), extra=["--config", config])
     data = oci.random_bytes(8 * MEBIBYTE, seed=1)
-    digest = parent.add_blob(data, [lies.slowly(MEBIBYTE // 2)])
+    digest = parent.add_blob(data, [way])
     path = f"/v2/a/b/blobs/{digest}"
     ends = []
 
