@@ -32,7 +32,7 @@ class PushService final : public registry::RegistryService {
   Task<Result<void>> cancel_upload(http::Exchange& exchange, const registry::Route& route);
   Task<Result<store::BlobWriter>> writer_of(const UploadSession& session, DigestAlgorithm algorithm);
   Task<Result<store::BlobWriter>> rehash(const UploadSession& session, DigestAlgorithm algorithm);
-  Task<void> give_back(const UploadSession& session);
+  Task<void> give_back(const UploadSession& session, store::BlobWriter& writer);
   Task<Result<void>> receive(http::Exchange& exchange, store::BlobWriter& writer);
   Task<Result<void>> complete(http::Exchange& exchange, const registry::Route& route, store::BlobWriter& writer,
                               const Digest& digest, const UploadSession& session, UploadSessions::Hold& held);

@@ -202,7 +202,7 @@ Task<Result<void>> PushService::append_upload(http::Exchange& exchange, const Ro
     co_return Error(ErrorKind::kSizeInvalid, "the chunk is not as long as its Content-Range says");
   // A connection that broke leaves what came through it: the client asks how far it is and goes on from there. Not so
   // for a chunk of stated range, which counts as a whole.
-  if (!received && received.error().kind() == ErrorKind::kNoSpace) co_await give_back(*session);
+  if (!received && received.error().kind() == ErrorKind::kNoSpace) co_await give_back(*session, *writer);
   if (!received && (chunk || received.error().kind() == ErrorKind::kNoSpace)) co_return received;
   auto synced = co_await writer->sync();
   if (!synced) co_return synced;
@@ -244,21 +244,23 @@ Task<Result<void>> PushService::finish_upload(http::Exchange& exchange, const Ro
     writer = co_await writer_of(*session, digest->algorithm());
   if (!writer) co_return writer.error();
   auto received = co_await receive(exchange, *writer);
-  if (!received && received.error().kind() == ErrorKind::kNoSpace) co_await give_back(*session);
+  if (!received && received.error().kind() == ErrorKind::kNoSpace) co_await give_back(*session, *writer);
   if (!received) co_return received;  // the session stays where it was: the client may send this again
   co_return co_await complete(exchange, route, *writer, *digest, *session, *held);
 }
 
-/// After a disk that was full in the middle of a body: what the file holds beyond the session's acknowledged bytes is
-/// cut off, for the space is wanted by others now.
-Task<void> PushService::give_back(const UploadSession& session) {
-  if (session.state()) {
+/// After a body that was refused: what the writer put on the disk beyond the session's acknowledged bytes goes, for the
+/// space is wanted by others.
+Task<void> PushService::give_back(const UploadSession& session, store::BlobWriter& writer) {
+  [[maybe_unused]] auto told = co_await writer.flush();  // the buffer in work may still grow the file; its error is out
+  Result<void> given;
+  if (session.state() && writer.name() == session.file()) {
     auto cut = co_await storage_.blobs().resume(session.file(), *session.state());
-    if (!cut) log::warn("bytes of a refused body stay in tmp/", {{"error", cut.error().to_string()}});
+    if (!cut) given = cut.error();
   } else {
-    auto discarded = co_await storage_.blobs().discard(session.file());
-    if (!discarded) log::warn("bytes of a refused body stay in tmp/", {{"error", discarded.error().to_string()}});
+    given = co_await writer.discard();
   }
+  if (!given) log::warn("bytes of a refused body stay in tmp/", {{"error", given.error().to_string()}});
 }
 
 /// A writer of another algorithm over a copy of what the session has.
@@ -296,7 +298,10 @@ Task<Result<void>> PushService::complete(http::Exchange& exchange, const Route& 
                                          const Digest& digest, const UploadSession& session,
                                          UploadSessions::Hold& held) {
   auto row = co_await writer.commit(digest);
-  if (!row) co_return row.error();
+  if (!row) {
+    if (writer.name() != session.file()) co_await give_back(session, writer);  // a copy: the session has its own bytes
+    co_return row.error();
+  }
   const RepositoryName& repository = *route.repository;
   const WallTime now = sessions_.clock().wall();
   auto recorded = co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
