@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <ios>
+#include <fstream>
 #include <set>
 #include <utility>
 
@@ -29,6 +29,20 @@ std::optional<std::uint64_t> parse_with_unit(std::string_view text, std::span<co
   return value;
 }
 
+constexpr std::size_t kMaxConfigBytes = 1024 * 1024;
+
+/// A whole file. Read here, for yaml-cpp throws out of half-made objects when what it was given is a directory, and its
+/// bytes have no bound.
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text(kMaxConfigBytes + 1, '\0');
+  if (file) file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!file.is_open() || file.bad()) return Error(ErrorKind::kInvalid, "{}: cannot be read", path);
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > kMaxConfigBytes) return Error(ErrorKind::kInvalid, "{}: larger than 1 MiB", path);
+  return text;
+}
+
 }  // namespace
 
 ConfigSection::ConfigSection(std::string file, std::string prefix, std::unique_ptr<YAML::Node> node)
@@ -38,15 +52,13 @@ ConfigSection& ConfigSection::operator=(ConfigSection&&) noexcept = default;
 ConfigSection::~ConfigSection() = default;
 
 Result<ConfigSection> ConfigSection::load(const std::string& path) {
+  const auto text = read_file(path);
+  if (!text) return text.error();
   try {
-    auto node = std::make_unique<YAML::Node>(YAML::LoadFile(path));
+    auto node = std::make_unique<YAML::Node>(YAML::Load(*text));
     if (node->IsNull()) *node = YAML::Node(YAML::NodeType::Map);
     if (!node->IsMap()) return Error(ErrorKind::kInvalid, "{}: the top level is not a mapping of keys", path);
     return ConfigSection(path, "", std::move(node));
-  } catch (const YAML::BadFile&) {
-    return Error(ErrorKind::kInvalid, "{}: cannot be read", path);
-  } catch (const std::ios_base::failure&) {  // a directory can be opened
-    return Error(ErrorKind::kInvalid, "{}: cannot be read", path);
   } catch (const YAML::Exception& exception) {
     return Error(ErrorKind::kInvalid, "{}:{}: {}", path, exception.mark.line + 1, exception.msg);
   }

@@ -201,6 +201,12 @@ TEST_F(ConfigFileTest, AFileThatCannotBeReadIsAnError) {
   }
 }
 
+TEST_F(ConfigFileTest, AFileWithoutEndIsRefused) {
+  const auto loaded = ConfigSection::load("/dev/zero");
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().message(), "/dev/zero: larger than 1 MiB");
+}
+
 TEST_F(ConfigFileTest, AKeyThatStandsTwiceIsRefused) {
   const auto read = [](ConfigSection& file) {
     std::string listen;
