@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <utility>
+
 namespace wherry {
 
 Pool::Pool(std::string name, std::size_t threads) : name_(std::move(name)) {
@@ -14,23 +16,25 @@ Pool::~Pool() {
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
+    while (idle_ != nullptr) wake_one();
   }
-  filled_.notify_all();
   for (std::thread& thread : threads_) thread.join();
 }
 
 bool Pool::enqueue(Job& job) {
-  bool wake = false;
-  {
-    const std::lock_guard lock(mutex_);
-    if (queued_ >= kQueueBound) return false;
-    (last_ != nullptr ? last_->next : first_) = &job;
-    last_ = &job;
-    ++queued_;
-    wake = idle_ > 0;
-  }
-  if (wake) filled_.notify_one();
+  const std::lock_guard lock(mutex_);
+  if (queued_ >= kQueueBound) return false;
+  (last_ != nullptr ? last_->next : first_) = &job;
+  last_ = &job;
+  ++queued_;
+  if (idle_ != nullptr) wake_one();
   return true;
+}
+
+void Pool::wake_one() {
+  Sleeper& last = *std::exchange(idle_, idle_->below);
+  last.awake = true;
+  last.woken.notify_one();
 }
 
 void Pool::serve() {
@@ -38,12 +42,13 @@ void Pool::serve() {
   sigset_t all;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_BLOCK, &all, nullptr);  // signals are the first loop's
+  Sleeper self;
   std::unique_lock lock(mutex_);
   while (true) {
     while (first_ == nullptr && !ending_) {
-      ++idle_;
-      filled_.wait(lock);
-      --idle_;
+      self.awake = false;
+      self.below = std::exchange(idle_, &self);
+      self.woken.wait(lock, [&] { return self.awake; });  // whoever wakes it took it off the pile
     }
     if (first_ == nullptr) return;
     Job* job = first_;

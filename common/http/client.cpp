@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <mutex>
+#include <span>
 #include <unordered_set>
 
 #include "common/base/bytes.h"
@@ -12,6 +13,13 @@
 #include "common/http/request.h"
 
 namespace wherry::http {
+namespace {
+
+/// What libcurl reads from a socket at a time; it gives no more than that at once. Small enough for the second-level
+/// cache, where the copy out of it finds it.
+constexpr std::size_t kReceiveBytes = std::size_t{128} << 10;
+
+}  // namespace
 
 ClientRequest& ClientRequest::header(std::string_view name, std::string_view value) & {
   std::string line = std::string(name) + ": ";
@@ -155,20 +163,11 @@ struct Transfer::Callbacks {
     auto* transfer = static_cast<Transfer*>(self);
     transfer->head_arrived();
     const std::size_t bytes = size * count;
-    if (transfer->window_.size() - transfer->window_read_ >= kWindowBytes) {
+    if (transfer->room() < bytes) {
       transfer->paused_ = true;
       return CURL_WRITEFUNC_PAUSE;
     }
-    std::size_t taken = 0;
-    if (!transfer->direct_.empty() && transfer->window_read_ == transfer->window_.size()) {
-      taken = std::min(bytes, transfer->direct_.size() - transfer->direct_filled_);
-      std::memcpy(transfer->direct_.data() + transfer->direct_filled_, data, taken);
-      transfer->direct_filled_ += taken;
-    }
-    // What was read goes once it is half of what is held: a reader that is never quite there costs no more for it.
-    if (transfer->window_read_ > 0 && transfer->window_read_ >= transfer->window_.size() / 2)
-      transfer->window_.erase(0, std::exchange(transfer->window_read_, 0));
-    if (taken < bytes) transfer->window_.append(data + taken, bytes - taken);
+    transfer->take_in(std::as_bytes(std::span(data, bytes)));
     transfer->moved_.wake_all();
     return bytes;
   }
@@ -217,46 +216,58 @@ Task<Result<void>> Transfer::await_head() {
   co_return Result<void>();
 }
 
-Task<Result<std::size_t>> Transfer::read(std::span<char> into) {
-  while (true) {
-    if (const std::size_t held = window_.size() - window_read_; held > 0) {
-      const std::size_t bytes = std::min(held, into.size());
-      std::memcpy(into.data(), window_.data() + window_read_, bytes);
-      window_read_ += bytes;
-      if (window_read_ == window_.size()) {
-        window_.clear();
-        window_read_ = 0;
-      }
-      co_return bytes;
+std::size_t Transfer::room() const {
+  const std::size_t free = window_open_ - std::min(window_used_, window_open_);
+  if (window_used_ == 0) return free * Buffer::kBytes;
+  return free * Buffer::kBytes + window_[(window_first_ + window_used_ - 1) % kWindowBuffers].space().size();
+}
+
+void Transfer::take_in(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    if (window_used_ > 0) {
+      const std::size_t last = (window_first_ + window_used_ - 1) % kWindowBuffers;
+      bytes = bytes.subspan(window_[last].append(bytes));
+      if (bytes.empty()) break;
     }
-    if (done_ && error_) co_return *error_;
-    if (done_) co_return std::size_t{0};
-    direct_ = into;
-    direct_filled_ = 0;
-    if (paused_) {
-      paused_ = false;
-      curl_easy_pause(easy_, CURLPAUSE_CONT);  // may call back at once
-    }
-    while (direct_filled_ == 0 && window_.empty() && !done_) co_await moved_.wait();
-    direct_ = {};
-    if (direct_filled_ > 0) co_return direct_filled_;
+    window_[(window_first_ + window_used_) % kWindowBuffers] = Buffer::take();
+    ++window_used_;
   }
+}
+
+Task<Result<Buffer>> Transfer::next() {
+  while (window_used_ == 0) {
+    if (done_ && error_) co_return *error_;
+    if (done_) co_return Buffer();
+    if (paused_) {
+      go_on();
+      continue;
+    }
+    co_await moved_.wait();
+  }
+  Buffer first = std::move(window_[window_first_]);
+  window_first_ = (window_first_ + 1) % kWindowBuffers;
+  --window_used_;
+  window_open_ = std::min(window_open_ * 2, kWindowBuffers);
+  if (paused_ && room() >= kReceiveBytes) go_on();
+  co_return std::move(first);
+}
+
+void Transfer::go_on() {
+  paused_ = false;
+  curl_easy_pause(easy_, CURLPAUSE_CONT);  // may call back at once
 }
 
 Task<Result<std::string>> Transfer::read_whole(std::size_t limit) {
   const auto too_large = [&] { return Error(ErrorKind::kTooLarge, "{} answered more than {} bytes", url_, limit); };
   if (head_.content_length().value_or(0) > limit) co_return too_large();
   std::string body;
-  std::size_t filled = 0;
   while (true) {
-    if (body.size() - filled < 16 * 1024) body.resize(body.size() + std::max<std::size_t>(64 * 1024, body.size()));
-    auto got = co_await read({body.data() + filled, body.size() - filled});
+    auto got = co_await next();
     if (!got) co_return got.error();
-    if (*got == 0) break;
-    filled += *got;
-    if (filled > limit) co_return too_large();
+    if (got->empty()) break;
+    if (got->size() > limit - body.size()) co_return too_large();
+    body.append(reinterpret_cast<const char*>(got->bytes().data()), got->size());
   }
-  body.resize(filled);
   co_return body;
 }
 
@@ -292,7 +303,7 @@ Task<Result<std::unique_ptr<Transfer>>> Client::open(ClientRequest request) {
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "wherry/" WHERRY_VERSION);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
-  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L * 1024L);
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, static_cast<long>(kReceiveBytes));
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_time.count()));
   curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.silence.count()));

@@ -1,6 +1,7 @@
 // Client: HTTP requests to other servers, from one loop, over libcurl's multi interface.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 
 #include "common/async/event.h"
 #include "common/async/task.h"
+#include "common/base/buffer.h"
 #include "common/base/error.h"
 
 namespace wherry::http {
@@ -62,10 +64,10 @@ class ClientHead {
   std::size_t bytes_ = 0;
 };
 
-/// An answer on its way. Dropping it cancels it. Back-pressure: at most kWindowBytes are held for a slow reader.
+/// An answer on its way. Dropping it cancels it. Back-pressure: at most kWindowBuffers are held for a slow reader.
 class Transfer {
  public:
-  static constexpr std::size_t kWindowBytes = 1024 * 1024;
+  static constexpr std::size_t kWindowBuffers = 4;
   static constexpr std::size_t kMaxHeadBytes = 64 * 1024;
 
   ~Transfer();
@@ -74,11 +76,12 @@ class Transfer {
 
   const ClientHead& head() const { return head_; }
 
-  /// Reads some of the body into `into`; 0 at its end. Errors: kUpstream (refused, reset, cut short), kTimeout.
-  Task<Result<std::size_t>> read(std::span<char> into);
-  /// The whole body. Errors: those of read(); kTooLarge over `limit` bytes.
+  /// The next piece of the body, as much as came so far and fits into one buffer; empty at the end. Bytes are copied
+  /// once, out of what the socket was read into. Errors: kUpstream (refused, reset, cut short), kTimeout, kCancelled.
+  Task<Result<Buffer>> next();
+  /// The whole body. Errors: those of next(); kTooLarge over `limit` bytes.
   Task<Result<std::string>> read_whole(std::size_t limit);
-  /// Makes a read that waits, and every later one, end with kCancelled.
+  /// Makes a next() that waits, and every later one, end with kCancelled.
   void cancel();
 
  private:
@@ -88,6 +91,9 @@ class Transfer {
   Task<Result<void>> await_head();
   void head_arrived();
   void finished(int curl_code);
+  std::size_t room() const;
+  void take_in(std::span<const std::byte> bytes);
+  void go_on();
 
   Client& client_;
   void* easy_ = nullptr;         // CURL*
@@ -99,10 +105,10 @@ class Transfer {
   bool done_ = false;
   bool paused_ = false;
   std::optional<Error> error_;
-  std::string window_;
-  std::size_t window_read_ = 0;
-  std::span<char> direct_;  // where a waiting reader wants the bytes
-  std::size_t direct_filled_ = 0;
+  std::array<Buffer, kWindowBuffers> window_;  // a ring: full ones, then one in work
+  std::size_t window_first_ = 0;
+  std::size_t window_used_ = 0;
+  std::size_t window_open_ = 1;  // how much of the window is used: doubles with each read, so that first bytes go early
   Event moved_;
 };
 

@@ -62,6 +62,7 @@ Result<void> BlobWriter::State::write(std::span<const std::byte> bytes) {
       return system_error(errno, "cut " + name).with_cause(std::move(wrote.error()));
     return wrote;
   }
+  if (when_written) when_written(written + bytes.size());
   hasher.update(bytes);
   blocks.update(bytes);
   written += bytes.size();
@@ -94,6 +95,11 @@ Task<Result<void>> BlobWriter::append(Buffer buffer) {
   State::start(state, std::move(buffer));
   if (state->failure) co_return *state->failure;  // it was not even begun
   co_return Result<void>();
+}
+
+void BlobWriter::when_written(std::move_only_function<void(std::uint64_t)> written) {
+  WHERRY_CHECK(!state_->working);
+  state_->when_written = std::move(written);
 }
 
 Task<Result<void>> BlobWriter::flush() {

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "common/async/task.h"
 #include "common/oci/digest.h"
 #include "common/store/blob_row.h"
-#include "common/store/buffer.h"
+#include "common/base/buffer.h"
 #include "common/store/upload_state.h"
 
 namespace wherry::store {
@@ -27,6 +28,9 @@ class BlobWriter {
   /// next. An error is of the earlier buffer (this one is dropped). Errors: kNoSpace (what was written of that buffer
   /// is cut off again, so the file ends at size()), kIo, kUnavailable.
   Task<Result<void>> append(Buffer buffer);
+  /// `written` is told, on a thread of the pool, how long the file is each time that it grew: before its new bytes are
+  /// hashed, so that whoever follows the file need not wait for that. Only while nothing is in work.
+  void when_written(std::move_only_function<void(std::uint64_t)> written);
   /// Waits until all that was taken is written.
   Task<Result<void>> flush();
   /// The same, and on the disk. After a failed sync: kIo, and BlobOptions::on_fatal is told. Failpoint: blob-synced.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -40,6 +41,7 @@ class BlobWriter::State {
   Hasher hasher;
   BlockChecksums blocks;
   std::uint64_t written;
+  std::move_only_function<void(std::uint64_t)> when_written;
   std::uint64_t write_back_from = 0;
   std::optional<std::uint64_t> synced;  ///< how much is on the disk, if that is known
   std::uint64_t taken;

@@ -16,7 +16,8 @@ namespace wherry::store {
 
 /// A growing file that readers follow while it is written. Its writer moves the front; readers wait for what they need.
 /// Nothing that is read from it ends well before the whole was verified: the last byte of every read is held back.
-/// Readers' calls are for any loop; a writer's calls are for the loop that fills. Wakes cost no allocation.
+/// Readers' calls are for any loop; a writer's calls are for the loop that fills, except advanced(), which is for any
+/// thread, one at a time. Wakes cost no allocation.
 class Fill {
  public:
   explicit Fill(Digest digest) : digest_(digest) {}
@@ -38,7 +39,7 @@ class Fill {
 
   /// Writer: the size is known and `file` (which it takes) will grow to it.
   void opened(UniqueFd file, std::uint64_t size);
-  /// Writer: all bytes before `front` are in the file.
+  /// Writer: all bytes before `front` are in the file. May come before opened().
   void advanced(std::uint64_t front);
   /// Writer: the digest is right and the blob is stored.
   void verified();

@@ -146,7 +146,7 @@ Task<Result<void>> PushService::receive(http::Exchange& exchange, store::BlobWri
   if (!admitted) co_return admitted;
   const bool counted = exchange.request().content_length.has_value();
   while (true) {
-    store::Buffer buffer = store::Buffer::take();
+    Buffer buffer = Buffer::take();
     bool ended = false;
     Result<void> received;
     while (!buffer.full() && !ended && received) {
@@ -276,9 +276,9 @@ Task<Result<store::BlobWriter>> PushService::rehash(const UploadSession& session
   auto writer = co_await storage_.blobs().create(session.file() + ".rehash", algorithm);
   if (!writer) co_return writer.error();
   while (writer->size() < session.size()) {
-    store::Buffer buffer = store::Buffer::take();
+    Buffer buffer = Buffer::take();
     const auto wanted =
-        static_cast<std::size_t>(std::min<std::uint64_t>(store::Buffer::kBytes, session.size() - writer->size()));
+        static_cast<std::size_t>(std::min<std::uint64_t>(Buffer::kBytes, session.size() - writer->size()));
     const auto offset = static_cast<off_t>(writer->size());
     auto read = co_await storage_.blobs().pool().run([&]() -> Result<void> {
       const ssize_t got = ::pread(file.get(), buffer.space().data(), wanted, offset);

@@ -19,6 +19,7 @@ Task<Result<void>> Node::start(Daemon& daemon) {
   scrubber_ = std::make_unique<registry::Scrubber>(*storage_, *checked_, options_.scrub_round, metrics);
   scrubber_->start();
   parent_ = std::make_unique<Upstream>(options_.parent, loops);
+  co_await parent_->open();
   fills_ = std::make_unique<Fills>(*storage_, *parent_, loops, metrics);
   catalog_ = std::make_unique<NodeCatalog>(*storage_, *names_, *parent_, loops, metrics);
   blobs_ = std::make_unique<NodeBlobs>(*storage_, *names_, *checked_, *parent_, *fills_, metrics);

@@ -180,6 +180,9 @@ Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
   const auto no_room = [](const Error& error) {
     return Error(ErrorKind::kUnavailable, "this node has no room for the blob: {}", error.message());
   };
+  const auto storage_failure = [&](const Error& error) {
+    return error.kind() == ErrorKind::kNoSpace ? no_room(error) : error;
+  };
   store::Fill& fill = *running.fill;
   if (running.size && source.size() && *running.size != *source.size())
     co_return Error(ErrorKind::kUpstream, "{} changed its mind about the size of a blob", upstream_.url());
@@ -190,6 +193,7 @@ Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
         co_await storage_.blobs().create("fill-" + fill.digest().hex().substr(0, 64), fill.digest().algorithm());
     if (!writer) co_return writer.error();
     running.writer.emplace(std::move(*writer));
+    running.writer->when_written([fill = running.fill](std::uint64_t front) { fill->advanced(front); });
   }
   const bool opens_now = !running.size && source.size();
   if (!running.size) running.size = source.size();
@@ -199,18 +203,16 @@ Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
   }
   std::uint64_t skip = running.writer->size() - source.offset();  // a source that starts over is let run up to there
   while (true) {
-    store::Buffer buffer = store::Buffer::take();
-    const auto room = buffer.space();
-    auto got = co_await source.transfer().read({reinterpret_cast<char*>(room.data()), room.size()});
+    auto got = co_await source.transfer().next();
     if (!got) co_return got.error();
-    if (*got == 0) break;
-    buffer.fill(*got);
-    fetched_bytes_.add(*got);
+    if (got->empty()) break;
+    Buffer buffer = std::move(*got);
+    fetched_bytes_.add(buffer.size());
     if (skip > 0) {
       const std::size_t dropped = static_cast<std::size_t>(std::min<std::uint64_t>(skip, buffer.size()));
       skip -= dropped;
       if (dropped == buffer.size()) continue;
-      store::Buffer rest = store::Buffer::take();
+      Buffer rest = Buffer::take();
       rest.append(buffer.bytes().subspan(dropped));
       buffer = std::move(rest);
     }
@@ -221,21 +223,17 @@ Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
       if (!admitted) co_return no_room(admitted.error());
     }
     auto appended = co_await running.writer->append(std::move(buffer));
-    if (appended) appended = co_await running.writer->flush();
-    if (!appended) {
-      if (appended.error().kind() == ErrorKind::kNoSpace) co_return no_room(appended.error());
-      co_return appended;
-    }
+    if (!appended) co_return storage_failure(appended.error());
     failpoint("fill-written");
-    if (running.size) fill.advanced(running.writer->size());
   }
+  auto flushed = co_await running.writer->flush();
+  if (!flushed) co_return storage_failure(flushed.error());
   if (running.size && running.writer->size() < *running.size)
     co_return Error(ErrorKind::kUpstream, "{} sent less than it said", upstream_.url());
   if (!running.size) {
     running.size = running.writer->size();
     auto opened = co_await open(running, *running.size);
     if (!opened) co_return opened;
-    fill.advanced(*running.size);
   }
   co_return Result<void>();
 }

@@ -55,16 +55,21 @@ Upstream::Upstream(UpstreamOptions options, const std::vector<Loop*>& loops)
 Upstream::~Upstream() = default;
 
 http::Client& Upstream::client() {
-  Loop& loop = Loop::current();
-  const auto index = static_cast<std::size_t>(std::find(loops_.begin(), loops_.end(), &loop) - loops_.begin());
-  if (clients_[index] == nullptr) {  // each loop touches its own alone
+  return *clients_[static_cast<std::size_t>(std::find(loops_.begin(), loops_.end(), &Loop::current()) -
+                                            loops_.begin())];
+}
+
+Task<void> Upstream::open() {
+  Loop& home = Loop::current();
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    co_await loops_[i]->enter();
     http::ClientOptions with;
     with.connect_time = options_.connect_time;
     with.silence = options_.silence;
     with.ca_file = options_.ca_file;
-    clients_[index] = std::make_unique<http::Client>(loop, std::move(with));
+    clients_[i] = std::make_unique<http::Client>(*loops_[i], std::move(with));
   }
-  return *clients_[index];
+  co_await home.enter();
 }
 
 Task<void> Upstream::cancel() {

@@ -75,6 +75,8 @@ class Upstream {
   Task<Result<registry::ReferrerPage>> referrers(const RepositoryName& repository, const Digest& digest,
                                                  std::string artifact_type, std::string last, std::size_t limit);
 
+  /// Makes a client on each loop (loading what TLS needs takes some milliseconds: not in the first request).
+  Task<void> open();
   /// Ends whatever is on its way, and all that is asked later, with kCancelled.
   Task<void> cancel();
   /// Drops the clients; each on its loop. Nothing may be on its way.

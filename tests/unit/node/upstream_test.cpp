@@ -35,6 +35,7 @@ Task<T> ask(ScriptedService::Answer answer, std::function<Task<T>(Upstream&)> qu
   co_await server.start();
   const std::vector<Loop*> loops = {&Loop::current()};
   Upstream upstream({server.url() + "/", {}, std::chrono::seconds(5), std::chrono::seconds(5)}, loops);
+  co_await upstream.open();
   T given = co_await question(upstream);
   co_await upstream.close();
   co_await server.stop();

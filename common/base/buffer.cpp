@@ -1,4 +1,4 @@
-#include "common/store/buffer.h"
+#include "common/base/buffer.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -7,7 +7,7 @@
 #include <new>
 #include <vector>
 
-namespace wherry::store {
+namespace wherry {
 namespace {
 
 constexpr std::size_t kPageBytes = 4096;
@@ -63,4 +63,4 @@ void Buffer::give_back() noexcept {
   std::free(memory);
 }
 
-}  // namespace wherry::store
+}  // namespace wherry

@@ -1,11 +1,11 @@
-// Buffer: 256 KiB on their way to a file, from a free list.
+// Buffer: 256 KiB on their way from a socket to a file, from a free list.
 #pragma once
 
 #include <cstddef>
 #include <span>
 #include <utility>
 
-namespace wherry::store {
+namespace wherry {
 
 /// Owns 256 KiB of page-aligned memory and says how much of it is filled. Movable; goes back to a free list when it is
 /// dropped, on whatever thread.
@@ -49,4 +49,4 @@ class Buffer {
   std::size_t size_ = 0;
 };
 
-}  // namespace wherry::store
+}  // namespace wherry
