@@ -64,6 +64,10 @@ Task<Result<std::uint64_t>> NodeBlobs::size(const RepositoryName& repository, co
   auto member = co_await held_.member(repository, digest);
   if (member) co_return member->size();
   if (member.error().kind() != ErrorKind::kBlobUnknown) co_return member.error();
+  if (const auto fill = co_await fills_.find(repository, digest)) {
+    auto size = co_await fill->size();
+    if (size) co_return size;
+  }
   auto size = co_await upstream_.blob_size(repository, digest);
   if (!size && size.error().kind() == ErrorKind::kBlobUnknown) co_return registry::blob_unknown(repository, digest);
   co_return size;

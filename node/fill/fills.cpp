@@ -38,8 +38,11 @@ struct Fills::Running {
       : repository(std::move(repo)), fill(std::make_shared<store::Fill>(digest)) {}
   RepositoryName repository;
   std::shared_ptr<store::Fill> fill;
-  std::optional<store::BlobWriter> writer;
   std::optional<std::uint64_t> size;
+  Event prepared;  ///< the three below are there, or failure says why not
+  std::optional<store::BlobWriter> writer;
+  UniqueFd for_readers;  ///< the writer's file, until the fill has it
+  std::optional<Error> failure;
 };
 
 /// The fills of one loop.
@@ -103,9 +106,22 @@ Task<Result<std::shared_ptr<store::Fill>>> Fills::join(const RepositoryName& rep
   co_return joined;
 }
 
+Task<std::shared_ptr<store::Fill>> Fills::find(RepositoryName repository, Digest digest) {
+  const std::size_t index = digest.hash() % loops_.size();
+  Loop& home = Loop::current();
+  co_await loops_[index]->enter();
+  std::shared_ptr<store::Fill> fill;
+  const auto found = parts_[index]->running.find(digest);
+  if (found != parts_[index]->running.end() && found->second->repository == repository) fill = found->second->fill;
+  co_await home.enter();
+  co_return fill;
+}
+
 Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
   const Digest digest = running->fill->digest();
+  part.scope.spawn(prepare(*running));
   auto row = co_await fetch(part, *running);
+  co_await running->prepared.wait();
   Result<void> stored;
   if (row)
     stored = co_await record(running->repository, digest, *row);
@@ -162,17 +178,24 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
   co_return last;
 }
 
-Task<Result<void>> Fills::open(Running& running, std::uint64_t size) {
-  const std::string path = storage_.blobs().layout().temporary(running.writer->name());
-  UniqueFd file;
-  auto opened = co_await storage_.blobs().pool().run([&]() -> Result<void> {
-    file.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (!file) return system_error(errno, "open a file in tmp/");
-    return {};
-  });
-  if (!opened) co_return opened;
-  running.fill->opened(std::move(file), size);
-  co_return Result<void>();
+/// Makes the file while the source is asked: both take about as long.
+Task<void> Fills::prepare(Running& running) {
+  const Digest& digest = running.fill->digest();
+  auto writer = co_await storage_.blobs().create("fill-" + digest.hex().substr(0, 64), digest.algorithm());
+  if (writer) {
+    const std::string path = storage_.blobs().layout().temporary(writer->name());
+    auto opened = co_await storage_.blobs().pool().run([&]() -> Result<void> {
+      running.for_readers.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+      if (!running.for_readers) return system_error(errno, "open a file in tmp/");
+      return {};
+    });
+    if (!opened) running.failure = opened.error();
+    running.writer.emplace(std::move(*writer));
+    running.writer->when_written([fill = running.fill](std::uint64_t front) { fill->advanced(front); });
+  } else {
+    running.failure = writer.error();
+  }
+  running.prepared.set();
 }
 
 /// Takes in what one source sends. Errors: kUpstream when it broke (what came before stays) or lies about lengths.
@@ -183,24 +206,19 @@ Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
   const auto storage_failure = [&](const Error& error) {
     return error.kind() == ErrorKind::kNoSpace ? no_room(error) : error;
   };
-  store::Fill& fill = *running.fill;
   if (running.size && source.size() && *running.size != *source.size())
     co_return Error(ErrorKind::kUpstream, "{} changed its mind about the size of a blob", upstream_.url());
-  if (!running.writer) {
+  if (!running.size) {
     auto admitted = storage_.space().admit(source.size().value_or(0));
     if (!admitted) co_return no_room(admitted.error());
-    auto writer =
-        co_await storage_.blobs().create("fill-" + fill.digest().hex().substr(0, 64), fill.digest().algorithm());
-    if (!writer) co_return writer.error();
-    running.writer.emplace(std::move(*writer));
-    running.writer->when_written([fill = running.fill](std::uint64_t front) { fill->advanced(front); });
   }
-  const bool opens_now = !running.size && source.size();
-  if (!running.size) running.size = source.size();
-  if (opens_now) {
-    auto opened = co_await open(running, *running.size);
-    if (!opened) co_return opened;
-  }
+  co_await running.prepared.wait();
+  if (running.failure) co_return storage_failure(*running.failure);
+  const auto know_size = [&running](std::uint64_t size) {
+    running.size = size;
+    running.fill->opened(std::move(running.for_readers), size);
+  };
+  if (!running.size && source.size()) know_size(*source.size());
   std::uint64_t skip = running.writer->size() - source.offset();  // a source that starts over is let run up to there
   while (true) {
     auto got = co_await source.transfer().next();
@@ -230,11 +248,7 @@ Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
   if (!flushed) co_return storage_failure(flushed.error());
   if (running.size && running.writer->size() < *running.size)
     co_return Error(ErrorKind::kUpstream, "{} sent less than it said", upstream_.url());
-  if (!running.size) {
-    running.size = running.writer->size();
-    auto opened = co_await open(running, *running.size);
-    if (!opened) co_return opened;
-  }
+  if (!running.size) know_size(running.writer->size());
   co_return Result<void>();
 }
 

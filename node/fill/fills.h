@@ -25,6 +25,9 @@ class Fills {
   /// blob came in meanwhile and lies in the store.
   Task<Result<std::shared_ptr<store::Fill>>> join(const RepositoryName& repository, const Digest& digest);
 
+  /// The Fill that runs for that repository, or null: starts nothing and asks nobody.
+  Task<std::shared_ptr<store::Fill>> find(RepositoryName repository, Digest digest);
+
   /// Ends all; readers are told. Call once, from any loop, after Upstream::cancel().
   Task<void> stop();
 
@@ -33,7 +36,7 @@ class Fills {
   struct Part;
   Task<void> run(Part& part, std::shared_ptr<Running> running);
   Task<Result<store::BlobRow>> fetch(Part& part, Running& running);
-  Task<Result<void>> open(Running& running, std::uint64_t size);
+  Task<void> prepare(Running& running);
   Task<Result<void>> drain(Running& running, BlobSource& source);
   Task<Result<void>> record(const RepositoryName& repository, const Digest& digest, const store::BlobRow& row);
 
