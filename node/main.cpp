@@ -22,19 +22,30 @@ int serve(ServeOptions& options, const std::string& parent_flag) {
     auto parent = file.section("parent");
     if (!parent) return parent.error();
     std::string url;
-    auto read = parent->read("url", url);
-    if (!read) return read;
+    if (auto read = parent->read("url", url); !read) return read;
     if (node.parent.url.empty() && !url.empty()) {
       node.parent.url = url;
       place = parent->place_of("url");
     }
-    read = parent->read("ca-file", node.parent.ca_file);
-    if (!read) return read;
-    read = parent->read_duration("connect-time", node.parent.connect_time);
-    if (!read) return read;
-    return parent->finish();
+    if (auto read = parent->read_list("names", node.parent.aliases); !read) return read;
+    if (auto read = read_common(*parent, node.parent); !read) return read;
+    if (auto finished = parent->finish(); !finished) return finished;
+    auto upstreams = file.sections("upstreams");
+    if (!upstreams) return upstreams.error();
+    for (ConfigSection& section : *upstreams) {
+      auto upstream = read_upstream(section);
+      if (!upstream) return upstream.error();
+      node.upstreams.push_back(std::move(*upstream));
+    }
+    if (auto read = file.read("root", node.root); !read) return read;
+    auto freshness = Freshness::read(file);
+    if (!freshness) return freshness.error();
+    node.freshness = std::move(*freshness);
+    return {};
   });
-  if (complete) complete = check_parent(place, node.parent.url);
+  if (complete && node.parent.url.empty() && node.upstreams.empty())
+    complete = Error(ErrorKind::kInvalid, "--parent: neither a parent nor upstreams are configured");
+  if (complete && !node.parent.url.empty()) complete = check_parent(place, node.parent.url);
   if (!complete) {
     std::fprintf(stderr, "wherry-node: %s\n", complete.error().message().c_str());
     return options.config.empty() ? kExitUsage : kExitConfig;

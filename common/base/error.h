@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -34,6 +36,8 @@ enum class ErrorKind {
   kNoSpace,              ///< The disk has no room for it now.
   kUnavailable,          ///< Not now; the same request may do later.
   kUpstream,             ///< The registry behind this one gave no usable answer.
+  kUpstreamFailed,       ///< The registry behind this one says that it failed (5xx).
+  kUpstreamLimited,      ///< The registry behind this one has had enough requests of this node (429).
   kTimeout,              ///< The other side took too long.
   kClosed,               ///< The other side went away.
   kCancelled,            ///< Somebody here no longer wants it.
@@ -63,6 +67,12 @@ class Error {
     return *this;
   }
   Error&& with_detail(std::string json) && { return std::move(this->with_detail(std::move(json))); }
+  /// For a Retry-After header: when the same request may do.
+  std::optional<std::chrono::seconds> retry_after() const { return retry_after_; }
+  Error&& with_retry_after(std::chrono::seconds time) && {
+    retry_after_ = time;
+    return std::move(*this);
+  }
   Error&& with_cause(Error cause) && {
     cause_ = std::make_shared<const Error>(std::move(cause));
     return std::move(*this);
@@ -75,6 +85,7 @@ class Error {
   ErrorKind kind_;
   std::string message_;
   std::string detail_json_;
+  std::optional<std::chrono::seconds> retry_after_;
   std::shared_ptr<const Error> cause_;
 };
 

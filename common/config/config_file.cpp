@@ -147,6 +147,37 @@ Result<ConfigSection> ConfigSection::section(const std::string& key) {
   return ConfigSection(file_, prefix_ + key + ".", std::move(node));
 }
 
+Result<std::vector<ConfigSection>> ConfigSection::sections(const std::string& key) {
+  known_.push_back(key);
+  const YAML::Node value = std::as_const(*node_)[key];
+  std::vector<ConfigSection> all;
+  if (!value.IsDefined() || value.IsNull()) return all;
+  if (!value.IsSequence()) return wrong(key, "is not a list");
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    if (!value[i].IsMap()) return wrong(key, fmt::format("entry {} is not a mapping of keys", i + 1));
+    all.push_back(
+        ConfigSection(file_, fmt::format("{}{}[{}].", prefix_, key, i), std::make_unique<YAML::Node>(value[i])));
+  }
+  return all;
+}
+
+Result<void> ConfigSection::read_list(const std::string& key, std::vector<std::string>& into) {
+  known_.push_back(key);
+  const YAML::Node value = std::as_const(*node_)[key];
+  if (!value.IsDefined() || value.IsNull()) return {};
+  if (!value.IsScalar() && !value.IsSequence()) return wrong(key, "is not a list");
+  into.clear();
+  if (value.IsScalar()) {
+    into.push_back(value.Scalar());
+    return {};
+  }
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    if (!value[i].IsScalar()) return wrong(key, fmt::format("entry {} is not a single value", i + 1));
+    into.push_back(value[i].Scalar());
+  }
+  return {};
+}
+
 Result<void> ConfigSection::finish() const {
   std::set<std::string> seen;
   for (const auto& entry : *node_) {

@@ -35,6 +35,10 @@ class ConfigSection {
   Result<void> read_duration(const std::string& key, std::chrono::milliseconds& into);
   /// A mapping within this one; empty when the key is absent.
   Result<ConfigSection> section(const std::string& key);
+  /// A list of mappings; empty when the key is absent.
+  Result<std::vector<ConfigSection>> sections(const std::string& key);
+  /// A list of texts, or one alone.
+  Result<void> read_list(const std::string& key, std::vector<std::string>& into);
   Result<void> finish() const;
   /// Where a key stands, for what is said of its value: "FILE:LINE: KEY".
   std::string place_of(const std::string& key) const;

@@ -1,6 +1,7 @@
 #include "common/http/client.h"
 
 #include <curl/curl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include "common/base/bytes.h"
 #include "common/base/check.h"
 #include "common/http/request.h"
+#include "common/net/address.h"
 
 namespace wherry::http {
 namespace {
@@ -32,6 +34,13 @@ std::string_view ClientHead::header(std::string_view name) const {
   for (const auto& [field, value] : fields_)
     if (equal_ignoring_case(field, name)) return value;
   return {};
+}
+
+std::vector<std::string_view> ClientHead::all(std::string_view name) const {
+  std::vector<std::string_view> values;
+  for (const auto& [field, value] : fields_)
+    if (equal_ignoring_case(field, name)) values.push_back(value);
+  return values;
 }
 
 bool ClientHead::has_header(std::string_view name) const {
@@ -139,6 +148,18 @@ struct Client::Machinery {
 };
 
 struct Transfer::Callbacks {
+  /// Called with the address that a connection is to go to.
+  static curl_socket_t open_socket(void* self, curlsocktype, curl_sockaddr* address) {
+    SocketAddress to;
+    to.length = std::min<socklen_t>(address->addrlen, sizeof to.storage);
+    std::memcpy(&to.storage, &address->addr, to.length);
+    if (!to.is_public()) {
+      static_cast<Transfer*>(self)->refused_address_ = true;
+      return CURL_SOCKET_BAD;
+    }
+    return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  }
+
   static std::size_t header(char* data, std::size_t size, std::size_t count, void* self) {
     auto* transfer = static_cast<Transfer*>(self);
     std::string_view line(data, size * count);
@@ -188,6 +209,11 @@ void Transfer::finished(int curl_code) {
   if (curl_code == CURLE_OK) {
     head_arrived();
   } else {
+    if (refused_address_) {
+      error_ = Error(ErrorKind::kDenied, "{}: leads to an address that is not public, which is not allowed here", url_);
+      moved_.wake_all();
+      return;
+    }
     const char* why = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(static_cast<CURLcode>(curl_code));
     error_ =
         Error(curl_code == CURLE_OPERATION_TIMEDOUT ? ErrorKind::kTimeout : ErrorKind::kUpstream, "{}: {}", url_, why);
@@ -295,9 +321,11 @@ Task<Result<std::unique_ptr<Transfer>>> Client::open(ClientRequest request) {
   curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer.get());
   curl_easy_setopt(easy, CURLOPT_URL, request.url().c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
-  curl_easy_setopt(easy, CURLOPT_MAXREDIRS, 5L);
+  curl_easy_setopt(easy, CURLOPT_PROXY, options.proxy.c_str());
+  if (request.is_only_public() && options.proxy.empty()) {
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &Transfer::Callbacks::open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer.get());
+  }
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "wherry/" WHERRY_VERSION);
@@ -317,6 +345,10 @@ Task<Result<std::unique_ptr<Transfer>>> Client::open(ClientRequest request) {
     curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
   else if (request.method() != "GET")
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method().c_str());
+  if (!request.body().empty()) {
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body().size()));
+    curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request.body().data());
+  }
   curl_multi_add_handle(machinery_->multi, easy);
   auto head = co_await transfer->await_head();
   if (!head) co_return head.error();

@@ -27,15 +27,30 @@ class ClientRequest {
  public:
   ClientRequest(std::string method, std::string url) : method_(std::move(method)), url_(std::move(url)) {}
   ClientRequest& header(std::string_view name, std::string_view value) &;
+  /// Fails instead of connecting to an address that is not public (SocketAddress::is_public): what the name resolves
+  /// to when it is connected to, whatever it was before. A proxy's address is not looked at.
+  ClientRequest& only_public() & {
+    only_public_ = true;
+    return *this;
+  }
 
   const std::string& method() const { return method_; }
   const std::string& url() const { return url_; }
   const std::vector<std::string>& headers() const { return headers_; }
+  bool is_only_public() const { return only_public_; }
+  /// Sent with the request (a form); none when empty.
+  ClientRequest& body(std::string bytes) & {
+    body_ = std::move(bytes);
+    return *this;
+  }
+  const std::string& body() const { return body_; }
 
  private:
   std::string method_;
   std::string url_;
   std::vector<std::string> headers_;
+  std::string body_;
+  bool only_public_ = false;
 };
 
 /// How long a server may take, and how it is trusted.
@@ -44,6 +59,7 @@ struct ClientOptions {
   std::chrono::seconds silence{30};  ///< Without a byte, the transfer fails with kTimeout.
   long connections_a_host = 64;      ///< At most, on this loop.
   std::string ca_file;               ///< PEM; empty: the system's.
+  std::string proxy;                 ///< URL; empty: none, whatever the environment says.
 };
 
 class Client;
@@ -54,6 +70,8 @@ class ClientHead {
   int status() const { return status_; }
   /// The first value of a field (any case), or empty.
   std::string_view header(std::string_view name) const;
+  /// All values of a field, in order.
+  std::vector<std::string_view> all(std::string_view name) const;
   bool has_header(std::string_view name) const;
   std::optional<std::uint64_t> content_length() const;
 
@@ -104,6 +122,7 @@ class Transfer {
   bool head_done_ = false;
   bool done_ = false;
   bool paused_ = false;
+  bool refused_address_ = false;
   std::optional<Error> error_;
   std::array<Buffer, kWindowBuffers> window_;  // a ring: full ones, then one in work
   std::size_t window_first_ = 0;
@@ -120,7 +139,7 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  /// Sends the request and waits for the answer's head. Follows up to five redirects. Errors: kUpstream when the server
+  /// Sends the request and waits for the answer's head. Redirects are not followed: they are answers. Errors: kUpstream when the server
   /// cannot be reached or speaks no HTTP, kTimeout. A status of 400 and more is an answer, not an error.
   Task<Result<std::unique_ptr<Transfer>>> open(ClientRequest request);
 

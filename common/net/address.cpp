@@ -49,6 +49,44 @@ bool SocketAddress::is_loopback() const {
   return IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr);
 }
 
+namespace {
+
+struct Block {
+  std::uint32_t first;
+  int bits;
+};
+
+/// What is not globally reachable. Source: IANA IPv4 Special-Purpose Address Registry.
+constexpr Block kNotPublic[] = {
+    {0x00000000, 8},  {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},  {0xa9fe0000, 16}, {0xac100000, 12},
+    {0xc0000000, 24}, {0xc0000200, 24}, {0xc0a80000, 16}, {0xc6120000, 15}, {0xc6336400, 24}, {0xcb007100, 24},
+    {0xe0000000, 3},
+};
+
+bool is_public_v4(std::uint32_t address) {
+  for (const Block& block : kNotPublic)
+    if ((address ^ block.first) >> (32 - block.bits) == 0) return false;
+  return true;
+}
+
+std::uint32_t v4_at(const std::uint8_t* bytes) {
+  return std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 | std::uint32_t{bytes[2]} << 8 | bytes[3];
+}
+
+}  // namespace
+
+bool SocketAddress::is_public() const {
+  if (storage.ss_family == AF_INET)
+    return is_public_v4(ntohl(reinterpret_cast<const sockaddr_in*>(&storage)->sin_addr.s_addr));
+  if (storage.ss_family != AF_INET6) return false;
+  const std::uint8_t* bytes = reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr.s6_addr;
+  const std::uint32_t first = v4_at(bytes);
+  if (first == 0x0064ff9b && v4_at(bytes + 4) == 0 && v4_at(bytes + 8) == 0) return is_public_v4(v4_at(bytes + 12));
+  if (first >> 16 == 0x2002) return is_public_v4(v4_at(bytes + 2));  // 6to4
+  // Global unicast is 2000::/3, but for Teredo and documentation; what writes an IPv4 address otherwise is outside.
+  return first >> 29 == 1 && first != 0x20010000 && first != 0x20010db8;
+}
+
 std::uint16_t SocketAddress::port() const {
   return ntohs(storage.ss_family == AF_INET ? reinterpret_cast<const sockaddr_in*>(&storage)->sin_port
                                             : reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_port);

@@ -22,6 +22,9 @@ struct SocketAddress {
   static SocketAddress local_of(int fd);
 
   bool is_loopback() const;
+  /// False for loopback, private, shared, link-local, unspecified, multicast and reserved addresses, also when they are
+  /// written as IPv6 ones. Source: RFC 6890 and the IANA registries after it.
+  bool is_public() const;
   std::uint16_t port() const;
   void set_port(std::uint16_t port);
   std::string to_string() const;

@@ -38,6 +38,9 @@ constexpr Wire wire(ErrorKind kind, Traffic traffic) {
       return {507, "UNAVAILABLE", "the registry has no room left to store this; its operator has to make some"};
     case ErrorKind::kUnavailable: return {503, "UNAVAILABLE"};
     case ErrorKind::kUpstream: return {502, "UNAVAILABLE"};
+    case ErrorKind::kUpstreamFailed: return {502, "UNAVAILABLE"};
+    // Not 429: containerd would ask the same node again at once, five times.
+    case ErrorKind::kUpstreamLimited: return {503, "UNAVAILABLE"};
     case ErrorKind::kTimeout: return {504, "UNAVAILABLE"};
     case ErrorKind::kClosed: return {500, "UNKNOWN"};
     case ErrorKind::kCancelled: return {503, "UNAVAILABLE"};

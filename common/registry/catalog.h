@@ -28,12 +28,16 @@ class StoredManifest {
   /// Why this answer may be out of date, for a Warning header; empty when it is not.
   const std::string& warning() const { return warning_; }
   void warn(std::string text) { warning_ = std::move(text); }
+  /// How long ago this was known to be right, where that is not now.
+  const std::optional<std::chrono::seconds>& age() const { return age_; }
+  void set_age(std::chrono::seconds age) { age_ = age; }
 
  private:
   Digest digest_;
   std::string media_type_;
   std::string bytes_;
   std::string warning_;
+  std::optional<std::chrono::seconds> age_;
 };
 
 /// A page of names in lexical order.

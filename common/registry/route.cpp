@@ -20,6 +20,7 @@ Result<Route> named(Endpoint endpoint, std::string_view name, std::string_view l
   if (!repository) return repository.error();
   Route route;
   route.endpoint = endpoint;
+  route.asked = repository->text();
   route.repository = std::move(*repository);
   route.last = last;
   return route;

@@ -17,7 +17,8 @@ enum class Endpoint : std::uint8_t { kOther, kPing, kCatalog, kTags, kManifest, 
 /// An endpoint with the names that its path holds; the last part is not checked yet.
 struct Route {
   Endpoint endpoint = Endpoint::kOther;
-  std::optional<RepositoryName> repository;
+  std::optional<RepositoryName> repository;  ///< as it is kept: RegistryService::place()
+  std::string asked;                         ///< the repository's name as the client wrote it
   std::string last;  ///< Reference, digest or upload id.
 };
 

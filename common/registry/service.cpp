@@ -68,6 +68,11 @@ void add_warning(http::Response& response, const std::string& warning) {
   if (!warning.empty()) response.header("Warning", "110 - \"" + warning + "\"");
 }
 
+/// Says when the answer was last known to be right. Source: RFC 9111 5.1.
+void add_age(http::Response& response, const std::optional<std::chrono::seconds>& age) {
+  if (age) response.header("Age", std::to_string(age->count()));
+}
+
 std::string next_link(std::string_view path, std::size_t limit, std::string_view last, std::string_view more = {}) {
   return fmt::format("<{}?n={}&last={}{}>; rel=\"next\"", path, limit, http::percent_encode(last), more);
 }
@@ -96,6 +101,10 @@ Task<Result<void>> RegistryService::handle(http::Exchange& exchange) {
   auto route = parse_route(exchange.request().path);
   if (!route) co_return route.error();
   exchange.set_label(static_cast<std::uint8_t>(route->endpoint));
+  if (route->repository) {
+    auto placed = place(*route, exchange.request());
+    if (!placed) co_return placed.error();
+  }
   const std::string_view method = exchange.request().method;
   const bool session = route->endpoint == Endpoint::kUploads || route->endpoint == Endpoint::kUpload;
   if (session || (method != "GET" && method != "HEAD")) co_return co_await handle_write(exchange, *route);
@@ -107,7 +116,10 @@ http::Response RegistryService::render(const Error& error) const {
   if (status >= 500 && error.kind() != ErrorKind::kUnavailable)
     log::warn("a request failed", {{"error", error.to_string()}, {"status", std::to_string(status)}});
   auto response = v2_response(status);
-  if (status == 503 || status == 507) response.header("Retry-After", "1");
+  if (error.retry_after())
+    response.header("Retry-After", std::to_string(error.retry_after()->count()));
+  else if (status == 503 || status == 507)
+    response.header("Retry-After", "1");
   response.body(kJson, error_body(error, Traffic::kPush));  // a pull's bad range never comes here
   return response;
 }
@@ -142,6 +154,7 @@ Task<Result<void>> RegistryService::pull_manifest(http::Exchange& exchange, cons
   const bool unchanged = matches(exchange.request().header("if-none-match"), etag);
   auto response = with_digest(unchanged ? 304 : 200, manifest->digest(), etag);
   add_warning(response, manifest->warning());
+  add_age(response, manifest->age());
   if (!unchanged) {
     const std::string media_type = manifest->media_type();
     response.body(media_type, std::move(*manifest).take_bytes());
@@ -179,7 +192,7 @@ Task<Result<void>> RegistryService::list_tags(http::Exchange& exchange, const Ro
   auto last = http::query_value(query, "last").value_or("");
   auto page = co_await catalog_.tags(*route.repository, std::move(last), *limit);
   if (!page) co_return page.error();
-  std::string body = "{\"name\":" + json_string(route.repository->text()) + ",\"tags\":";
+  std::string body = "{\"name\":" + json_string(route.asked) + ",\"tags\":";
   append_names(body, page->names());
   body.push_back('}');
   auto response = v2_response(200);

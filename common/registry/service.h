@@ -20,6 +20,8 @@ class RegistryService : public http::Service {
  protected:
   /// Answers a method other than GET and HEAD on a path of the API, and all methods of upload sessions.
   virtual Task<Result<void>> handle_write(http::Exchange& exchange, const Route& route) = 0;
+  /// Puts the name that a repository is kept under into the route, where that may be another than the one asked for.
+  virtual Result<void> place(Route& /*route*/, const http::Request& /*request*/) const { return {}; }
 
  private:
   Task<Result<void>> pull(http::Exchange& exchange, const Route& route);

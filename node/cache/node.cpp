@@ -3,6 +3,9 @@
 namespace wherry::node {
 
 Task<Result<void>> Node::start(Daemon& daemon) {
+  auto upstreams = Upstreams::make(options_.parent, options_.upstreams, options_.root, daemon.loops());
+  if (!upstreams) co_return upstreams.error();
+  upstreams_ = std::move(*upstreams);
   registry::StorageOptions with;
   with.directory = options_.data;
   with.loops = daemon.loops().size();
@@ -18,22 +21,22 @@ Task<Result<void>> Node::start(Daemon& daemon) {
   checked_ = std::make_unique<registry::CheckedBlobs>(*storage_, *names_, store::Fate::kDrop, Loop::current(), metrics);
   scrubber_ = std::make_unique<registry::Scrubber>(*storage_, *checked_, options_.scrub_round, metrics);
   scrubber_->start();
-  parent_ = std::make_unique<Upstream>(options_.parent, loops);
-  co_await parent_->open();
-  fills_ = std::make_unique<Fills>(*storage_, *parent_, loops, metrics);
-  catalog_ = std::make_unique<NodeCatalog>(*storage_, *names_, *parent_, loops, metrics);
-  blobs_ = std::make_unique<NodeBlobs>(*storage_, *names_, *checked_, *parent_, *fills_, metrics);
-  service_ = std::make_unique<NodeService>(*catalog_, *blobs_, metrics, options_.parent.url);
+  co_await upstreams_->open();
+  fills_ = std::make_unique<Fills>(*storage_, *upstreams_, loops, metrics);
+  catalog_ = std::make_unique<NodeCatalog>(*storage_, *names_, *upstreams_, options_.freshness, negatives_, loops, metrics);
+  blobs_ = std::make_unique<NodeBlobs>(*storage_, *names_, *checked_, *upstreams_, negatives_, *fills_, loops, metrics);
+  service_ = std::make_unique<NodeService>(*catalog_, *blobs_, metrics, *upstreams_);
   co_return Result<void>();
 }
 
 Task<void> Node::stop() {
-  co_await parent_->cancel();
+  co_await upstreams_->cancel();
   co_await fills_->stop();
   co_await catalog_->stop();
+  co_await blobs_->stop();
   co_await scrubber_->stop();
   co_await checked_->stop();
-  co_await parent_->close();
+  co_await upstreams_->close();
   co_await storage_->stop();
 }
 

@@ -11,13 +11,16 @@
 #include "node/cache/node_catalog.h"
 #include "node/cache/node_service.h"
 #include "node/fill/fills.h"
-#include "node/upstream/upstream.h"
+#include "node/upstream/upstreams.h"
 
 namespace wherry::node {
 
 struct NodeOptions {
   std::string data;
-  UpstreamOptions parent;
+  UpstreamOptions parent;                 ///< without a URL: none
+  std::vector<UpstreamOptions> upstreams;
+  std::string root;                       ///< the upstream that unprefixed names mean; empty: the parent
+  Freshness freshness;
   std::chrono::milliseconds scrub_round{std::chrono::hours(24 * 7)};  ///< scrub.round
   std::optional<std::uint64_t> low_water_bytes;                       ///< space.low-water-bytes
 };
@@ -28,7 +31,7 @@ class Node final : public Role {
 
   Task<Result<void>> start(Daemon& daemon) override;
   http::Service& service() override { return *service_; }
-  Task<void> cut() override { return parent_->cancel(); }
+  Task<void> cut() override { return upstreams_->cancel(); }
   Task<void> stop() override;
 
  private:
@@ -37,7 +40,8 @@ class Node final : public Role {
   std::unique_ptr<registry::NameStore> names_;
   std::unique_ptr<registry::CheckedBlobs> checked_;
   std::unique_ptr<registry::Scrubber> scrubber_;
-  std::unique_ptr<Upstream> parent_;
+  std::unique_ptr<Upstreams> upstreams_;
+  Negatives negatives_;
   std::unique_ptr<Fills> fills_;
   std::unique_ptr<NodeCatalog> catalog_;
   std::unique_ptr<NodeBlobs> blobs_;

@@ -26,15 +26,22 @@ class FillBody final : public http::Body {
   std::uint64_t size_;
 };
 
+std::string negative_key(const RepositoryName& repository, const Digest& digest) {
+  return "b" + repository.text() + '\0' + digest.to_string();
+}
+
 }  // namespace
 
 NodeBlobs::NodeBlobs(registry::Storage& storage, registry::NameStore& held, registry::CheckedBlobs& checked,
-                     Upstream& upstream, Fills& fills, Metrics& metrics)
+                     const Upstreams& upstreams, Negatives& negatives, Fills& fills, const std::vector<Loop*>& loops,
+                     Metrics& metrics)
     : storage_(storage),
       held_(held),
       checked_(checked),
-      upstream_(upstream),
+      upstreams_(upstreams),
+      negatives_(negatives),
       fills_(fills),
+      asking_(loops),
       hits_(metrics.counter("wherry_cache_blobs_total", "Blobs answered", "from", "held")),
       misses_(metrics.counter("wherry_cache_blobs_total", "Blobs answered", "from", "parent")) {}
 
@@ -48,7 +55,7 @@ Task<Result<store::BlobRow>> NodeBlobs::held_row(const RepositoryName& repositor
   if (!*value) co_return registry::blob_unknown(repository, digest);
   auto row = store::BlobRow::decode(**value);
   if (!row) co_return row;
-  auto said = co_await upstream_.blob_size(repository, digest);
+  auto said = co_await upstream_size(repository, digest);
   if (!said) co_return said.error();
   auto kept = co_await storage_.names().transact(
       [&](kv::Transaction& transaction) -> Result<void> {
@@ -68,9 +75,26 @@ Task<Result<std::uint64_t>> NodeBlobs::size(const RepositoryName& repository, co
     auto size = co_await fill->size();
     if (size) co_return size;
   }
-  auto size = co_await upstream_.blob_size(repository, digest);
-  if (!size && size.error().kind() == ErrorKind::kBlobUnknown) co_return registry::blob_unknown(repository, digest);
-  co_return size;
+  co_return co_await upstream_size(repository, digest);
+}
+
+Task<Result<std::uint64_t>> NodeBlobs::upstream_size(const RepositoryName& repository, const Digest& digest) {
+  const std::string key = negative_key(repository, digest);
+  if (auto negative = negatives_.find(key)) co_return *negative;
+  const auto work = [this, repository, digest] { return ask_size(repository, digest); };
+  co_return co_await asking_.join(key, work);
+}
+
+Task<Result<std::uint64_t>> NodeBlobs::ask_size(RepositoryName repository, Digest digest) {
+  auto remote = upstreams_.remote(repository);
+  if (!remote) co_return remote.error();
+  Upstream upstream = remote->upstream();
+  auto size = co_await upstream.blob_size(remote->repository(), digest);
+  if (size) co_return size;
+  Error error = size.error();
+  if (error.kind() == ErrorKind::kBlobUnknown) error = registry::blob_unknown(repository, digest);
+  negatives_.keep(negative_key(repository, digest), error, remote->origin().options().negative_age);
+  co_return error;
 }
 
 Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open(const RepositoryName& repository, const Digest& digest) {
@@ -89,6 +113,8 @@ Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open(const RepositoryName& 
 
 Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open_filling(const RepositoryName& repository,
                                                                   const Digest& digest) {
+  const std::string key = negative_key(repository, digest);
+  if (auto negative = negatives_.find(key)) co_return *negative;
   auto fill = co_await fills_.join(repository, digest);
   if (!fill) co_return fill.error();
   if (*fill == nullptr) {  // it came in since we looked
@@ -98,8 +124,11 @@ Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open_filling(const Reposito
   }
   auto size = co_await (*fill)->size();
   if (!size) {
-    if (size.error().kind() == ErrorKind::kBlobUnknown) co_return registry::blob_unknown(repository, digest);
-    co_return size.error();
+    Error error = size.error();
+    if (error.kind() == ErrorKind::kBlobUnknown) error = registry::blob_unknown(repository, digest);
+    if (auto remote = upstreams_.remote(repository))
+      negatives_.keep(key, error, remote->origin().options().negative_age);
+    co_return error;
   }
   if (*size == 0) {  // no byte to hold back: the answer itself waits until it is known to be right
     auto done = co_await (*fill)->done();

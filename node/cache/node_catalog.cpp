@@ -1,5 +1,7 @@
 #include "node/cache/node_catalog.h"
 
+#include <algorithm>
+
 #include "common/base/bytes.h"
 #include "common/base/log.h"
 #include "common/registry/tables.h"
@@ -12,37 +14,41 @@ using registry::ReferrerPage;
 using registry::StoredManifest;
 namespace tables = registry::tables;
 
-constexpr std::string_view kStale = "the parent cannot be asked; this is the last known answer";
+constexpr std::string_view kStale = "the upstream cannot be asked; this is the last known answer";
+/// A clock that was set back by more makes an age unknown.
+constexpr std::chrono::minutes kClockSlack{5};
+
+/// v repo 0 tag -> when the upstream last said what the tag means, in ms since 1970
+std::string validated_key(const RepositoryName& repository, std::string_view tag) {
+  std::string key = "v" + repository.text();
+  key.push_back('\0');
+  return key.append(tag);
+}
+
+std::string question_key(char kind, const RepositoryName& repository, std::string_view rest) {
+  std::string key(1, kind);
+  key.append(repository.text()).push_back('\0');
+  return key.append(rest);
+}
 
 }  // namespace
 
-/// A fetch and those who wait for it; lives on one loop.
-struct NodeCatalog::Flight {
-  Flight(RepositoryName repo, Reference ref) : repository(std::move(repo)), reference(std::move(ref)) {}
-  RepositoryName repository;
-  Reference reference;
-  std::optional<Answer> answer;
-  Event landed;
-};
-
-struct NodeCatalog::Part {
-  std::unordered_map<std::string, std::shared_ptr<Flight>> flights;
-  Scope scope;
-};
-
-NodeCatalog::NodeCatalog(registry::Storage& storage, registry::NameStore& held, Upstream& upstream,
-                         std::vector<Loop*> loops, Metrics& metrics)
+NodeCatalog::NodeCatalog(registry::Storage& storage, registry::NameStore& held, const Upstreams& upstreams,
+                         const Freshness& freshness, Negatives& negatives, const std::vector<Loop*>& loops,
+                         Metrics& metrics)
     : storage_(storage),
       held_(held),
-      upstream_(upstream),
-      loops_(std::move(loops)),
+      upstreams_(upstreams),
+      freshness_(freshness),
+      negatives_(negatives),
+      asking_(loops),
+      fetching_(loops),
+      loops_(loops),
       hits_(metrics.counter("wherry_cache_manifests_total", "Manifests answered", "from", "held")),
       misses_(metrics.counter("wherry_cache_manifests_total", "Manifests answered", "from", "parent")),
-      stale_(metrics.counter("wherry_cache_stale_answers_total", "Answers given while the parent was down")) {
-  for (std::size_t i = 0; i < loops_.size(); ++i) parts_.push_back(std::make_unique<Part>());
+      stale_(metrics.counter("wherry_cache_stale_answers_total", "Answers given although they could not be confirmed")) {
+  for (std::size_t i = 0; i < loops_.size(); ++i) scopes_.push_back(std::make_unique<Scope>());
 }
-
-NodeCatalog::~NodeCatalog() = default;
 
 Task<Result<StoredManifest>> NodeCatalog::manifest(const RepositoryName& repository, const Reference& reference) {
   if (const Digest* digest = reference.digest(); digest != nullptr) co_return co_await by_digest(repository, *digest);
@@ -60,21 +66,85 @@ Task<Result<StoredManifest>> NodeCatalog::by_digest(const RepositoryName& reposi
 }
 
 Task<Result<StoredManifest>> NodeCatalog::by_tag(const RepositoryName& repository, const Tag& tag) {
-  const Reference reference(tag);
-  auto head = co_await upstream_.head_manifest(repository, reference);
-  if (!head) {
-    if (is_down(head.error())) co_return co_await last_known(repository, tag, head.error());
-    if (head.error().kind() == ErrorKind::kManifestUnknown) {
-      auto forgotten = co_await storage_.names().transact(
-          [&](kv::Transaction& transaction) -> Result<void> {
-            auto erased = registry::erase_tag(transaction, repository, tag.text());
-            if (!erased) return erased.error();
-            return {};
-          },
-          kv::Durability::kLazy);
-      if (!forgotten) log::warn("a deleted tag stays known", {{"error", forgotten.error().to_string()}});
-      co_return registry::manifest_unknown(repository, tag.text());
+  const FreshnessRule& rule = freshness_.rule(repository.text(), tag.text());
+  auto remote = upstreams_.remote(repository);
+  if (!remote) co_return remote.error();
+  const auto before = co_await known(repository, tag);
+  if (before && before->age) {
+    const bool fresh = rule.max_age.count() > 0 && *before->age <= rule.max_age;
+    const bool soon = rule.behind.count() > 0 && *before->age <= rule.max_age + rule.behind;
+    const bool down = remote->origin().is_down() && *before->age <= rule.unreachable;
+    if (fresh || soon || down) {
+      auto held = co_await last_known(repository, *before, fresh || soon ? "" : std::string(kStale));
+      if (held) {
+        if (!fresh) revalidate_behind(repository, tag, before->digest);
+        if (!fresh && !soon) stale_.add();
+        co_return held;
+      }
     }
+  }
+  std::optional<Digest> last;
+  if (before) last = before->digest;
+  auto answer = co_await revalidate(repository, tag, last);
+  if (answer) co_return answer;
+  const ErrorKind why = answer.error().kind();
+  const auto limit = rule.stale_if(why);
+  if (before && limit.count() > 0 && (!before->age || *before->age <= limit)) {
+    auto held = co_await last_known(repository, *before, std::string(kStale));
+    if (held) {
+      stale_.add();
+      co_return held;
+    }
+  }
+  if (why == ErrorKind::kManifestUnknown || why == ErrorKind::kNameUnknown) {
+    if (before) co_await forget_tag(repository, tag);
+    co_return registry::manifest_unknown(repository, tag.text());
+  }
+  co_return answer;
+}
+
+Task<std::optional<NodeCatalog::Known>> NodeCatalog::known(const RepositoryName& repository, const Tag& tag) {
+  auto digest = co_await held_.resolve(repository, tag);
+  if (!digest) co_return std::nullopt;
+  Known known{*digest, std::nullopt};
+  auto row = co_await storage_.names().get(validated_key(repository, tag.text()));
+  if (!row || !*row) co_return known;
+  std::string_view stored = **row;
+  const auto millis = take_be64(stored);
+  if (!millis) co_return known;
+  const auto then = from_millis(static_cast<std::int64_t>(*millis));
+  const auto now = Clock::system().wall();
+  if (then <= now + kClockSlack) known.age = std::max(now - then, std::chrono::milliseconds(0));
+  co_return known;
+}
+
+Task<Result<StoredManifest>> NodeCatalog::last_known(const RepositoryName& repository, const Known& known,
+                                                     std::string why) {
+  auto held = co_await held_.by_digest(repository, known.digest);
+  if (!held) co_return held;
+  hits_.add();
+  if (known.age) held->set_age(std::chrono::duration_cast<std::chrono::seconds>(*known.age));
+  if (!why.empty()) held->warn(std::move(why));
+  co_return held;
+}
+
+Task<Result<StoredManifest>> NodeCatalog::revalidate(const RepositoryName& repository, const Tag& tag,
+                                                     std::optional<Digest> known) {
+  const std::string key = question_key('t', repository, tag.text());
+  if (auto negative = negatives_.find(key)) co_return *negative;
+  const auto work = [this, repository, tag, known] { return ask(repository, tag, known); };
+  co_return co_await asking_.join(key, work);
+}
+
+Task<Result<StoredManifest>> NodeCatalog::ask(RepositoryName repository, Tag tag, std::optional<Digest> known) {
+  auto remote = upstreams_.remote(repository);
+  if (!remote) co_return remote.error();
+  const Reference reference(tag);
+  Upstream upstream = remote->upstream();
+  auto head = co_await upstream.head_manifest(remote->repository(), reference, known);
+  if (!head) {
+    negatives_.keep(question_key('t', repository, tag.text()), head.error(),
+                    remote->origin().options().negative_age);
     co_return head.error();
   }
   Answer answer = Error(ErrorKind::kInternal, "nobody was asked");
@@ -82,56 +152,52 @@ Task<Result<StoredManifest>> NodeCatalog::by_tag(const RepositoryName& repositor
     answer = co_await by_digest(repository, *head->digest());
   else
     answer = co_await fetch(repository, reference);
-  if (!answer) {
-    if (is_down(answer.error())) co_return co_await last_known(repository, tag, answer.error());
-    co_return answer;
-  }
+  if (!answer) co_return answer;
   auto kept = co_await keep_tag(repository, tag, answer->digest());
   if (!kept) log::warn("a tag could not be kept", {{"tag", tag.text()}, {"error", kept.error().to_string()}});
   co_return answer;
 }
 
-Task<Result<StoredManifest>> NodeCatalog::last_known(const RepositoryName& repository, const Tag& tag, Error why) {
-  const Reference reference(tag);
-  auto known = co_await held_.manifest(repository, reference);
-  if (!known) co_return why;
-  stale_.add();
-  known->warn(std::string(kStale));
-  co_return known;
+void NodeCatalog::revalidate_behind(const RepositoryName& repository, const Tag& tag, const Digest& known) {
+  const auto index = static_cast<std::size_t>(std::find(loops_.begin(), loops_.end(), &Loop::current()) -
+                                              loops_.begin());
+  Scope& scope = *scopes_[index];
+  if (scope.running() < kMostBehind) scope.spawn(revalidate_quietly(repository, tag, known));
+}
+
+Task<void> NodeCatalog::revalidate_quietly(RepositoryName repository, Tag tag, Digest known) {
+  co_await Loop::current().yield();  // the answer goes first
+  auto answer = co_await revalidate(repository, tag, known);
+  if (answer || is_down(answer.error())) co_return;
+  if (answer.error().kind() == ErrorKind::kManifestUnknown &&
+      freshness_.rule(repository.text(), tag.text()).not_found.count() == 0)
+    co_await forget_tag(repository, tag);
 }
 
 Task<Result<StoredManifest>> NodeCatalog::fetch(const RepositoryName& repository, const Reference& reference) {
   misses_.add();
-  std::string key = repository.text() + '\0' + reference.to_string();
-  const std::size_t index = std::hash<std::string>()(key) % loops_.size();
-  Loop& home = Loop::current();
-  co_await loops_[index]->enter();
-  Part& part = *parts_[index];
-  auto& slot = part.flights[key];
-  if (slot == nullptr) {
-    slot = std::make_shared<Flight>(repository, reference);
-    const auto started = slot;
-    part.scope.spawn(fly(part, std::move(key), started));
-  }
-  const auto found = part.flights.find(repository.text() + '\0' + reference.to_string());
-  const std::shared_ptr<Flight> flight = found->second;
-  co_await flight->landed.wait();
-  Answer answer = *flight->answer;
-  co_await home.enter();
-  co_return answer;
+  const std::string key = question_key('m', repository, reference.to_string());
+  if (auto negative = negatives_.find(key)) co_return *negative;
+  const auto work = [this, repository, reference] { return fetch_now(repository, reference); };
+  co_return co_await fetching_.join(key, work);
 }
 
-Task<void> NodeCatalog::fly(Part& part, std::string key, std::shared_ptr<Flight> flight) {
-  co_await Loop::current().yield();  // whoever starts it finds it in the table
-  auto answer = co_await upstream_.manifest(flight->repository, flight->reference);
-  if (answer) {
-    auto kept = co_await keep(flight->repository, *answer);
-    // It is right all the same: a node without room still passes manifests on.
-    if (!kept) log::warn("a manifest could not be kept", {{"error", kept.error().to_string()}});
+Task<Result<StoredManifest>> NodeCatalog::fetch_now(RepositoryName repository, Reference reference) {
+  auto remote = upstreams_.remote(repository);
+  if (!remote) co_return remote.error();
+  Upstream upstream = remote->upstream();
+  auto answer = co_await upstream.manifest(remote->repository(), reference);
+  if (!answer) {
+    negatives_.keep(question_key('m', repository, reference.to_string()), answer.error(),
+                    remote->origin().options().negative_age);
+    if (answer.error().kind() == ErrorKind::kManifestUnknown)
+      co_return registry::manifest_unknown(repository, reference.to_string());
+    co_return answer;
   }
-  flight->answer.emplace(std::move(answer));
-  part.flights.erase(key);
-  flight->landed.set();
+  auto kept = co_await keep(repository, *answer);
+  // It is right all the same: a node without room still passes manifests on.
+  if (!kept) log::warn("a manifest could not be kept", {{"error", kept.error().to_string()}});
+  co_return answer;
 }
 
 Task<Result<void>> NodeCatalog::keep(const RepositoryName& repository, const StoredManifest& manifest) {
@@ -151,9 +217,13 @@ Task<Result<void>> NodeCatalog::keep(const RepositoryName& repository, const Sto
 
 Task<Result<void>> NodeCatalog::keep_tag(const RepositoryName& repository, const Tag& tag, const Digest& digest) {
   auto known = co_await held_.resolve(repository, tag);
-  if (known && *known == digest) co_return Result<void>();
+  const bool changed = !known || *known != digest;
+  std::string now;
+  append_be64(now, static_cast<std::uint64_t>(to_millis(Clock::system().wall())));
   co_return co_await storage_.names().transact(
       [&](kv::Transaction& transaction) -> Result<void> {
+        transaction.put(validated_key(repository, tag.text()), now);
+        if (!changed) return {};
         auto before = registry::put_tag(transaction, repository, tag.text(), digest);
         if (!before) return before.error();
         return {};
@@ -161,8 +231,23 @@ Task<Result<void>> NodeCatalog::keep_tag(const RepositoryName& repository, const
       kv::Durability::kLazy);
 }
 
+Task<void> NodeCatalog::forget_tag(const RepositoryName& repository, const Tag& tag) {
+  auto forgotten = co_await storage_.names().transact(
+      [&](kv::Transaction& transaction) -> Result<void> {
+        transaction.erase(validated_key(repository, tag.text()));
+        auto erased = registry::erase_tag(transaction, repository, tag.text());
+        if (!erased) return erased.error();
+        return {};
+      },
+      kv::Durability::kLazy);
+  if (!forgotten) log::warn("a deleted tag stays known", {{"error", forgotten.error().to_string()}});
+}
+
 Task<Result<NamePage>> NodeCatalog::tags(const RepositoryName& repository, std::string last, std::size_t limit) {
-  auto page = co_await upstream_.tags(repository, last, limit);
+  auto remote = upstreams_.remote(repository);
+  if (!remote) co_return remote.error();
+  Upstream upstream = remote->upstream();
+  auto page = co_await upstream.tags(remote->repository(), last, limit);
   if (page || !is_down(page.error())) co_return page;
   const Error why = page.error();
   auto known = co_await held_.tags(repository, std::move(last), limit);
@@ -173,7 +258,11 @@ Task<Result<NamePage>> NodeCatalog::tags(const RepositoryName& repository, std::
 }
 
 Task<Result<NamePage>> NodeCatalog::repositories(std::string last, std::size_t limit) {
-  auto page = co_await upstream_.repositories(last, limit);
+  // Of the root alone: a list of all that upstreams hold would be theirs to give, and Docker Hub gives none.
+  Origin* root = upstreams_.root();
+  if (root == nullptr) co_return co_await held_.repositories(std::move(last), limit);
+  Upstream upstream(*root);
+  auto page = co_await upstream.repositories(last, limit);
   if (page || !is_down(page.error())) co_return page;
   auto known = co_await held_.repositories(std::move(last), limit);
   if (known) known->warn(std::string(kStale));
@@ -182,7 +271,10 @@ Task<Result<NamePage>> NodeCatalog::repositories(std::string last, std::size_t l
 
 Task<Result<ReferrerPage>> NodeCatalog::referrers(const RepositoryName& repository, const Digest& digest,
                                                   std::string artifact_type, std::string last, std::size_t limit) {
-  auto page = co_await upstream_.referrers(repository, digest, artifact_type, last, limit);
+  auto remote = upstreams_.remote(repository);
+  if (!remote) co_return remote.error();
+  Upstream upstream = remote->upstream();
+  auto page = co_await upstream.referrers(remote->repository(), digest, artifact_type, last, limit);
   if (page || !is_down(page.error())) co_return page;
   auto known = co_await held_.referrers(repository, digest, std::move(artifact_type), std::move(last), limit);
   if (known) known->warn(std::string(kStale));
@@ -193,9 +285,11 @@ Task<void> NodeCatalog::stop() {
   Loop& home = Loop::current();
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     co_await loops_[i]->enter();
-    co_await parts_[i]->scope.join();
+    co_await scopes_[i]->join();
   }
   co_await home.enter();
+  co_await asking_.stop();
+  co_await fetching_.stop();
 }
 
 }  // namespace wherry::node

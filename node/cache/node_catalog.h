@@ -1,28 +1,30 @@
-// NodeCatalog: names as a node answers them: digests from what it holds, tags after asking its parent.
+// NodeCatalog: names as a node answers them: digests from what it holds, tags by the rules of their freshness.
 #pragma once
 
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "common/async/scope.h"
+#include "common/async/single_flight.h"
 #include "common/observe/metrics.h"
 #include "common/registry/name_store.h"
 #include "common/registry/storage.h"
-#include "node/upstream/upstream.h"
+#include "node/cache/freshness.h"
+#include "node/cache/negatives.h"
+#include "node/upstream/upstreams.h"
 
 namespace wherry::node {
 
-/// A digest that is held is answered without a word to the parent. A tag is asked for by HEAD each time, until this
-/// node follows the feed; with the parent down the last known answer is given with a warning. "Deleted" forgets the
-/// tag, "refused" is passed on, "down" does neither. Any number of clients that want the same unheld manifest cost one
-/// fetch.
+/// A digest that is held is answered without a word to the upstream. A tag is answered from what is known while its
+/// rule says that it is fresh, else after a HEAD; when that fails, from what is known for as long as the rule allows for
+/// that kind of failure, with a warning and its age. "Deleted" forgets the tag, "refused" and "down" do not. Any number
+/// of clients that want the same cost one question. An upstream that is down is not waited for: what is known is given
+/// at once, and one question goes out behind it.
 class NodeCatalog final : public registry::Catalog {
  public:
-  NodeCatalog(registry::Storage& storage, registry::NameStore& held, Upstream& upstream, std::vector<Loop*> loops,
-              Metrics& metrics);
-  ~NodeCatalog() override;
+  NodeCatalog(registry::Storage& storage, registry::NameStore& held, const Upstreams& upstreams,
+              const Freshness& freshness, Negatives& negatives, const std::vector<Loop*>& loops, Metrics& metrics);
 
   Task<Result<registry::StoredManifest>> manifest(const RepositoryName& repository,
                                                   const Reference& reference) override;
@@ -35,24 +37,42 @@ class NodeCatalog final : public registry::Catalog {
   Task<void> stop();
 
  private:
-  struct Flight;
-  struct Part;
   using Answer = Result<registry::StoredManifest>;
+  static constexpr std::size_t kMostBehind = 256;  ///< revalidations behind answers, a loop
+
+  /// What a tag is known to mean, and how long ago the upstream said so (nothing: at a time that cannot be right).
+  struct Known {
+    Digest digest;
+    std::optional<std::chrono::milliseconds> age;
+  };
 
   Task<Answer> by_tag(const RepositoryName& repository, const Tag& tag);
   Task<Answer> by_digest(const RepositoryName& repository, const Digest& digest);
-  Task<Answer> last_known(const RepositoryName& repository, const Tag& tag, Error why);
-  /// Fetches and keeps a manifest, once for all who want it now.
+  Task<std::optional<Known>> known(const RepositoryName& repository, const Tag& tag);
+  /// The held manifest that a tag is known to mean, with its age and, if `why` is not empty, a warning.
+  Task<Answer> last_known(const RepositoryName& repository, const Known& known, std::string why);
+  /// Asks the upstream what a tag means and keeps that; once for all who want it now.
+  Task<Answer> revalidate(const RepositoryName& repository, const Tag& tag, std::optional<Digest> known);
+  Task<Answer> ask(RepositoryName repository, Tag tag, std::optional<Digest> known);
+  /// Starts to ask what a tag means now; whoever started it does not wait for it.
+  void revalidate_behind(const RepositoryName& repository, const Tag& tag, const Digest& known);
+  Task<void> revalidate_quietly(RepositoryName repository, Tag tag, Digest known);
+  /// Fetches and keeps a manifest; once for all who want it now.
   Task<Answer> fetch(const RepositoryName& repository, const Reference& reference);
-  Task<void> fly(Part& part, std::string key, std::shared_ptr<Flight> flight);
+  Task<Answer> fetch_now(RepositoryName repository, Reference reference);
   Task<Result<void>> keep(const RepositoryName& repository, const registry::StoredManifest& manifest);
   Task<Result<void>> keep_tag(const RepositoryName& repository, const Tag& tag, const Digest& digest);
+  Task<void> forget_tag(const RepositoryName& repository, const Tag& tag);
 
   registry::Storage& storage_;
   registry::NameStore& held_;
-  Upstream& upstream_;
+  const Upstreams& upstreams_;
+  const Freshness& freshness_;
+  Negatives& negatives_;
+  SingleFlight<Answer> asking_;
+  SingleFlight<Answer> fetching_;
   std::vector<Loop*> loops_;
-  std::vector<std::unique_ptr<Part>> parts_;
+  std::vector<std::unique_ptr<Scope>> scopes_;  // of revalidations behind answers, a loop each
   Counter hits_;
   Counter misses_;
   Counter stale_;

@@ -1,11 +1,27 @@
 #include "node/cache/node_service.h"
 
+#include "common/http/uri.h"
+
 namespace wherry::node {
 
 Task<Result<void>> NodeService::handle_write(http::Exchange& exchange, const registry::Route& route) {
-  auto refused = registry::method_not_allowed(registry::allowed_methods(route.endpoint, false),
-                                              "this node only answers pulls: push to the master, " + parent_);
+  const Origin* parent = upstreams_.parent();
+  auto refused = registry::method_not_allowed(
+      registry::allowed_methods(route.endpoint, false),
+      parent != nullptr ? "this node only answers pulls: push to the master, " + parent->url()
+                        : std::string("this node only answers pulls: push to the registry that it stands for"));
   co_return co_await exchange.send(std::move(refused));
+}
+
+Result<void> NodeService::place(registry::Route& route, const http::Request& request) const {
+  std::optional<std::string> named;
+  const auto all = http::query_values(request.query, "ns");
+  if (all.size() > 1) return Error(ErrorKind::kNameUnknown, "more than one ns is named");
+  if (!all.empty()) named = all.front();
+  auto kept = upstreams_.place(named, *route.repository);
+  if (!kept) return kept.error();
+  route.repository = std::move(*kept);
+  return {};
 }
 
 }  // namespace wherry::node

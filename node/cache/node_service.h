@@ -1,20 +1,24 @@
-// NodeService: /v2/ of a node: pulls, and a clear word to who would push.
+// NodeService: /v2/ of a node: pulls in three dialects, and a clear word to who would push.
 #pragma once
 
 #include "common/registry/service.h"
+#include "node/upstream/upstreams.h"
 
 namespace wherry::node {
 
+/// `/v2/alpine/...?ns=docker.io` (containerd), `/v2/docker.io/library/alpine/...` (podman, CRI-O) and, where docker.io is
+/// the root, `/v2/library/alpine/...` (docker) mean the same.
 class NodeService final : public registry::RegistryService {
  public:
-  NodeService(registry::Catalog& catalog, registry::Blobs& blobs, Metrics& metrics, std::string parent)
-      : RegistryService(catalog, blobs, metrics), parent_(std::move(parent)) {}
+  NodeService(registry::Catalog& catalog, registry::Blobs& blobs, Metrics& metrics, const Upstreams& upstreams)
+      : RegistryService(catalog, blobs, metrics), upstreams_(upstreams) {}
 
  protected:
   Task<Result<void>> handle_write(http::Exchange& exchange, const registry::Route& route) override;
+  Result<void> place(registry::Route& route, const http::Request& request) const override;
 
  private:
-  std::string parent_;
+  const Upstreams& upstreams_;
 };
 
 }  // namespace wherry::node

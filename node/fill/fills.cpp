@@ -52,9 +52,9 @@ struct Fills::Part {
   bool stopping = false;
 };
 
-Fills::Fills(registry::Storage& storage, Upstream& upstream, std::vector<Loop*> loops, Metrics& metrics)
+Fills::Fills(registry::Storage& storage, const Upstreams& upstreams, std::vector<Loop*> loops, Metrics& metrics)
     : storage_(storage),
-      upstream_(upstream),
+      upstreams_(upstreams),
       loops_(std::move(loops)),
       fetched_bytes_(metrics.counter("wherry_fill_fetched_bytes_total", "Bytes of blobs fetched from upstream")),
       started_(metrics.counter("wherry_fill_started_total", "Blobs that began to be fetched")),
@@ -74,7 +74,7 @@ Task<Result<std::shared_ptr<store::Fill>>> Fills::join(const RepositoryName& rep
   const auto found = part.running.find(digest);
   if (found != part.running.end() && found->second->repository != repository) {
     // Somebody fetches it for another repository: that this one has it too is for the upstream to say.
-    auto size = co_await upstream_.blob_size(repository, digest);
+    auto size = co_await ask_size(repository, digest);
     if (!size) {
       const Error why = size.error();
       co_await home.enter();
@@ -104,6 +104,13 @@ Task<Result<std::shared_ptr<store::Fill>>> Fills::join(const RepositoryName& rep
   }
   co_await home.enter();
   co_return joined;
+}
+
+Task<Result<std::uint64_t>> Fills::ask_size(const RepositoryName& repository, const Digest& digest) {
+  auto remote = upstreams_.remote(repository);
+  if (!remote) co_return remote.error();
+  Upstream upstream = remote->upstream();
+  co_return co_await upstream.blob_size(remote->repository(), digest);
 }
 
 Task<std::shared_ptr<store::Fill>> Fills::find(RepositoryName repository, Digest digest) {
@@ -146,6 +153,9 @@ Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
 /// Fetches until the whole is there and its digest is right; readers are let through to the end then.
 Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
   store::Fill& fill = *running.fill;
+  auto remote = upstreams_.remote(running.repository);
+  if (!remote) co_return remote.error();
+  Upstream upstream = remote->upstream();
   Error last(ErrorKind::kUpstream, "nothing was tried");
   int idle_attempts = 0;
   while (idle_attempts < kAttemptsWithoutProgress && !part.stopping) {
@@ -153,7 +163,7 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
     if (part.stopping) break;
     const std::uint64_t before = running.writer ? running.writer->size() : 0;
     if (before > 0) resumed_.add();
-    auto source = co_await upstream_.blob(running.repository, fill.digest(), before);
+    auto source = co_await upstream.blob(remote->repository(), fill.digest(), before);
     if (!source) {
       last = source.error();
       if (!worth_another_try(last)) co_return last;
@@ -164,7 +174,7 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
     if (drained) {
       // The digest is all that readers wait for; the disk may take its time after that.
       if (running.writer->digest() != fill.digest())
-        co_return Error(ErrorKind::kUpstream, "{} sent other bytes than those of {}", upstream_.url(),
+        co_return Error(ErrorKind::kUpstream, "{} sent other bytes than those of {}", upstream.url(),
                         fill.digest().to_string());
       fill.verified();
       co_return co_await running.writer->commit(fill.digest());
@@ -207,7 +217,7 @@ Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
     return error.kind() == ErrorKind::kNoSpace ? no_room(error) : error;
   };
   if (running.size && source.size() && *running.size != *source.size())
-    co_return Error(ErrorKind::kUpstream, "{} changed its mind about the size of a blob", upstream_.url());
+    co_return Error(ErrorKind::kUpstream, "{} changed its mind about the size of a blob", source.url());
   if (!running.size) {
     auto admitted = storage_.space().admit(source.size().value_or(0));
     if (!admitted) co_return no_room(admitted.error());
@@ -235,7 +245,7 @@ Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
       buffer = std::move(rest);
     }
     if (running.size && running.writer->size() + buffer.size() > *running.size)
-      co_return Error(ErrorKind::kUpstream, "{} sent more than it said", upstream_.url());
+      co_return Error(ErrorKind::kUpstream, "{} sent more than it said", source.url());
     if (!running.size) {
       auto admitted = storage_.space().admit(buffer.size());
       if (!admitted) co_return no_room(admitted.error());
@@ -247,7 +257,7 @@ Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
   auto flushed = co_await running.writer->flush();
   if (!flushed) co_return storage_failure(flushed.error());
   if (running.size && running.writer->size() < *running.size)
-    co_return Error(ErrorKind::kUpstream, "{} sent less than it said", upstream_.url());
+    co_return Error(ErrorKind::kUpstream, "{} sent less than it said", source.url());
   if (!running.size) know_size(running.writer->size());
   co_return Result<void>();
 }

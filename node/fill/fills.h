@@ -10,7 +10,7 @@
 #include "common/observe/metrics.h"
 #include "common/registry/storage.h"
 #include "common/store/fill.h"
-#include "node/upstream/upstream.h"
+#include "node/upstream/upstreams.h"
 
 namespace wherry::node {
 
@@ -18,7 +18,7 @@ namespace wherry::node {
 /// client that started it leaves, and goes on where it stopped when its source breaks.
 class Fills {
  public:
-  Fills(registry::Storage& storage, Upstream& upstream, std::vector<Loop*> loops, Metrics& metrics);
+  Fills(registry::Storage& storage, const Upstreams& upstreams, std::vector<Loop*> loops, Metrics& metrics);
   ~Fills();
 
   /// The Fill of that digest, for a repository that may see it: its reader is to wait for size() first. Null when the
@@ -28,7 +28,7 @@ class Fills {
   /// The Fill that runs for that repository, or null: starts nothing and asks nobody.
   Task<std::shared_ptr<store::Fill>> find(RepositoryName repository, Digest digest);
 
-  /// Ends all; readers are told. Call once, from any loop, after Upstream::cancel().
+  /// Ends all; readers are told. Call once, from any loop, after Upstreams::cancel().
   Task<void> stop();
 
  private:
@@ -38,10 +38,11 @@ class Fills {
   Task<Result<store::BlobRow>> fetch(Part& part, Running& running);
   Task<void> prepare(Running& running);
   Task<Result<void>> drain(Running& running, BlobSource& source);
+  Task<Result<std::uint64_t>> ask_size(const RepositoryName& repository, const Digest& digest);
   Task<Result<void>> record(const RepositoryName& repository, const Digest& digest, const store::BlobRow& row);
 
   registry::Storage& storage_;
-  Upstream& upstream_;
+  const Upstreams& upstreams_;
   std::vector<Loop*> loops_;
   std::vector<std::unique_ptr<Part>> parts_;
   Counter fetched_bytes_;

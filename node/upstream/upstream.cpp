@@ -31,6 +31,15 @@ std::string without_parameters(std::string_view content_type) {
   return std::string(type);
 }
 
+/// A question about something in a repository.
+Question about(const RepositoryName& repository, std::string_view rest, ErrorKind not_found) {
+  Question question;
+  question.target = fmt::format("/v2/{}/{}", repository.text(), rest);
+  question.scope = fmt::format("repository:{}:pull", repository.text());
+  question.not_found = not_found;
+  return question;
+}
+
 /// The next page's `last` in a Link header, or empty.
 std::string next_of(std::string_view link) {
   const auto open = link.find('<');
@@ -47,79 +56,25 @@ std::string next_of(std::string_view link) {
 
 }  // namespace
 
-Upstream::Upstream(UpstreamOptions options, const std::vector<Loop*>& loops)
-    : options_(std::move(options)), loops_(loops), clients_(loops.size()) {
-  while (!options_.url.empty() && options_.url.back() == '/') options_.url.pop_back();
-}
-
-Upstream::~Upstream() = default;
-
-http::Client& Upstream::client() {
-  return *clients_[static_cast<std::size_t>(std::find(loops_.begin(), loops_.end(), &Loop::current()) -
-                                            loops_.begin())];
-}
-
-Task<void> Upstream::open() {
-  Loop& home = Loop::current();
-  for (std::size_t i = 0; i < loops_.size(); ++i) {
-    co_await loops_[i]->enter();
-    http::ClientOptions with;
-    with.connect_time = options_.connect_time;
-    with.silence = options_.silence;
-    with.ca_file = options_.ca_file;
-    clients_[i] = std::make_unique<http::Client>(*loops_[i], std::move(with));
-  }
-  co_await home.enter();
-}
-
-Task<void> Upstream::cancel() {
-  Loop& home = Loop::current();
-  for (Loop* loop : loops_) {
-    co_await loop->enter();
-    client().cancel_all();
-  }
-  co_await home.enter();
-}
-
-Task<void> Upstream::close() {
-  Loop& home = Loop::current();
-  for (std::size_t i = 0; i < loops_.size(); ++i) {
-    co_await loops_[i]->enter();
-    clients_[i].reset();
-  }
-  co_await home.enter();
-}
-
-std::string Upstream::v2(const RepositoryName& repository, std::string_view rest) const {
-  return fmt::format("{}/v2/{}/{}", options_.url, repository.text(), rest);
-}
-
-Task<Result<std::unique_ptr<http::Transfer>>> Upstream::ask(http::ClientRequest request, ErrorKind not_found) {
-  const std::string url = request.url();
-  auto transfer = co_await client().open(std::move(request));
+Task<Result<ManifestHead>> Upstream::head_manifest(const RepositoryName& repository, const Reference& reference,
+                                                   const std::optional<Digest>& known) {
+  Question question = about(repository, "manifests/" + reference.to_string(), ErrorKind::kManifestUnknown);
+  question.method = "HEAD";
+  question.headers.emplace_back("Accept", kAccept);
+  if (known) question.headers.emplace_back("If-None-Match", "\"" + known->to_string() + "\"");
+  auto transfer = co_await origin_.ask(std::move(question));
   if (!transfer) co_return transfer.error();
-  const int status = (*transfer)->head().status();
-  if (status == 200 || status == 206) co_return std::move(*transfer);
-  if (status == 404) co_return Error(not_found, "{}: not found", url);
-  if (status == 401 || status == 403)
-    co_return Error(ErrorKind::kDenied, "{}: the upstream refuses this node ({})", url, status);
-  co_return Error(ErrorKind::kUpstream, "{}: the upstream answered {}", url, status);
-}
-
-Task<Result<ManifestHead>> Upstream::head_manifest(const RepositoryName& repository, const Reference& reference) {
-  http::ClientRequest request("HEAD", v2(repository, "manifests/" + reference.to_string()));
-  request.header("Accept", kAccept);
-  auto transfer = co_await ask(std::move(request), ErrorKind::kManifestUnknown);
-  if (!transfer) co_return transfer.error();
-  auto digest = Digest::parse((*transfer)->head().header("docker-content-digest"));
+  const http::ClientHead& head = (*transfer)->head();
+  if (head.status() == 304 && known) co_return ManifestHead(known);
+  auto digest = Digest::parse(head.header("docker-content-digest"));
   if (!digest) co_return ManifestHead(std::nullopt);
   co_return ManifestHead(*digest);
 }
 
 Task<Result<StoredManifest>> Upstream::manifest(const RepositoryName& repository, const Reference& reference) {
-  http::ClientRequest request("GET", v2(repository, "manifests/" + reference.to_string()));
-  request.header("Accept", kAccept);
-  auto transfer = co_await ask(std::move(request), ErrorKind::kManifestUnknown);
+  Question question = about(repository, "manifests/" + reference.to_string(), ErrorKind::kManifestUnknown);
+  question.headers.emplace_back("Accept", kAccept);
+  auto transfer = co_await origin_.ask(std::move(question));
   if (!transfer) co_return transfer.error();
   auto bytes = co_await (*transfer)->read_whole(kMaxManifestBytes);
   if (!bytes && is_down(bytes.error())) co_return bytes.error();
@@ -127,7 +82,7 @@ Task<Result<StoredManifest>> Upstream::manifest(const RepositoryName& repository
   const http::ClientHead& head = (*transfer)->head();
   const std::string type = without_parameters(head.header("content-type"));
   const auto nonsense = [&](std::string_view why) {
-    return Error(ErrorKind::kUpstream, "{} answered for {}:{} what is no manifest of that name: {}", options_.url,
+    return Error(ErrorKind::kUpstream, "{} answered for {}:{} what is no manifest of that name: {}", url(),
                  repository.text(), reference.to_string(), why);
   };
   std::optional<Digest> stated;
@@ -143,39 +98,40 @@ Task<Result<StoredManifest>> Upstream::manifest(const RepositoryName& repository
 }
 
 Task<Result<std::uint64_t>> Upstream::blob_size(const RepositoryName& repository, const Digest& digest) {
-  auto transfer =
-      co_await ask(http::ClientRequest("HEAD", v2(repository, "blobs/" + digest.to_string())), ErrorKind::kBlobUnknown);
+  Question question = about(repository, "blobs/" + digest.to_string(), ErrorKind::kBlobUnknown);
+  question.method = "HEAD";
+  auto transfer = co_await origin_.ask(std::move(question));
   if (!transfer) co_return transfer.error();
   const auto size = (*transfer)->head().content_length();
-  if (!size) co_return Error(ErrorKind::kUpstream, "{} does not say how long a blob is", options_.url);
+  if (!size) co_return Error(ErrorKind::kUpstream, "{} does not say how long a blob is", url());
   co_return *size;
 }
 
 Task<Result<BlobSource>> Upstream::blob(const RepositoryName& repository, const Digest& digest, std::uint64_t offset) {
-  http::ClientRequest request("GET", v2(repository, "blobs/" + digest.to_string()));
-  if (offset > 0) request.header("Range", fmt::format("bytes={}-", offset));
-  auto transfer = co_await ask(std::move(request), ErrorKind::kBlobUnknown);
+  Question question = about(repository, "blobs/" + digest.to_string(), ErrorKind::kBlobUnknown);
+  if (offset > 0) question.headers.emplace_back("Range", fmt::format("bytes={}-", offset));
+  auto transfer = co_await origin_.ask(std::move(question));
   if (!transfer) co_return transfer.error();
   const http::ClientHead& head = (*transfer)->head();
   if (head.status() == 200) {
     const auto size = head.content_length();
-    co_return BlobSource(std::move(*transfer), 0, size);
+    co_return BlobSource(url(), std::move(*transfer), 0, size);
   }
   const auto content_range = head.header("content-range");
   const auto sent = http::parse_content_range(content_range);
   if (offset == 0 || !sent || sent->range.first != offset || sent->range.last() + 1 != sent->total)
-    co_return Error(ErrorKind::kUpstream, "{} answered a range that was not asked for: {}", options_.url,
+    co_return Error(ErrorKind::kUpstream, "{} answered a range that was not asked for: {}", url(),
                     content_range);
-  co_return BlobSource(std::move(*transfer), offset, sent->total);
+  co_return BlobSource(url(), std::move(*transfer), offset, sent->total);
 }
 
-Task<Result<NamePage>> Upstream::names(std::string url, std::string member, ErrorKind not_found) {
-  auto transfer = co_await ask(http::ClientRequest("GET", std::move(url)), not_found);
+Task<Result<NamePage>> Upstream::names(Question question, std::string member) {
+  auto transfer = co_await origin_.ask(std::move(question));
   if (!transfer) co_return transfer.error();
   auto bytes = co_await (*transfer)->read_whole(kMaxListBytes);
   if (!bytes) co_return Error(ErrorKind::kUpstream, "{}", bytes.error().message());
   const auto json = nlohmann::json::parse(*bytes, nullptr, false);
-  const auto bad = [&] { return Error(ErrorKind::kUpstream, "{} answered a list that cannot be read", options_.url); };
+  const auto bad = [&] { return Error(ErrorKind::kUpstream, "{} answered a list that cannot be read", url()); };
   if (!json.is_object() || !json.contains(member)) co_return bad();
   std::vector<std::string> names;
   if (json[member].is_array()) {
@@ -200,11 +156,15 @@ std::string paged(std::string_view path, std::size_t limit, std::string_view las
 }  // namespace
 
 Task<Result<NamePage>> Upstream::tags(const RepositoryName& repository, std::string last, std::size_t limit) {
-  co_return co_await names(paged(v2(repository, "tags/list"), limit, last), "tags", ErrorKind::kNameUnknown);
+  Question question = about(repository, paged("tags/list", limit, last), ErrorKind::kNameUnknown);
+  co_return co_await names(std::move(question), "tags");
 }
 
 Task<Result<NamePage>> Upstream::repositories(std::string last, std::size_t limit) {
-  co_return co_await names(paged(options_.url + "/v2/_catalog", limit, last), "repositories", ErrorKind::kNotFound);
+  Question question;
+  question.target = paged("/v2/_catalog", limit, last);
+  question.scope = "registry:catalog:*";
+  co_return co_await names(std::move(question), "repositories");
 }
 
 namespace {
@@ -236,16 +196,16 @@ std::optional<std::vector<std::string>> read_referrers(std::string_view bytes, s
 
 Task<Result<ReferrerPage>> Upstream::referrers(const RepositoryName& repository, const Digest& digest,
                                                std::string artifact_type, std::string last, std::size_t limit) {
-  std::string url = paged(v2(repository, "referrers/" + digest.to_string()), limit, last);
-  if (!artifact_type.empty()) url += "&artifactType=" + http::percent_encode(artifact_type);
-  auto transfer = co_await ask(http::ClientRequest("GET", std::move(url)), ErrorKind::kNotFound);
+  std::string rest = paged("referrers/" + digest.to_string(), limit, last);
+  if (!artifact_type.empty()) rest += "&artifactType=" + http::percent_encode(artifact_type);
+  auto transfer = co_await origin_.ask(about(repository, rest, ErrorKind::kNotFound));
   if (!transfer && transfer.error().kind() == ErrorKind::kNotFound)
     co_return co_await fallback_referrers(repository, digest, std::move(artifact_type));
   if (!transfer) co_return transfer.error();
   auto bytes = co_await (*transfer)->read_whole(kMaxListBytes);
   if (!bytes) co_return Error(ErrorKind::kUpstream, "{}", bytes.error().message());
   auto descriptors = read_referrers(*bytes, artifact_type);
-  if (!descriptors) co_return Error(ErrorKind::kUpstream, "{} answered referrers that cannot be read", options_.url);
+  if (!descriptors) co_return Error(ErrorKind::kUpstream, "{} answered referrers that cannot be read", url());
   co_return ReferrerPage(std::move(*descriptors), next_of((*transfer)->head().header("link")));
 }
 

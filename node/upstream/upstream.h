@@ -6,19 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "common/http/client.h"
 #include "common/oci/digest.h"
 #include "common/oci/reference.h"
 #include "common/registry/catalog.h"
+#include "node/upstream/origin.h"
 
 namespace wherry::node {
-
-struct UpstreamOptions {
-  std::string url;      ///< http://host:port or https://..., without /v2
-  std::string ca_file;  ///< PEM; empty: the system's
-  std::chrono::milliseconds connect_time{5'000};
-  std::chrono::seconds silence{30};
-};
 
 /// What an upstream says of a manifest without its bytes.
 class ManifestHead {
@@ -34,8 +27,11 @@ class ManifestHead {
 /// A blob on its way from an upstream.
 class BlobSource {
  public:
-  BlobSource(std::unique_ptr<http::Transfer> transfer, std::uint64_t offset, std::optional<std::uint64_t> size)
-      : transfer_(std::move(transfer)), offset_(offset), size_(size) {}
+  BlobSource(std::string url, std::unique_ptr<http::Transfer> transfer, std::uint64_t offset,
+             std::optional<std::uint64_t> size)
+      : url_(std::move(url)), transfer_(std::move(transfer)), offset_(offset), size_(size) {}
+  /// Of the registry that sends it, for messages.
+  const std::string& url() const { return url_; }
   http::Transfer& transfer() { return *transfer_; }
   /// Where in the blob its bytes start: 0 when the upstream sends all of it although a range was asked for.
   std::uint64_t offset() const { return offset_; }
@@ -43,23 +39,24 @@ class BlobSource {
   std::optional<std::uint64_t> size() const { return size_; }
 
  private:
+  std::string url_;
   std::unique_ptr<http::Transfer> transfer_;
   std::uint64_t offset_;
   std::optional<std::uint64_t> size_;
 };
 
-/// An upstream as seen from any loop: each has a client of its own. Errors of all: kUpstream and kTimeout when it is
-/// down (cannot be reached, 429, 5xx, no sense), kDenied for 401 and 403, and the kind of "not there" that each names:
-/// the three are never mixed up.
+/// An upstream as seen from any loop. Errors of all: those of Origin::ask(), with the kind of "not there" that each
+/// names: "down", "refused" and "not there" are never mixed up.
 class Upstream {
  public:
-  Upstream(UpstreamOptions options, const std::vector<Loop*>& loops);
-  ~Upstream();
+  explicit Upstream(Origin& origin) : origin_(origin) {}
 
-  const std::string& url() const { return options_.url; }
+  const std::string& url() const { return origin_.url(); }
 
   /// Errors: kManifestUnknown.
-  Task<Result<ManifestHead>> head_manifest(const RepositoryName& repository, const Reference& reference);
+  /// With the digest that is held, if one is, so that an upstream may answer with 304.
+  Task<Result<ManifestHead>> head_manifest(const RepositoryName& repository, const Reference& reference,
+                                           const std::optional<Digest>& known = std::nullopt);
   /// The bytes, checked: against the digest asked for, else against the one that the answer states; an answer to a tag
   /// that states none must be a manifest that can be read. Errors: kManifestUnknown; kUpstream for what fails the
   /// check.
@@ -75,29 +72,12 @@ class Upstream {
   Task<Result<registry::ReferrerPage>> referrers(const RepositoryName& repository, const Digest& digest,
                                                  std::string artifact_type, std::string last, std::size_t limit);
 
-  /// Makes a client on each loop (loading what TLS needs takes some milliseconds: not in the first request).
-  Task<void> open();
-  /// Ends whatever is on its way, and all that is asked later, with kCancelled.
-  Task<void> cancel();
-  /// Drops the clients; each on its loop. Nothing may be on its way.
-  Task<void> close();
-
  private:
-  http::Client& client();
-  std::string v2(const RepositoryName& repository, std::string_view rest) const;
-  Task<Result<std::unique_ptr<http::Transfer>>> ask(http::ClientRequest request, ErrorKind not_found);
-  Task<Result<registry::NamePage>> names(std::string url, std::string member, ErrorKind not_found);
+  Task<Result<registry::NamePage>> names(Question question, std::string member);
   Task<Result<registry::ReferrerPage>> fallback_referrers(const RepositoryName& repository, const Digest& digest,
                                                           std::string artifact_type);
 
-  UpstreamOptions options_;
-  std::vector<Loop*> loops_;
-  std::vector<std::unique_ptr<http::Client>> clients_;
+  Origin& origin_;
 };
-
-/// True when an error says nothing about the content, only that nobody could be asked.
-inline bool is_down(const Error& error) {
-  return error.kind() == ErrorKind::kUpstream || error.kind() == ErrorKind::kTimeout;
-}
 
 }  // namespace wherry::node

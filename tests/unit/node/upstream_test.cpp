@@ -34,10 +34,14 @@ Task<T> ask(ScriptedService::Answer answer, std::function<Task<T>(Upstream&)> qu
   LocalServer server(service);
   co_await server.start();
   const std::vector<Loop*> loops = {&Loop::current()};
-  Upstream upstream({server.url() + "/", {}, std::chrono::seconds(5), std::chrono::seconds(5)}, loops);
-  co_await upstream.open();
+  UpstreamOptions options;
+  options.url = server.url() + "/";
+  options.silence = std::chrono::seconds(5);
+  Origin origin(std::move(options), {}, loops);
+  co_await origin.open();
+  Upstream upstream(origin);
   T given = co_await question(upstream);
-  co_await upstream.close();
+  co_await origin.close();
   co_await server.stop();
   co_return given;
 }

@@ -1,0 +1,78 @@
+// SingleFlight: work that many want at once is done once, and all get its outcome.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common/async/event.h"
+#include "common/async/scope.h"
+
+namespace wherry {
+
+/// Work by key. Each key has a loop that its work runs on; the work goes on when those who wait for it are gone. T is
+/// copied to each.
+template <class T>
+class SingleFlight {
+ public:
+  explicit SingleFlight(std::vector<Loop*> loops) : loops_(std::move(loops)) {
+    for (std::size_t i = 0; i < loops_.size(); ++i) parts_.push_back(std::make_unique<Part>());
+  }
+
+  /// Joins the work of that key that is on its way, or starts `work`. Any loop of those given.
+  Task<T> join(std::string key, std::function<Task<T>()> work) {
+    const std::size_t index = std::hash<std::string>()(key) % loops_.size();
+    Loop& home = Loop::current();
+    co_await loops_[index]->enter();
+    Part& part = *parts_[index];
+    const auto found = part.flights.find(key);
+    std::shared_ptr<Flight> flight;
+    if (found != part.flights.end()) {
+      flight = found->second;
+    } else {
+      flight = std::make_shared<Flight>();
+      part.flights.emplace(key, flight);
+      part.scope.spawn(fly(part, std::move(key), flight, std::move(work)));
+    }
+    co_await flight->landed.wait();
+    T outcome = *flight->outcome;
+    co_await home.enter();
+    co_return outcome;
+  }
+
+  /// Waits for what is on its way.
+  Task<void> stop() {
+    Loop& home = Loop::current();
+    for (std::size_t i = 0; i < loops_.size(); ++i) {
+      co_await loops_[i]->enter();
+      co_await parts_[i]->scope.join();
+    }
+    co_await home.enter();
+  }
+
+ private:
+  struct Flight {
+    std::optional<T> outcome;
+    Event landed;
+  };
+  struct Part {
+    std::unordered_map<std::string, std::shared_ptr<Flight>> flights;
+    Scope scope;
+  };
+
+  static Task<void> fly(Part& part, std::string key, std::shared_ptr<Flight> flight, std::function<Task<T>()> work) {
+    Task<T> task = work();
+    T outcome = co_await std::move(task);
+    flight->outcome.emplace(std::move(outcome));
+    part.flights.erase(key);
+    flight->landed.set();
+  }
+
+  std::vector<Loop*> loops_;
+  std::vector<std::unique_ptr<Part>> parts_;
+};
+
+}  // namespace wherry

@@ -1,0 +1,54 @@
+#include "common/http/place.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <cctype>
+#include <memory>
+
+namespace wherry::http {
+namespace {
+
+using Parsed = std::unique_ptr<CURLU, decltype(&::curl_url_cleanup)>;
+
+std::string part_of(const Parsed& url, CURLUPart part, unsigned flags = 0) {
+  char* text = nullptr;
+  if (::curl_url_get(url.get(), part, &text, flags) != CURLUE_OK) return {};
+  std::string out(text);
+  ::curl_free(text);
+  return out;
+}
+
+bool has_strange_bytes(const std::string& text) {
+  return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c <= 0x20 || c == 0x7f; });
+}
+
+}  // namespace
+
+std::optional<Place> Place::of(const std::string& url) {
+  if (has_strange_bytes(url)) return std::nullopt;
+  const Parsed parsed(::curl_url(), ::curl_url_cleanup);
+  if (::curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return std::nullopt;
+  if (!part_of(parsed, CURLUPART_USER).empty() || !part_of(parsed, CURLUPART_PASSWORD).empty()) return std::nullopt;
+  Place place{part_of(parsed, CURLUPART_SCHEME), part_of(parsed, CURLUPART_HOST),
+              part_of(parsed, CURLUPART_PORT, CURLU_DEFAULT_PORT)};
+  std::transform(place.host.begin(), place.host.end(), place.host.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if ((place.scheme != "http" && place.scheme != "https") || place.host.empty()) return std::nullopt;
+  return place;
+}
+
+std::string Place::name() const { return port == (scheme == "https" ? "443" : "80") ? host : host + ":" + port; }
+
+std::optional<std::string> resolve_url(const std::string& base, const std::string& reference) {
+  if (has_strange_bytes(reference) || reference.empty()) return std::nullopt;
+  const Parsed parsed(::curl_url(), ::curl_url_cleanup);
+  if (::curl_url_set(parsed.get(), CURLUPART_URL, base.c_str(), 0) != CURLUE_OK) return std::nullopt;
+  if (::curl_url_set(parsed.get(), CURLUPART_URL, reference.c_str(), 0) != CURLUE_OK) return std::nullopt;
+  ::curl_url_set(parsed.get(), CURLUPART_FRAGMENT, nullptr, 0);
+  auto url = part_of(parsed, CURLUPART_URL);
+  if (url.empty()) return std::nullopt;
+  return url;
+}
+
+}  // namespace wherry::http

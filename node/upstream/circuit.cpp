@@ -1,0 +1,32 @@
+#include "node/upstream/circuit.h"
+
+#include <algorithm>
+
+namespace wherry::node {
+
+bool Circuit::admits() {
+  if (failures_.load() == 0) return true;
+  if (now() < open_until_.load()) return false;
+  return !probing_.exchange(true);
+}
+
+void Circuit::worked() {
+  failures_.store(0);
+  probing_.store(false);
+}
+
+void Circuit::failed() {
+  // Requests that were on their way together fail together: they count once.
+  if (failures_.load() == 0 || now() >= open_until_.load()) {
+    const int failures = failures_.fetch_add(1);
+    const auto pause = std::min(kFirstPause * (1 << std::min(failures, 10)), kLongestPause);
+    open_until_.store(now() + pause.count());
+  }
+  probing_.store(false);
+}
+
+std::chrono::milliseconds Circuit::pause() const {
+  return std::chrono::milliseconds(std::max<std::int64_t>(0, open_until_.load() - now()));
+}
+
+}  // namespace wherry::node

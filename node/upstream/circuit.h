@@ -1,0 +1,43 @@
+// Circuit: a server that cannot be reached is found out about once, not by every request.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+
+#include "common/base/clock.h"
+
+namespace wherry::node {
+
+/// Opens when a server could not be reached and lets one probe through after a time, which doubles with each probe that
+/// fails. Any thread; no lock.
+class Circuit {
+ public:
+  static constexpr std::chrono::milliseconds kFirstPause{500};
+  static constexpr std::chrono::milliseconds kLongestPause{15'000};
+
+  explicit Circuit(const Clock& clock = Clock::system()) : clock_(clock) {}
+
+  /// True when a request may go out: its outcome is to be told by worked(), failed() or neither_nor().
+  bool admits();
+  /// The server answered, whatever it said.
+  void worked();
+  void failed();
+  /// The request ended without telling anything (it was cancelled).
+  void neither_nor() { probing_.store(false); }
+
+  bool is_open() const { return failures_.load() > 0; }
+  /// How long until a probe is let through.
+  std::chrono::milliseconds pause() const;
+
+ private:
+  std::int64_t now() const {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(clock_.monotonic().time_since_epoch()).count();
+  }
+
+  const Clock& clock_;
+  std::atomic<int> failures_{0};
+  std::atomic<std::int64_t> open_until_{0};
+  std::atomic<bool> probing_{false};
+};
+
+}  // namespace wherry::node

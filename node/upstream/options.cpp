@@ -1,0 +1,67 @@
+#include "node/upstream/options.h"
+
+#include "common/http/client.h"
+
+namespace wherry::node {
+namespace {
+
+/// HOST or HOST:PORT, lower case, as clients write the registry part of a reference.
+bool is_registry_name(const std::string& text) {
+  const auto colon = text.find(':');
+  const std::string host = text.substr(0, colon);
+  const std::string port = colon == std::string::npos ? "1" : text.substr(colon + 1);
+  const bool host_fits = !host.empty() && host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-") == host.npos;
+  return host_fits && !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == port.npos &&
+         (host == "localhost" || host.find('.') != host.npos || colon != text.npos);
+}
+
+void know_docker_hub(UpstreamOptions& upstream) {
+  if (upstream.name != "docker.io") return;
+  upstream.library = true;
+  upstream.aliases = {"index.docker.io", "registry-1.docker.io"};
+  upstream.realms = {"auth.docker.io"};
+  if (upstream.url.empty()) upstream.url = "https://registry-1.docker.io";
+}
+
+}  // namespace
+
+Result<void> read_common(ConfigSection& section, UpstreamOptions& into) {
+  if (auto read = section.read("ca-file", into.ca_file); !read) return read;
+  if (auto read = section.read("credentials-file", into.credentials_file); !read) return read;
+  if (auto read = section.read("proxy", into.proxy); !read) return read;
+  if (auto read = section.read_list("realms", into.realms); !read) return read;
+  if (auto read = section.read_list("redirects", into.redirects); !read) return read;
+  if (auto read = section.read_duration("connect-time", into.connect_time); !read) return read;
+  if (auto read = section.read_duration("silence", into.silence); !read) return read;
+  if (auto read = section.read_duration("negative-age", into.negative_age); !read) return read;
+  if (into.negative_age > kMaxNegativeAge)
+    return Error(ErrorKind::kInvalid, "{}: at most 10s", section.place_of("negative-age"));
+  return {};
+}
+
+Result<UpstreamOptions> read_upstream(ConfigSection& section) {
+  UpstreamOptions upstream;
+  upstream.negative_age = kMaxNegativeAge;
+  if (auto read = section.read("name", upstream.name); !read) return read.error();
+  if (!is_registry_name(upstream.name))
+    return Error(ErrorKind::kInvalid, "{}: '{}' is not the name of a registry, such as docker.io or localhost:5000",
+                 section.place_of("name"), upstream.name);
+  if (auto read = section.read("url", upstream.url); !read) return read.error();
+  know_docker_hub(upstream);
+  if (upstream.url.empty()) upstream.url = "https://" + upstream.name;
+  if (!http::is_server_url(upstream.url))
+    return Error(ErrorKind::kInvalid, "{}: '{}' is not the URL of a registry, such as https://registry.example:5000",
+                 section.place_of("url"), upstream.url);
+  if (auto read = section.read_list("aliases", upstream.aliases); !read) return read.error();
+  for (const std::string& alias : upstream.aliases)
+    if (!is_registry_name(alias))
+      return Error(ErrorKind::kInvalid, "{}: '{}' is not the name of a registry", section.place_of("aliases"), alias);
+  if (auto read = section.read_list("allow", upstream.allow); !read) return read.error();
+  if (auto read = section.read_list("deny", upstream.deny); !read) return read.error();
+  if (auto read = section.read("library", upstream.library); !read) return read.error();
+  if (auto read = read_common(section, upstream); !read) return read.error();
+  if (auto finished = section.finish(); !finished) return finished.error();
+  return upstream;
+}
+
+}  // namespace wherry::node

@@ -1,0 +1,164 @@
+#include "node/upstream/origin.h"
+
+#include <algorithm>
+
+#include "common/base/bytes.h"
+#include "common/http/place.h"
+
+namespace wherry::node {
+namespace {
+
+constexpr std::chrono::seconds kLongestRetryAfter{600};
+
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+std::string without_final_slashes(std::string url) {
+  while (!url.empty() && url.back() == '/') url.pop_back();
+  return url;
+}
+
+UpstreamOptions tidied(UpstreamOptions options) {
+  options.url = without_final_slashes(std::move(options.url));
+  return options;
+}
+
+}  // namespace
+
+Origin::Origin(UpstreamOptions options, Credentials credentials, const std::vector<Loop*>& loops)
+    : options_(tidied(std::move(options))),
+      loops_(loops),
+      clients_(loops.size()),
+      tokens_(options_.url, options_.realms, std::move(credentials), [this]() -> http::Client& { return client(); },
+              loops) {}
+
+Origin::~Origin() = default;
+
+http::Client& Origin::client() {
+  return *clients_[static_cast<std::size_t>(std::find(loops_.begin(), loops_.end(), &Loop::current()) -
+                                            loops_.begin())];
+}
+
+Task<void> Origin::open() {
+  Loop& home = Loop::current();
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    co_await loops_[i]->enter();
+    http::ClientOptions with;
+    with.connect_time = options_.connect_time;
+    with.silence = std::chrono::duration_cast<std::chrono::seconds>(options_.silence);
+    with.ca_file = options_.ca_file;
+    with.proxy = options_.proxy;
+    clients_[i] = std::make_unique<http::Client>(*loops_[i], std::move(with));
+  }
+  co_await home.enter();
+}
+
+Task<void> Origin::cancel() {
+  Loop& home = Loop::current();
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    co_await loops_[i]->enter();
+    if (clients_[i]) clients_[i]->cancel_all();
+  }
+  co_await home.enter();
+}
+
+Task<void> Origin::close() {
+  co_await tokens_.stop();
+  Loop& home = Loop::current();
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    co_await loops_[i]->enter();
+    clients_[i].reset();
+  }
+  co_await home.enter();
+}
+
+Task<Result<std::unique_ptr<http::Transfer>>> Origin::send(http::ClientRequest request) {
+  if (!circuit_.admits())
+    co_return Error(ErrorKind::kUpstream, "{} cannot be reached; it is asked again in {} ms", options_.url,
+                    circuit_.pause().count());
+  auto transfer = co_await client().open(std::move(request));
+  if (transfer)
+    circuit_.worked();
+  else if (transfer.error().kind() == ErrorKind::kCancelled)
+    circuit_.neither_nor();
+  else
+    circuit_.failed();
+  co_return transfer;
+}
+
+Result<std::string> Origin::follow(const std::string& url, const http::ClientHead& head) const {
+  const std::string location(head.header("location"));
+  const auto next = http::resolve_url(url, location);
+  const auto to = next ? http::Place::of(*next) : std::nullopt;
+  if (!to) return Error(ErrorKind::kUpstream, "{} redirects to what is no place: {}", url, location);
+  if (http::Place::of(url)->scheme == "https" && to->scheme != "https")
+    return Error(ErrorKind::kDenied, "{} redirects from https to http, which is not followed: {}", url, location);
+  return *next;
+}
+
+Error Origin::judge(const std::string& url, const http::ClientHead& head, ErrorKind not_found) const {
+  const int status = head.status();
+  if (status == 404) return Error(not_found, "{}: not found", url);
+  if (status == 401 || status == 403)
+    return Error(ErrorKind::kDenied, "{}: the upstream refuses this node ({})", url, status);
+  if (status == 429) {
+    const auto asked = parse_decimal(head.header("retry-after"), INT32_MAX);
+    const std::chrono::seconds wait(asked.value_or(1));
+    return Error(ErrorKind::kUpstreamLimited, "{}: the upstream wants fewer requests of this node", url)
+        .with_retry_after(std::clamp(wait, std::chrono::seconds(1), kLongestRetryAfter));
+  }
+  return Error(status >= 500 ? ErrorKind::kUpstreamFailed : ErrorKind::kUpstream, "{}: the upstream answered {}", url,
+               status);
+}
+
+Task<Result<std::unique_ptr<http::Transfer>>> Origin::ask(Question question) {
+  const auto own = http::Place::of(options_.url);
+  if (!own) co_return Error(ErrorKind::kUpstream, "'{}' is not the URL of a registry", options_.url);
+  std::string url = options_.url + question.target;
+  bool shown_anew = false;
+  for (int redirects = 0; redirects <= kMaxRedirects;) {
+    const auto place = http::Place::of(url);
+    const bool at_home = place == own;
+    http::ClientRequest request(question.method, url);
+    for (const auto& [name, value] : question.headers) request.header(name, value);
+    std::string shown;
+    if (at_home) {
+      auto authorization = co_await tokens_.authorization(question.scope);
+      if (!authorization) co_return authorization.error();
+      shown = std::move(*authorization);
+      if (!shown.empty()) request.header("Authorization", shown);
+    } else if (std::find(options_.redirects.begin(), options_.redirects.end(), place->name()) ==
+               options_.redirects.end()) {
+      request.only_public();
+    }
+    Result<std::unique_ptr<http::Transfer>> transfer = Error(ErrorKind::kInternal, "not asked yet");
+    if (at_home)
+      transfer = co_await send(std::move(request));
+    else
+      transfer = co_await client().open(std::move(request));
+    if (!transfer) co_return transfer.error();
+    const http::ClientHead& head = (*transfer)->head();
+    const int status = head.status();
+    if (status == 200 || status == 206 || status == 304) {
+      const auto encoding = head.header("content-encoding");
+      if (!encoding.empty() && encoding != "identity")
+        co_return Error(ErrorKind::kUpstream, "{} answered in an encoding that was not asked for: {}", url, encoding);
+      co_return std::move(*transfer);
+    }
+    if (status == 401 && at_home && !shown_anew) {
+      shown_anew = true;
+      auto worth_it = tokens_.challenged(question.scope, head.all("www-authenticate"), shown);
+      if (!worth_it) co_return worth_it.error();
+      continue;
+    }
+    if (!is_redirect(status)) co_return judge(url, head, question.not_found);
+    auto next = follow(url, head);
+    if (!next) co_return next.error();
+    url = std::move(*next);
+    ++redirects;
+  }
+  co_return Error(ErrorKind::kUpstream, "{} redirects in a circle, or more than {} times", options_.url, kMaxRedirects);
+}
+
+}  // namespace wherry::node

@@ -1,0 +1,70 @@
+// Origin: the server of one upstream: how it is reached, what it is shown, and when it is left alone.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/http/client.h"
+#include "node/upstream/circuit.h"
+#include "node/upstream/options.h"
+#include "node/upstream/tokens.h"
+
+namespace wherry::node {
+
+/// A question to a registry.
+struct Question {
+  std::string method = "GET";
+  std::string target;       ///< path and query, from /v2/ on
+  std::string scope;        ///< of the token, e.g. "repository:library/alpine:pull"
+  ErrorKind not_found = ErrorKind::kNotFound;  ///< what a 404 means
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+/// Asks with tokens, follows redirects by hand so that credentials never leave the server that they are for, and keeps
+/// away from a server that is down. Any loop: each has a client of its own.
+class Origin {
+ public:
+  static constexpr int kMaxRedirects = 5;
+
+  Origin(UpstreamOptions options, Credentials credentials, const std::vector<Loop*>& loops);
+  ~Origin();
+
+  const UpstreamOptions& options() const { return options_; }
+  const std::string& url() const { return options_.url; }
+  bool is_down() const { return circuit_.is_open(); }
+
+  /// The answer when it is 200, 206 or 304. Errors: `not_found` for 404; kDenied for 401 and 403 (when tokens did not
+  /// help), for a redirect or a token server that is not allowed; kUpstreamLimited for 429; kUpstreamFailed for 5xx;
+  /// kUpstream and kTimeout when it cannot be reached or makes no sense.
+  Task<Result<std::unique_ptr<http::Transfer>>> ask(Question question);
+
+  /// Makes a client on each loop (loading what TLS needs takes some milliseconds: not in the first request).
+  Task<void> open();
+  /// Ends whatever is on its way, and all that is asked later, with kCancelled.
+  Task<void> cancel();
+  /// Drops the clients; each on its loop. Nothing may be on its way.
+  Task<void> close();
+
+ private:
+  http::Client& client();
+  Task<Result<std::unique_ptr<http::Transfer>>> send(http::ClientRequest request);
+  /// Where an answer redirects to. Errors: kDenied, kUpstream.
+  Result<std::string> follow(const std::string& url, const http::ClientHead& head) const;
+  Error judge(const std::string& url, const http::ClientHead& head, ErrorKind not_found) const;
+
+  const UpstreamOptions options_;
+  const std::vector<Loop*> loops_;
+  std::vector<std::unique_ptr<http::Client>> clients_;
+  Tokens tokens_;
+  Circuit circuit_;
+};
+
+/// True when an error says nothing about the content, only that nobody could be asked.
+inline bool is_down(const Error& error) {
+  const ErrorKind kind = error.kind();
+  return kind == ErrorKind::kUpstream || kind == ErrorKind::kTimeout || kind == ErrorKind::kUpstreamFailed ||
+         kind == ErrorKind::kUpstreamLimited;
+}
+
+}  // namespace wherry::node

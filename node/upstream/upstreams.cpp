@@ -1,0 +1,116 @@
+#include "node/upstream/upstreams.h"
+
+#include <algorithm>
+
+#include "common/base/glob.h"
+#include "common/http/place.h"
+#include "common/oci/excerpt.h"
+
+namespace wherry::node {
+
+/// A colon is in no repository name; "__" is, and is in no host's.
+std::string Upstreams::Entry::prefix_of(const std::string& name) {
+  const auto colon = name.find(':');
+  return colon == std::string::npos ? name : name.substr(0, colon) + "__" + name.substr(colon + 1);
+}
+
+bool Upstreams::Entry::is_named(std::string_view name) const {
+  const UpstreamOptions& options = origin.options();
+  return (!options.name.empty() && (name == options.name || name == prefix)) ||
+         std::find(options.aliases.begin(), options.aliases.end(), name) != options.aliases.end();
+}
+
+Result<std::unique_ptr<Upstreams>> Upstreams::make(UpstreamOptions parent, std::vector<UpstreamOptions> upstreams,
+                                                   const std::string& root, const std::vector<Loop*>& loops) {
+  std::unique_ptr<Upstreams> all(new Upstreams);
+  const auto add = [&](UpstreamOptions options) -> Result<void> {
+    Credentials credentials;
+    if (!options.credentials_file.empty()) {
+      const auto place = http::Place::of(options.url);
+      auto read = read_credentials(options.credentials_file, options.name.empty() && place ? place->name() : options.name);
+      if (!read) return read.error();
+      credentials = std::move(*read);
+    }
+    all->entries_.emplace_back(std::move(options), std::move(credentials), loops);
+    return {};
+  };
+  for (UpstreamOptions& options : upstreams) {
+    for (const Entry& other : all->entries_)
+      if (other.is_named(options.name))
+        return Error(ErrorKind::kInvalid, "upstreams: {} is there twice", options.name);
+    if (auto added = add(std::move(options)); !added) return added.error();
+  }
+  for (Entry& entry : all->entries_)
+    if (entry.origin.options().name == root) all->root_ = &entry;
+  if (!root.empty() && all->root_ == nullptr)
+    return Error(ErrorKind::kInvalid, "root: there is no upstream of the name {}", root);
+  if (!parent.url.empty()) {
+    const auto place = http::Place::of(parent.url);
+    if (place) parent.aliases.push_back(place->name());
+    if (auto added = add(std::move(parent)); !added) return added.error();
+    all->parent_ = &all->entries_.back();
+    if (all->root_ == nullptr) all->root_ = all->parent_;
+  }
+  return all;
+}
+
+Result<RepositoryName> Upstreams::within(const Entry& entry, std::string name) const {
+  const UpstreamOptions& options = entry.origin.options();
+  if (options.library && name.find('/') == std::string::npos) name = "library/" + name;
+  if ((!options.allow.empty() && !any_glob_matches(options.allow, name)) || any_glob_matches(options.deny, name))
+    return Error(ErrorKind::kDenied, "this node does not give out {} of {}: its configuration keeps it out", name,
+                 options.name);
+  return RepositoryName::parse(&entry == parent_ ? name : entry.prefix + "/" + name);
+}
+
+Result<RepositoryName> Upstreams::place(const std::optional<std::string>& registry, const RepositoryName& asked) const {
+  const std::string& name = asked.text();
+  if (registry) {
+    for (const Entry& entry : entries_)
+      if (entry.is_named(*registry)) return within(entry, name);
+    return Error(ErrorKind::kNameUnknown, "this node does not stand for the registry {}", excerpt(*registry));
+  }
+  const auto slash = name.find('/');
+  if (slash != std::string::npos)
+    for (const Entry& entry : entries_)
+      if (&entry != parent_ && entry.is_named(std::string_view(name).substr(0, slash)))
+        return within(entry, name.substr(slash + 1));
+  if (root_ == nullptr)
+    return Error(ErrorKind::kNameUnknown, "{}: names without a registry before them mean nothing at this node", name);
+  return within(*root_, name);
+}
+
+Result<Remote> Upstreams::remote(const RepositoryName& kept) const {
+  const std::string& name = kept.text();
+  const auto slash = name.find('/');
+  if (slash != std::string::npos) {
+    for (Entry& entry : entries_) {
+      if (&entry == parent_ || name.compare(0, slash, entry.prefix) != 0) continue;
+      auto repository = RepositoryName::parse(std::string_view(name).substr(slash + 1));
+      if (!repository) return repository.error();
+      return Remote(entry.origin, std::move(*repository));
+    }
+  }
+  if (parent_ == nullptr) return Error(ErrorKind::kNameUnknown, "{}: no registry is configured for it", name);
+  return Remote(parent_->origin, kept);
+}
+
+std::vector<const Origin*> Upstreams::all() const {
+  std::vector<const Origin*> origins;
+  for (const Entry& entry : entries_) origins.push_back(&entry.origin);
+  return origins;
+}
+
+Task<void> Upstreams::open() {
+  for (Entry& entry : entries_) co_await entry.origin.open();
+}
+
+Task<void> Upstreams::cancel() {
+  for (Entry& entry : entries_) co_await entry.origin.cancel();
+}
+
+Task<void> Upstreams::close() {
+  for (Entry& entry : entries_) co_await entry.origin.close();
+}
+
+}  // namespace wherry::node
