@@ -28,7 +28,8 @@ bool glob_matches(std::string_view pattern, std::string_view text) {
 }
 
 bool any_glob_matches(std::span<const std::string> patterns, std::string_view text) {
-  return std::any_of(patterns.begin(), patterns.end(), [&](const auto& pattern) { return glob_matches(pattern, text); });
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const auto& pattern) { return glob_matches(pattern, text); });
 }
 
 }  // namespace wherry

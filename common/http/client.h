@@ -139,8 +139,9 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  /// Sends the request and waits for the answer's head. Redirects are not followed: they are answers. Errors: kUpstream when the server
-  /// cannot be reached or speaks no HTTP, kTimeout. A status of 400 and more is an answer, not an error.
+  /// Sends the request and waits for the answer's head. Redirects are not followed: they are answers. Errors: kUpstream
+  /// when the server cannot be reached or speaks no HTTP, kTimeout. A status of 400 and more is an answer, not an
+  /// error.
   Task<Result<std::unique_ptr<Transfer>>> open(ClientRequest request);
 
   /// Ends all transfers, those too that still wait for their head, and every later open(), with kCancelled.

@@ -19,7 +19,7 @@ struct Route {
   Endpoint endpoint = Endpoint::kOther;
   std::optional<RepositoryName> repository;  ///< as it is kept: RegistryService::place()
   std::string asked;                         ///< the repository's name as the client wrote it
-  std::string last;  ///< Reference, digest or upload id.
+  std::string last;                          ///< Reference, digest or upload id.
 };
 
 /// Reads a path as sent (percent escapes are resolved once). Errors: kNotFound when no endpoint has that form,

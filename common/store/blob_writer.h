@@ -7,9 +7,9 @@
 #include <string>
 
 #include "common/async/task.h"
+#include "common/base/buffer.h"
 #include "common/oci/digest.h"
 #include "common/store/blob_row.h"
-#include "common/base/buffer.h"
 #include "common/store/upload_state.h"
 
 namespace wherry::store {

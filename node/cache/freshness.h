@@ -14,14 +14,14 @@ namespace wherry::node {
 
 /// One rule. Ages count from when the upstream last said what the tag means.
 struct FreshnessRule {
-  std::vector<std::string> match = {"*"};     ///< patterns of REPOSITORY:TAG, as the node keeps repositories
-  std::chrono::milliseconds max_age{0};       ///< answered without asking
-  std::chrono::milliseconds behind{0};        ///< stale-while-revalidate: answered at once, asked behind the answer
-  std::chrono::milliseconds unreachable;      ///< stale-if: no connection, no answer in time, no sense
-  std::chrono::milliseconds failed;           ///< stale-if: 5xx
-  std::chrono::milliseconds limited;          ///< stale-if: 429
-  std::chrono::milliseconds denied{0};        ///< stale-if: 401, 403
-  std::chrono::milliseconds not_found{0};     ///< stale-if: 404
+  std::vector<std::string> match = {"*"};  ///< patterns of REPOSITORY:TAG, as the node keeps repositories
+  std::chrono::milliseconds max_age{0};    ///< answered without asking
+  std::chrono::milliseconds behind{0};     ///< stale-while-revalidate: answered at once, asked behind the answer
+  std::chrono::milliseconds unreachable;   ///< stale-if: no connection, no answer in time, no sense
+  std::chrono::milliseconds failed;        ///< stale-if: 5xx
+  std::chrono::milliseconds limited;       ///< stale-if: 429
+  std::chrono::milliseconds denied{0};     ///< stale-if: 401, 403
+  std::chrono::milliseconds not_found{0};  ///< stale-if: 404
 
   FreshnessRule();
   /// How old an answer may be that is given instead of this error.

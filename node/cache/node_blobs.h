@@ -1,20 +1,20 @@
 // NodeBlobs: blobs as a node answers them: from what it holds, else from the Fill that brings them in.
 #pragma once
 
+#include "common/async/single_flight.h"
 #include "common/registry/catalog.h"
 #include "common/registry/checked_blobs.h"
 #include "common/registry/name_store.h"
 #include "common/registry/storage.h"
-#include "common/async/single_flight.h"
 #include "node/cache/negatives.h"
 #include "node/fill/fills.h"
 #include "node/upstream/upstreams.h"
 
 namespace wherry::node {
 
-/// What a repository is known to hold is served without a word to its upstream. A blob that is here on behalf of another
-/// repository is served after the parent said that this one holds it too: once. A damaged blob is dropped and fetched
-/// anew.
+/// What a repository is known to hold is served without a word to its upstream. A blob that is here on behalf of
+/// another repository is served after the parent said that this one holds it too: once. A damaged blob is dropped and
+/// fetched anew.
 class NodeBlobs final : public registry::Blobs {
  public:
   NodeBlobs(registry::Storage& storage, registry::NameStore& held, registry::CheckedBlobs& checked,

@@ -46,7 +46,8 @@ NodeCatalog::NodeCatalog(registry::Storage& storage, registry::NameStore& held, 
       loops_(loops),
       hits_(metrics.counter("wherry_cache_manifests_total", "Manifests answered", "from", "held")),
       misses_(metrics.counter("wherry_cache_manifests_total", "Manifests answered", "from", "parent")),
-      stale_(metrics.counter("wherry_cache_stale_answers_total", "Answers given although they could not be confirmed")) {
+      stale_(
+          metrics.counter("wherry_cache_stale_answers_total", "Answers given although they could not be confirmed")) {
   for (std::size_t i = 0; i < loops_.size(); ++i) scopes_.push_back(std::make_unique<Scope>());
 }
 
@@ -75,7 +76,9 @@ Task<Result<StoredManifest>> NodeCatalog::by_tag(const RepositoryName& repositor
     const bool soon = rule.behind.count() > 0 && *before->age <= rule.max_age + rule.behind;
     const bool down = remote->origin().is_down() && *before->age <= rule.unreachable;
     if (fresh || soon || down) {
-      auto held = co_await last_known(repository, *before, fresh || soon ? "" : std::string(kStale));
+      std::string why;
+      if (!fresh && !soon) why = kStale;
+      auto held = co_await last_known(repository, *before, why);
       if (held) {
         if (!fresh) revalidate_behind(repository, tag, before->digest);
         if (!fresh && !soon) stale_.add();
@@ -90,7 +93,8 @@ Task<Result<StoredManifest>> NodeCatalog::by_tag(const RepositoryName& repositor
   const ErrorKind why = answer.error().kind();
   const auto limit = rule.stale_if(why);
   if (before && limit.count() > 0 && (!before->age || *before->age <= limit)) {
-    auto held = co_await last_known(repository, *before, std::string(kStale));
+    const std::string stale(kStale);
+    auto held = co_await last_known(repository, *before, stale);
     if (held) {
       stale_.add();
       co_return held;
@@ -119,12 +123,12 @@ Task<std::optional<NodeCatalog::Known>> NodeCatalog::known(const RepositoryName&
 }
 
 Task<Result<StoredManifest>> NodeCatalog::last_known(const RepositoryName& repository, const Known& known,
-                                                     std::string why) {
+                                                     const std::string& why) {
   auto held = co_await held_.by_digest(repository, known.digest);
   if (!held) co_return held;
   hits_.add();
   if (known.age) held->set_age(std::chrono::duration_cast<std::chrono::seconds>(*known.age));
-  if (!why.empty()) held->warn(std::move(why));
+  if (!why.empty()) held->warn(why);
   co_return held;
 }
 
@@ -143,8 +147,7 @@ Task<Result<StoredManifest>> NodeCatalog::ask(RepositoryName repository, Tag tag
   Upstream upstream = remote->upstream();
   auto head = co_await upstream.head_manifest(remote->repository(), reference, known);
   if (!head) {
-    negatives_.keep(question_key('t', repository, tag.text()), head.error(),
-                    remote->origin().options().negative_age);
+    negatives_.keep(question_key('t', repository, tag.text()), head.error(), remote->origin().options().negative_age);
     co_return head.error();
   }
   Answer answer = Error(ErrorKind::kInternal, "nobody was asked");
@@ -159,8 +162,8 @@ Task<Result<StoredManifest>> NodeCatalog::ask(RepositoryName repository, Tag tag
 }
 
 void NodeCatalog::revalidate_behind(const RepositoryName& repository, const Tag& tag, const Digest& known) {
-  const auto index = static_cast<std::size_t>(std::find(loops_.begin(), loops_.end(), &Loop::current()) -
-                                              loops_.begin());
+  const auto index =
+      static_cast<std::size_t>(std::find(loops_.begin(), loops_.end(), &Loop::current()) - loops_.begin());
   Scope& scope = *scopes_[index];
   if (scope.running() < kMostBehind) scope.spawn(revalidate_quietly(repository, tag, known));
 }

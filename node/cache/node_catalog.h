@@ -17,10 +17,10 @@
 namespace wherry::node {
 
 /// A digest that is held is answered without a word to the upstream. A tag is answered from what is known while its
-/// rule says that it is fresh, else after a HEAD; when that fails, from what is known for as long as the rule allows for
-/// that kind of failure, with a warning and its age. "Deleted" forgets the tag, "refused" and "down" do not. Any number
-/// of clients that want the same cost one question. An upstream that is down is not waited for: what is known is given
-/// at once, and one question goes out behind it.
+/// rule says that it is fresh, else after a HEAD; when that fails, from what is known for as long as the rule allows
+/// for that kind of failure, with a warning and its age. "Deleted" forgets the tag, "refused" and "down" do not. Any
+/// number of clients that want the same cost one question. An upstream that is down is not waited for: what is known is
+/// given at once, and one question goes out behind it.
 class NodeCatalog final : public registry::Catalog {
  public:
   NodeCatalog(registry::Storage& storage, registry::NameStore& held, const Upstreams& upstreams,
@@ -50,7 +50,7 @@ class NodeCatalog final : public registry::Catalog {
   Task<Answer> by_digest(const RepositoryName& repository, const Digest& digest);
   Task<std::optional<Known>> known(const RepositoryName& repository, const Tag& tag);
   /// The held manifest that a tag is known to mean, with its age and, if `why` is not empty, a warning.
-  Task<Answer> last_known(const RepositoryName& repository, const Known& known, std::string why);
+  Task<Answer> last_known(const RepositoryName& repository, const Known& known, const std::string& why);
   /// Asks the upstream what a tag means and keeps that; once for all who want it now.
   Task<Answer> revalidate(const RepositoryName& repository, const Tag& tag, std::optional<Digest> known);
   Task<Answer> ask(RepositoryName repository, Tag tag, std::optional<Digest> known);

@@ -6,8 +6,8 @@
 
 namespace wherry::node {
 
-/// `/v2/alpine/...?ns=docker.io` (containerd), `/v2/docker.io/library/alpine/...` (podman, CRI-O) and, where docker.io is
-/// the root, `/v2/library/alpine/...` (docker) mean the same.
+/// `/v2/alpine/...?ns=docker.io` (containerd), `/v2/docker.io/library/alpine/...` (podman, CRI-O) and, where docker.io
+/// is the root, `/v2/library/alpine/...` (docker) mean the same.
 class NodeService final : public registry::RegistryService {
  public:
   NodeService(registry::Catalog& catalog, registry::Blobs& blobs, Metrics& metrics, const Upstreams& upstreams)

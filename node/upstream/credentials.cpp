@@ -63,7 +63,7 @@ Result<Credentials> from_docker_config(const std::string& text, const std::strin
 std::string Credentials::basic() const { return "Basic " + to_base64(user + ":" + password); }
 
 Result<Credentials> read_credentials(const std::string& path, const std::string& host) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return Error(ErrorKind::kInvalid, "{}: cannot be read", path);
   if (!S_ISREG(status.st_mode)) return Error(ErrorKind::kInvalid, "{}: is not a file", path);
   if ((status.st_mode & S_IROTH) != 0)

@@ -10,8 +10,8 @@
 namespace wherry::node {
 
 struct UpstreamOptions {
-  std::string name;  ///< As clients name it: "docker.io", "registry.example:5000"; the parent's is empty.
-  std::string url;   ///< http://host:port or https://..., without /v2
+  std::string name;              ///< As clients name it: "docker.io", "registry.example:5000"; the parent's is empty.
+  std::string url;               ///< http://host:port or https://..., without /v2
   std::string ca_file;           ///< PEM; empty: the system's
   std::string credentials_file;  ///< see read_credentials()
   std::string proxy;             ///< URL; empty: none

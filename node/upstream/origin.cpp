@@ -30,8 +30,9 @@ Origin::Origin(UpstreamOptions options, Credentials credentials, const std::vect
     : options_(tidied(std::move(options))),
       loops_(loops),
       clients_(loops.size()),
-      tokens_(options_.url, options_.realms, std::move(credentials), [this]() -> http::Client& { return client(); },
-              loops) {}
+      tokens_(
+          options_.url, options_.realms, std::move(credentials), [this]() -> http::Client& { return client(); },
+          loops) {}
 
 Origin::~Origin() = default;
 

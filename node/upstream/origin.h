@@ -15,8 +15,8 @@ namespace wherry::node {
 /// A question to a registry.
 struct Question {
   std::string method = "GET";
-  std::string target;       ///< path and query, from /v2/ on
-  std::string scope;        ///< of the token, e.g. "repository:library/alpine:pull"
+  std::string target;                          ///< path and query, from /v2/ on
+  std::string scope;                           ///< of the token, e.g. "repository:library/alpine:pull"
   ErrorKind not_found = ErrorKind::kNotFound;  ///< what a 404 means
   std::vector<std::pair<std::string, std::string>> headers;
 };

@@ -44,8 +44,7 @@ Task<Result<std::string>> Tokens::authorization(std::string scope) {
 Result<void> Tokens::challenged(const std::string& scope, const std::vector<std::string_view>& fields,
                                 const std::string& shown) {
   auto challenge = choose_challenge(fields);
-  if (!challenge)
-    return Error(ErrorKind::kDenied, "{} refuses this node and does not say what it wants to see", url_);
+  if (!challenge) return Error(ErrorKind::kDenied, "{} refuses this node and does not say what it wants to see", url_);
   if (challenge->scheme == "basic" && credentials_.user.empty())
     return Error(ErrorKind::kDenied, "{} wants credentials: its credentials-file has none", url_);
   if (challenge->scheme == "basic" && shown.starts_with("Basic "))
@@ -72,7 +71,8 @@ Task<Result<std::unique_ptr<http::Transfer>>> Tokens::ask(const Challenge& chall
     co_return co_await client_().open(std::move(request));
   }
   std::string url = challenge.realm + (challenge.realm.find('?') == std::string::npos ? '?' : '&') +
-                    "service=" + http::percent_encode(challenge.service) + "&scope=" + http::percent_encode(scope, ":/");
+                    "service=" + http::percent_encode(challenge.service) +
+                    "&scope=" + http::percent_encode(scope, ":/");
   http::ClientRequest request("GET", std::move(url));
   if (!credentials_.user.empty()) request.header("Authorization", credentials_.basic());
   co_return co_await client_().open(std::move(request));
@@ -104,8 +104,10 @@ Task<Result<std::string>> Tokens::fetch(std::string scope, Challenge challenge) 
   const int status = (*transfer)->head().status();
   if (status == 401 || status == 403 || status == 400)
     co_return Error(ErrorKind::kDenied, "the token server {} refuses this node ({})", challenge.realm, status);
-  if (status == 429) co_return Error(ErrorKind::kUpstreamLimited, "the token server {} wants fewer requests", challenge.realm);
-  if (status >= 500) co_return Error(ErrorKind::kUpstreamFailed, "the token server {} answered {}", challenge.realm, status);
+  if (status == 429)
+    co_return Error(ErrorKind::kUpstreamLimited, "the token server {} wants fewer requests", challenge.realm);
+  if (status >= 500)
+    co_return Error(ErrorKind::kUpstreamFailed, "the token server {} answered {}", challenge.realm, status);
   if (status != 200) co_return Error(ErrorKind::kUpstream, "the token server {} answered {}", challenge.realm, status);
   auto body = co_await (*transfer)->read_whole(kMaxAnswerBytes);
   if (!body) co_return Error(ErrorKind::kUpstream, "{}", body.error().message());
@@ -114,9 +116,8 @@ Task<Result<std::string>> Tokens::fetch(std::string scope, Challenge challenge) 
   std::string value = token->value;
   const std::lock_guard lock(mutex_);
   if (tokens_.size() >= kMaxTokens)
-    tokens_.erase(std::min_element(tokens_.begin(), tokens_.end(), [](const auto& a, const auto& b) {
-      return a.second.expires < b.second.expires;
-    }));
+    tokens_.erase(std::min_element(tokens_.begin(), tokens_.end(),
+                                   [](const auto& a, const auto& b) { return a.second.expires < b.second.expires; }));
   tokens_.insert_or_assign(scope, std::move(*token));
   co_return value;
 }

@@ -21,17 +21,17 @@ namespace wherry::node {
 /// the operator names (`realms`), over https where the registry is reached over https. Any loop.
 class Tokens {
  public:
-  static constexpr std::size_t kMaxTokens = 4096;                ///< of scopes; the oldest goes
-  static constexpr std::size_t kMaxAnswerBytes = 256 * 1024;     ///< of a token server
-  static constexpr std::chrono::seconds kDefaultLife{60};        ///< also the least
+  static constexpr std::size_t kMaxTokens = 4096;             ///< of scopes; the oldest goes
+  static constexpr std::size_t kMaxAnswerBytes = 256 * 1024;  ///< of a token server
+  static constexpr std::chrono::seconds kDefaultLife{60};     ///< also the least
   static constexpr std::chrono::seconds kLongestLife{3600 * 12};
 
   /// `client` gives the current loop's.
   Tokens(std::string url, std::vector<std::string> realms, Credentials credentials,
          std::function<http::Client&()> client, const std::vector<Loop*>& loops, const Clock& clock = Clock::system());
 
-  /// The Authorization value for a request of that scope; empty when nothing is known to be wanted. Errors: kDenied when
-  /// the token server refuses; kUpstream, kUpstreamFailed, kTimeout when it cannot be asked.
+  /// The Authorization value for a request of that scope; empty when nothing is known to be wanted. Errors: kDenied
+  /// when the token server refuses; kUpstream, kUpstreamFailed, kTimeout when it cannot be asked.
   Task<Result<std::string>> authorization(std::string scope);
 
   /// Takes in the challenges of a 401 that `shown` (the Authorization sent, or empty) was answered with. After success

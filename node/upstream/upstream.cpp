@@ -120,8 +120,7 @@ Task<Result<BlobSource>> Upstream::blob(const RepositoryName& repository, const 
   const auto content_range = head.header("content-range");
   const auto sent = http::parse_content_range(content_range);
   if (offset == 0 || !sent || sent->range.first != offset || sent->range.last() + 1 != sent->total)
-    co_return Error(ErrorKind::kUpstream, "{} answered a range that was not asked for: {}", url(),
-                    content_range);
+    co_return Error(ErrorKind::kUpstream, "{} answered a range that was not asked for: {}", url(), content_range);
   co_return BlobSource(url(), std::move(*transfer), offset, sent->total);
 }
 

@@ -27,7 +27,8 @@ Result<std::unique_ptr<Upstreams>> Upstreams::make(UpstreamOptions parent, std::
     Credentials credentials;
     if (!options.credentials_file.empty()) {
       const auto place = http::Place::of(options.url);
-      auto read = read_credentials(options.credentials_file, options.name.empty() && place ? place->name() : options.name);
+      auto read =
+          read_credentials(options.credentials_file, options.name.empty() && place ? place->name() : options.name);
       if (!read) return read.error();
       credentials = std::move(*read);
     }
@@ -36,8 +37,7 @@ Result<std::unique_ptr<Upstreams>> Upstreams::make(UpstreamOptions parent, std::
   };
   for (UpstreamOptions& options : upstreams) {
     for (const Entry& other : all->entries_)
-      if (other.is_named(options.name))
-        return Error(ErrorKind::kInvalid, "upstreams: {} is there twice", options.name);
+      if (other.is_named(options.name)) return Error(ErrorKind::kInvalid, "upstreams: {} is there twice", options.name);
     if (auto added = add(std::move(options)); !added) return added.error();
   }
   for (Entry& entry : all->entries_)

@@ -100,10 +100,10 @@ TEST(Upstream, ARangeThatWasNotAskedForIsNoAnswer) {
 }
 
 TEST(Upstream, NotThereRefusedAndDownAreThreeThings) {
-  const std::vector<std::pair<int, ErrorKind>> cases = {{404, ErrorKind::kBlobUnknown}, {401, ErrorKind::kDenied},
-                                                        {403, ErrorKind::kDenied},      {429, ErrorKind::kUpstream},
-                                                        {500, ErrorKind::kUpstream},    {503, ErrorKind::kUpstream},
-                                                        {204, ErrorKind::kUpstream}};
+  const std::vector<std::pair<int, ErrorKind>> cases = {
+      {404, ErrorKind::kBlobUnknown},     {401, ErrorKind::kDenied},         {403, ErrorKind::kDenied},
+      {429, ErrorKind::kUpstreamLimited}, {500, ErrorKind::kUpstreamFailed}, {503, ErrorKind::kUpstreamFailed},
+      {204, ErrorKind::kUpstream}};
   for (const auto& [status, kind] : cases) EXPECT_EQ(kind_of(blob(http::Response(status), 0)), kind) << status;
 }
 
