@@ -119,8 +119,8 @@ Result<SetAside> BlobStore::Core::set_aside(const Digest& digest, const BlobRow&
     }
   }
   if (fate == Fate::kDrop) {
-    auto removed = remove_file(aside);
-    if (!removed) return std::move(removed.error());
+    auto removed = remove_tree(aside);
+    if (!removed) return removed.error();
   } else if (auto done = sync_folder_for_good(aside_folder->get(), layout.quarantine_folder()); !done) {
     return std::move(done.error());
   }
@@ -135,9 +135,7 @@ Result<void> BlobStore::Core::remove(const Digest& digest) {
   if (!moved) return std::move(moved.error());
   cache.retire(digest);
   if (!*moved) return {};
-  auto removed = remove_file(aside);
-  if (!removed) return std::move(removed.error());
-  return {};
+  return remove_tree(aside);
 }
 
 }  // namespace wherry::store

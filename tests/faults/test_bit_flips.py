@@ -289,6 +289,7 @@ def test_a_file_that_is_not_what_was_stored_is_never_served_and_heals(tier, role
             well = ends_well(registry, "a/b", digest, blob)
         assert well, f"{harm.__name__}: neither healed nor fetched anew"
     server.restart()
+    assert not list((server.data / "trash").iterdir()), "folders that lay in the place of blobs are gone"
     for digest, (blob, harm) in blobs.items():
         response = registry.get_blob("a/b", digest)
         if response.status != 200 and when == "running and opened before":  # found only now
