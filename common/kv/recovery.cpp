@@ -1,6 +1,7 @@
 #include "common/kv/recovery.h"
 
 #include <fcntl.h>
+#include <rocksdb/env.h>
 #include <rocksdb/wal_filter.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -82,6 +83,27 @@ Result<void> check_manifest(const std::string& path, const ManifestMark& mark) {
   return {};
 }
 
+/// Keeps other processes out, as an open store does: one that is written to meanwhile would look damaged.
+class StoreLock {
+ public:
+  explicit StoreLock(std::string path) : path_(std::move(path)) {}
+  ~StoreLock() {
+    if (lock_ != nullptr) rocksdb::Env::Default()->UnlockFile(lock_).PermitUncheckedError();
+  }
+  StoreLock(const StoreLock&) = delete;
+  StoreLock& operator=(const StoreLock&) = delete;
+
+  Result<void> take() {
+    const rocksdb::Status status = rocksdb::Env::Default()->LockFile(path_ + "/LOCK", &lock_);
+    if (!status.ok()) return rocks_error(status, "open the metadata store " + path_);
+    return {};
+  }
+
+ private:
+  const std::string path_;
+  rocksdb::FileLock* lock_ = nullptr;
+};
+
 /// Sees which log file the last entry that could be read is in.
 class LogReader final : public rocksdb::WalFilter {
  public:
@@ -119,6 +141,9 @@ Result<void> check_log(const std::string& path, rocksdb::Options options, std::u
 }  // namespace
 
 Result<void> check_recovery(const std::string& path, const rocksdb::Options& options) {
+  StoreLock lock(path);
+  if (std::filesystem::exists(path + "/LOCK"))
+    if (auto taken = lock.take(); !taken) return taken;
   auto mark = HighWater::read(mark_path(path));
   if (!mark) return mark.error();
   if (!*mark) {

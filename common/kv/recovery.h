@@ -16,7 +16,7 @@ namespace wherry::kv {
 /// Looks at a store that is not open, without writing a byte: its manifest must begin with what the mark saw, and its
 /// log must reach the mark. What comes after the mark may be cut short: that was not acknowledged, or is younger than
 /// the mark. Without a mark nothing can be told, and that is logged. Blocks; reads the log as an open does.
-/// Errors: kCorrupt, naming the file; what RocksDB says of a store that it cannot open.
+/// Errors: kCorrupt, naming the file; kIo when a process has it open; what RocksDB says of a store that it cannot open.
 Result<void> check_recovery(const std::string& path, const rocksdb::Options& options);
 
 /// Keeps the mark of an open store: the committer advances its sequence, and this its manifest, which grows when tables

@@ -251,9 +251,12 @@ TEST_F(RocksKeyValueTest, AStoreThatIsNotThereIsNotOpenedReadOnly) {
 }
 
 TEST_F(RocksKeyValueTest, AStoreIsOpenedByOneProcessOnly) {
-  const auto second = RocksKeyValue::open(dir / "kv", pool, options);
-  ASSERT_FALSE(second);
-  EXPECT_EQ(kind_of(second), ErrorKind::kIo);
+  for (auto* opening : {&RocksKeyValue::open, &RocksKeyValue::open_read_only}) {
+    const auto second = (*opening)(dir / "kv", pool, options);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(kind_of(second), ErrorKind::kIo) << "it is not damaged, whatever a look at half of a write would say";
+    EXPECT_NE(second.error().message().find("LOCK"), std::string::npos) << second.error().message();
+  }
 }
 
 TEST_F(RocksKeyValueTest, ADamagedFileIsSaidToBeCorrupt) {
