@@ -127,7 +127,9 @@ Result<void> Storage::tend() {
   const auto now = std::chrono::steady_clock::now();
   if (now - mark_synced_ < kMarkSync) return {};
   mark_synced_ = now;
-  return names_->sync_mark();
+  auto synced = names_->sync_mark();
+  if (!synced && synced.error().kind() == ErrorKind::kIo && options_.on_fatal) options_.on_fatal(synced.error());
+  return synced;
 }
 
 }  // namespace wherry::registry

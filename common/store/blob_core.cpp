@@ -31,7 +31,7 @@ BlobStore::Core::Core(std::string directory, Pool& work_pool, BlobOptions blob_o
 
 Error BlobStore::Core::fail_for_good(Error cause) {
   // The kernel reports a failed write-back once and then calls the pages clean: trying again would only look well.
-  Error error = Error(ErrorKind::kIo, "a sync failed, so what is on the disk is unknown; the process must be restarted")
+  Error error = Error(ErrorKind::kIo, "the disk failed, so what is on it is unknown; the process must be restarted")
                     .with_cause(std::move(cause));
   if (!failed_.exchange(true, std::memory_order_acq_rel) && options.on_fatal) options.on_fatal(error);
   return error;
