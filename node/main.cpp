@@ -32,6 +32,12 @@ int serve(ServeOptions& options, const std::string& parent_flag) {
     if (!read) return read;
     read = parent->read_duration("connect-time", node.parent.connect_time);
     if (!read) return read;
+    std::chrono::milliseconds silence = node.parent.silence;
+    read = parent->read_duration("silence", silence);
+    if (!read) return read;
+    node.parent.silence = std::chrono::ceil<std::chrono::seconds>(silence);
+    if (node.parent.silence == std::chrono::seconds::zero())
+      return Error(ErrorKind::kInvalid, "{}: must be longer than 0s", parent->place_of("silence"));
     return parent->finish();
   });
   if (complete) complete = check_parent(place, node.parent.url);

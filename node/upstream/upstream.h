@@ -17,7 +17,7 @@ struct UpstreamOptions {
   std::string url;      ///< http://host:port or https://..., without /v2
   std::string ca_file;  ///< PEM; empty: the system's
   std::chrono::milliseconds connect_time{5'000};
-  std::chrono::seconds silence{30};
+  std::chrono::seconds silence{30};  ///< Without a byte it is given up; at least a second.
 };
 
 /// What an upstream says of a manifest without its bytes.
