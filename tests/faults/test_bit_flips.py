@@ -321,7 +321,6 @@ def test_a_pipe_in_the_place_of_a_blob_stops_nobody(tier, role):
 
 @pytest.mark.timeout(120)
 def test_a_scrub_finds_every_flip_without_any_reader(area, run_server):
-    """A scrub begins half a minute after the start, so master and node are looked at together."""
     rand = random.Random(10)
     config = area / "scrub.yaml"
     config.write_text("scrub:\n  round: 1s\n")
