@@ -9,6 +9,7 @@
 
 #include "common/base/bytes.h"
 #include "common/http/request.h"
+#include "common/net/pieces.h"
 
 namespace wherry::bench {
 namespace {
@@ -51,15 +52,7 @@ Result<void> HttpClient::send(std::span<iovec> pieces) {
     message.msg_iovlen = pieces.size();
     const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
     if (sent < 0) return system_error(errno, "send");
-    auto left = static_cast<std::size_t>(sent);
-    while (!pieces.empty() && left >= pieces[0].iov_len) {
-      left -= pieces[0].iov_len;
-      pieces = pieces.subspan(1);
-    }
-    if (!pieces.empty()) {
-      pieces[0].iov_base = static_cast<char*>(pieces[0].iov_base) + left;
-      pieces[0].iov_len -= left;
-    }
+    take_off(pieces, static_cast<std::size_t>(sent));
   }
   return {};
 }

@@ -27,9 +27,6 @@ void Deadline::disarm() {
 DeadlineWheel::DeadlineWheel(uv_loop_t* loop) : loop_(loop) {
   uv_timer_init(loop_, &timer_);
   timer_.data = this;
-  turned_to_ = current_tick();
-  uv_timer_start(
-      &timer_, [](uv_timer_t* timer) { static_cast<DeadlineWheel*>(timer->data)->turn(); }, kTickMillis, kTickMillis);
   uv_unref(reinterpret_cast<uv_handle_t*>(&timer_));
 }
 
@@ -46,7 +43,16 @@ void DeadlineWheel::close() { uv_close(reinterpret_cast<uv_handle_t*>(&timer_), 
 
 std::uint64_t DeadlineWheel::current_tick() const { return uv_now(loop_) / kTickMillis; }
 
+bool DeadlineWheel::empty() const {
+  return std::ranges::all_of(slots_, [](const Deadline* head) { return head == nullptr; });
+}
+
 void DeadlineWheel::insert(Deadline& deadline, std::uint64_t due_tick) {
+  if (!uv_is_active(reinterpret_cast<uv_handle_t*>(&timer_))) {
+    turned_to_ = current_tick();
+    uv_timer_start(
+        &timer_, [](uv_timer_t* timer) { static_cast<DeadlineWheel*>(timer->data)->turn(); }, kTickMillis, kTickMillis);
+  }
   Deadline*& head = slots_[due_tick % kSlots];
   deadline.due_tick_ = due_tick;
   deadline.next_ = head;
@@ -70,6 +76,7 @@ void DeadlineWheel::turn() {
         deadline->callback_(deadline->context_);
     }
   }
+  if (empty()) uv_timer_stop(&timer_);
 }
 
 }  // namespace wherry

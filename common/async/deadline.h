@@ -35,8 +35,8 @@ class Deadline {
   std::uint64_t due_tick_ = 0;
 };
 
-/// A hashed wheel (Varghese and Lauck 1987, scheme 6) turned by one timer of the loop; the timer rests while it is
-/// empty.
+/// A hashed wheel (Varghese and Lauck 1987, scheme 6) turned by one timer of the loop; the timer rests from the first
+/// tick that finds the wheel empty until something is armed again.
 class DeadlineWheel {
  public:
   static constexpr std::chrono::milliseconds kTick{250};
@@ -49,6 +49,7 @@ class DeadlineWheel {
   friend class Deadline;
   void insert(Deadline& deadline, std::uint64_t due_tick);
   void turn();
+  bool empty() const;
   std::uint64_t current_tick() const;
 
   static constexpr std::size_t kSlots = 512;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 
 #include "common/async/event.h"
 #include "common/async/task.h"
@@ -33,21 +32,5 @@ class Scope {
   std::size_t running_ = 0;
   Event idle_;
 };
-
-/// Runs `task` on `target` and gives its result on the loop that asked.
-template <class T>
-Task<T> on_loop(Loop& target, Task<T> task) {
-  Loop& home = Loop::current();
-  co_await target.enter();
-  if constexpr (std::is_void_v<T>) {
-    co_await std::move(task);
-    co_await home.enter();
-  } else {
-    std::optional<T> result;
-    result.emplace(co_await std::move(task));
-    co_await home.enter();
-    co_return std::move(*result);
-  }
-}
 
 }  // namespace wherry

@@ -132,8 +132,10 @@ Result<void> ConfigSection::read_duration(const std::string& key, std::chrono::m
   if (!text) return text.error();
   if (!*text) return {};
   const auto value = parse_with_unit(**text, kUnits);
-  if (!value || *value > INT64_MAX / 1'000'000)
-    return wrong(key, "'" + **text + "' is not a duration with its unit, such as 30s or 7d");
+  if (!value) return wrong(key, "'" + **text + "' is not a duration with its unit, such as 30s or 7d");
+  if (*value > static_cast<std::uint64_t>(kMaxDuration.count()))
+    return wrong(key, fmt::format("'{}' is longer than {} days", **text,
+                                  std::chrono::floor<std::chrono::days>(kMaxDuration).count()));
   into = std::chrono::milliseconds(*value);
   return {};
 }

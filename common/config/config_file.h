@@ -31,7 +31,9 @@ class ConfigSection {
   /// A whole number, or one with a unit: 64KiB, 10MiB, 2GiB, 1TiB.
   Result<void> read_bytes(const std::string& key, std::uint64_t& into);
   Result<void> read_count(const std::string& key, std::uint64_t least, std::uint64_t most, std::uint64_t& into);
-  /// A number with its unit: 250ms, 30s, 5m, 12h, 7d.
+  /// Far from where adding one to a time of day in nanoseconds would overflow.
+  static constexpr std::chrono::milliseconds kMaxDuration = std::chrono::days(36'500);
+  /// A number with its unit: 250ms, 30s, 5m, 12h, 7d; at most kMaxDuration.
   Result<void> read_duration(const std::string& key, std::chrono::milliseconds& into);
   /// A mapping within this one; empty when the key is absent.
   Result<ConfigSection> section(const std::string& key);

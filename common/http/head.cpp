@@ -23,6 +23,7 @@ std::expected<void, Refusal> check_request_line(std::string_view line) {
   const auto second = first == std::string_view::npos ? first : line.find(' ', first + 1);
   if (second == std::string_view::npos || second == first + 1 || line.find(' ', second + 1) != std::string_view::npos)
     return refuse(400, "the request line is not METHOD SP TARGET SP VERSION");
+  if (line.substr(0, first) == "CONNECT") return refuse(400, "CONNECT: this server is no tunnel");
   if (line[first + 1] != '/') return refuse(400, "the request target is not in origin form (a path)");
   const auto version = line.substr(second + 1);
   if (version == "HTTP/1.1" || version == "HTTP/1.0") return {};

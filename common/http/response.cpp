@@ -4,6 +4,8 @@
 
 #include <ctime>
 
+#include "common/base/check.h"
+
 namespace wherry::http {
 
 Response& Response::header(std::string_view name, std::string_view value) & {
@@ -48,7 +50,10 @@ std::string_view status_line(int status) {
     case 507: return "HTTP/1.1 507 Insufficient Storage\r\n";
     default: break;
   }
-  return "HTTP/1.1 500 Internal Server Error\r\n";
+  WHERRY_CHECK(status >= 100 && status <= 999);
+  thread_local std::string unknown;
+  unknown = fmt::format("HTTP/1.1 {} Unknown\r\n", status);
+  return unknown;
 }
 
 std::string_view http_date() {

@@ -52,7 +52,8 @@ class Response {
   bool close_ = false;
 };
 
-/// "200 OK" and so on; the number alone for statuses without a registered reason.
+/// The first line of a response, "HTTP/1.1 200 OK" and its line end; the reason of a status that is not known here is
+/// "Unknown". Valid until the next call on this thread. `status` has three digits.
 std::string_view status_line(int status);
 
 /// The Date header's value for this second; made once a second a thread.

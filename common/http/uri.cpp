@@ -12,7 +12,36 @@ int hex_value(char c) {
   return -1;
 }
 
+/// What the escape at the front of `text` stands for; nothing for a broken one, and for a NUL.
+std::optional<char> escaped_byte(std::string_view text) {
+  if (text.size() < 3) return std::nullopt;
+  const int high = hex_value(text[1]);
+  const int low = hex_value(text[2]);
+  if (high < 0 || low < 0 || high + low == 0) return std::nullopt;
+  return static_cast<char>(high * 16 + low);
+}
+
+/// Calls `visit` with each value of `name` as it stands there, until it gives false.
+template <class Visit>
+void for_each_raw_value(std::string_view query, std::string_view name, Visit&& visit) {
+  while (!query.empty()) {
+    const auto end = query.find('&');
+    const auto pair = query.substr(0, end);
+    const auto equals = pair.find('=');
+    const auto raw = equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
+    if (pair.substr(0, equals) == name && !visit(raw)) return;
+    if (end == std::string_view::npos) return;
+    query.remove_prefix(end + 1);
+  }
+}
+
 }  // namespace
+
+bool is_well_escaped(std::string_view text) {
+  for (auto at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 3))
+    if (!escaped_byte(text.substr(at))) return false;
+  return true;
+}
 
 std::optional<std::string> percent_decode(std::string_view text) {
   std::string out;
@@ -22,11 +51,9 @@ std::optional<std::string> percent_decode(std::string_view text) {
       out.push_back(text[i]);
       continue;
     }
-    if (i + 2 >= text.size()) return std::nullopt;
-    const int high = hex_value(text[i + 1]);
-    const int low = hex_value(text[i + 2]);
-    if (high < 0 || low < 0 || high + low == 0) return std::nullopt;
-    out.push_back(static_cast<char>(high * 16 + low));
+    const auto byte = escaped_byte(text.substr(i));
+    if (!byte) return std::nullopt;
+    out.push_back(*byte);
     i += 2;
   }
   return out;
@@ -47,24 +74,20 @@ std::string percent_encode(std::string_view text, std::string_view keep) {
 
 std::vector<std::string> query_values(std::string_view query, std::string_view name) {
   std::vector<std::string> values;
-  while (!query.empty()) {
-    const auto end = query.find('&');
-    const auto pair = query.substr(0, end);
-    const auto equals = pair.find('=');
-    if (pair.substr(0, equals) == name) {
-      const auto raw = equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
-      if (auto value = percent_decode(raw)) values.push_back(std::move(*value));
-    }
-    if (end == std::string_view::npos) break;
-    query.remove_prefix(end + 1);
-  }
+  for_each_raw_value(query, name, [&](std::string_view raw) {
+    if (auto value = percent_decode(raw)) values.push_back(std::move(*value));
+    return true;
+  });
   return values;
 }
 
 std::optional<std::string> query_value(std::string_view query, std::string_view name) {
-  auto values = query_values(query, name);
-  if (values.empty()) return std::nullopt;
-  return std::move(values.front());
+  std::optional<std::string> first;
+  for_each_raw_value(query, name, [&](std::string_view raw) {
+    first = percent_decode(raw);
+    return false;
+  });
+  return first;
 }
 
 }  // namespace wherry::http

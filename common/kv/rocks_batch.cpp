@@ -10,7 +10,15 @@ namespace {
 
 rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
 
+class SilentLog final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char* /*format*/, va_list /*arguments*/) override {}
+};
+
 }  // namespace
+
+std::shared_ptr<rocksdb::Logger> make_silent_log() { return std::make_shared<SilentLog>(); }
 
 Error rocks_error(const rocksdb::Status& status, std::string_view what) {
   const ErrorKind kind = status.IsCorruption() ? ErrorKind::kCorrupt
@@ -62,6 +70,7 @@ Result<void> RocksBatch::write(bool sync) {
   const rocksdb::Status status = db_.Write(options, batch_.GetWriteBatch());
   drop();
   if (!status.ok()) return rocks_error(status, "write to the metadata store");
+  if (sync) acknowledged_.advance(db_.GetLatestSequenceNumber());
   return {};
 }
 

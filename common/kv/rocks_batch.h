@@ -1,19 +1,24 @@
-// The committer's batch in RocksDB. Internal to this room: the only header that includes RocksDB.
+// The committer's batch in RocksDB. Internal to this room; includes RocksDB.
 #pragma once
 
 #include <rocksdb/db.h>
 #include <rocksdb/utilities/write_batch_with_index.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "common/kv/committer.h"
+#include "common/kv/high_water.h"
 
 namespace wherry::kv {
 
 /// kCorrupt, kNoSpace or kIo, naming what was tried.
 Error rocks_error(const rocksdb::Status& status, std::string_view what);
+
+/// A log of RocksDB's own that goes nowhere, for a store that must not write anything.
+std::shared_ptr<rocksdb::Logger> make_silent_log();
 
 /// The first key after all those that start with `prefix`; empty when there is none such.
 std::string end_of_prefix(std::string_view prefix);
@@ -37,8 +42,8 @@ Result<void> visit_range(rocksdb::Iterator& iterator, std::string_view prefix, s
 /// A WriteBatchWithIndex over a DB: every body reads what the ones before it wrote.
 class RocksBatch final : public CommitTarget, private Transaction {
  public:
-  /// `db` outlives this.
-  explicit RocksBatch(rocksdb::DB& db) : db_(db) {}
+  /// Both outlive this. `acknowledged` is advanced over what was synced.
+  RocksBatch(rocksdb::DB& db, HighWater& acknowledged) : db_(db), acknowledged_(acknowledged) {}
 
   Transaction& begin_body() override;
   Result<bool> keep() override;
@@ -60,6 +65,7 @@ class RocksBatch final : public CommitTarget, private Transaction {
   std::uint32_t count() const;
 
   rocksdb::DB& db_;
+  HighWater& acknowledged_;
   rocksdb::WriteBatchWithIndex batch_{rocksdb::BytewiseComparator(), 0, /*overwrite_key=*/true};
   std::uint32_t count_before_ = 0;
   std::size_t body_bytes_ = 0;

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "common/kv/committer.h"
+#include "common/kv/recovery.h"
 #include "common/kv/rocks_batch.h"
 
 namespace wherry::kv {
@@ -33,6 +34,7 @@ rocksdb::Options rocks_options(const RocksOptions& ours, const std::shared_ptr<r
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.create_if_missing = true;
   options.paranoid_checks = true;
+  // A log that a power cut left torn is opened up to the tear; that no acknowledged entry is beyond it, the mark tells.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   // Finds a log file that is missing. Its false alarm in 7.8 needs DB::SyncWAL(), which nothing here calls.
   options.track_and_verify_wals_in_manifest = true;
@@ -54,13 +56,6 @@ rocksdb::Options rocks_options(const RocksOptions& ours, const std::shared_ptr<r
   return options;
 }
 
-/// A log for a store that must not write anything.
-class NoLog final : public rocksdb::Logger {
- public:
-  using rocksdb::Logger::Logv;
-  void Logv(const char* /*format*/, va_list /*arguments*/) override {}
-};
-
 }  // namespace
 
 class RocksKeyValue::Impl {
@@ -70,6 +65,7 @@ class RocksKeyValue::Impl {
         pool_(readers),
         options_(std::move(options)),
         cache_(rocksdb::NewLRUCache(options_.block_cache_bytes)) {}
+  ~Impl();
 
   Result<void> open_read_only();
   Result<void> open_writable();
@@ -77,6 +73,7 @@ class RocksKeyValue::Impl {
   Result<std::optional<std::string>> read(std::string_view key, rocksdb::ReadTier tier, bool& unknown);
   Result<Page> scan(const ScanRequest& request);
   Result<void> submit(Submission& submission);
+  Result<void> sync_mark();
 
   bool read_only() const { return !writable_.load(std::memory_order_acquire); }
   Pool& pool() { return pool_; }
@@ -112,6 +109,7 @@ class RocksKeyValue::Impl {
   const std::shared_ptr<rocksdb::Cache> cache_;
   bool began_read_only_ = false;
   std::mutex opening_;
+  std::shared_ptr<MarkKeeper> mark_;  // of the writable DB, which must end first
   std::unique_ptr<rocksdb::DB> read_only_db_;
   std::unique_ptr<rocksdb::DB> writable_db_;
   std::atomic<rocksdb::DB*> db_{nullptr};
@@ -121,10 +119,17 @@ class RocksKeyValue::Impl {
   std::unique_ptr<Committer> committer_;  // last: its thread ends first
 };
 
+RocksKeyValue::Impl::~Impl() {
+  committer_.reset();
+  if (writable_db_) mark_->end(*writable_db_);
+}
+
 Result<void> RocksKeyValue::Impl::open_read_only() {
   rocksdb::Options options = rocks_options(options_, cache_);
+  auto whole = check_recovery(path_, options);
+  if (!whole) return whole;
   options.create_if_missing = false;
-  options.info_log = std::make_shared<NoLog>();
+  options.info_log = make_silent_log();
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, path_, &db);
   if (!status.ok()) return rocks_error(status, "open the metadata store " + path_ + " for reading");
@@ -137,11 +142,20 @@ Result<void> RocksKeyValue::Impl::open_read_only() {
 Result<void> RocksKeyValue::Impl::open_writable() {
   const std::lock_guard lock(opening_);
   if (writable_db_) return {};
+  rocksdb::Options options = rocks_options(options_, cache_);
+  auto whole = check_recovery(path_, options);
+  if (!whole) return whole;
+  auto mark = std::make_shared<MarkKeeper>(path_);
+  options.listeners.push_back(mark);
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(rocks_options(options_, cache_), path_, &db);
+  const rocksdb::Status status = rocksdb::DB::Open(options, path_, &db);
   if (!status.ok()) return rocks_error(status, "open the metadata store " + path_);
-  writable_db_.reset(db);
-  batch_ = std::make_unique<RocksBatch>(*db);
+  std::unique_ptr<rocksdb::DB> opened(db);
+  auto marked = mark->begin(*db);
+  if (!marked) return marked;
+  mark_ = std::move(mark);
+  writable_db_ = std::move(opened);
+  batch_ = std::make_unique<RocksBatch>(*db, mark_->high_water());
   committer_ = std::make_unique<Committer>(*batch_, Committer::Callbacks{options_.before_commit, options_.on_fatal});
   db_.store(db, std::memory_order_seq_cst);
   writable_.store(true, std::memory_order_release);
@@ -197,6 +211,11 @@ Result<void> RocksKeyValue::Impl::submit(Submission& submission) {
   return committer_->submit(submission);
 }
 
+Result<void> RocksKeyValue::Impl::sync_mark() {
+  if (read_only()) return {};
+  return mark_->high_water().sync();
+}
+
 std::uint64_t RocksKeyValue::Impl::memory_bytes() {
   const Reading db(*this);
   std::uint64_t total = cache_->GetUsage();
@@ -227,6 +246,7 @@ Result<std::unique_ptr<RocksKeyValue>> RocksKeyValue::open_read_only(const std::
   return std::unique_ptr<RocksKeyValue>(new RocksKeyValue(std::move(impl)));
 }
 
+Result<void> RocksKeyValue::sync_mark() { return impl_->sync_mark(); }
 Result<void> RocksKeyValue::reopen_writable() { return impl_->open_writable(); }
 bool RocksKeyValue::read_only() const { return impl_->read_only(); }
 

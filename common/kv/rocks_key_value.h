@@ -23,11 +23,17 @@ struct RocksOptions {
   std::function<void(const Error&)> on_fatal;
 };
 
-/// KeyValue in a directory of its own. Destroy it before the pool and the loops that its callers wait on.
+/// KeyValue in a directory of its own, with a mark beside it (`<path>.mark`) of what was acknowledged. Destroy it
+/// before the pool and the loops that its callers wait on.
+///
+/// What is noticed when it is opened: a log that is missing, cut short or damaged before the last acknowledged
+/// transaction, a manifest or CURRENT that is not the one in use, a missing table. What is not: damage to the
+/// transactions since the last sync_mark() when a power cut took the mark's page with it, and to lazy ones.
 class RocksKeyValue final : public KeyValue {
  public:
   /// Opens, making it where there is none; replays what was not flushed. Blocks. `readers` runs what needs the disk.
-  /// Errors: kCorrupt when the store is damaged, kNoSpace, kIo (also when another process has it open).
+  /// Errors: kCorrupt when the store is damaged or has lost acknowledged data (then nothing was changed), kNoSpace, kIo
+  /// (also when another process has it open).
   static Result<std::unique_ptr<RocksKeyValue>> open(const std::string& path, Pool& readers, RocksOptions options);
   /// Opens what is there without writing a byte, for a disk that has no room: reads go, transact() gives kNoSpace.
   static Result<std::unique_ptr<RocksKeyValue>> open_read_only(const std::string& path, Pool& readers,
@@ -39,6 +45,9 @@ class RocksKeyValue final : public KeyValue {
   /// error the store stays as it was and this may be tried again.
   Result<void> reopen_writable();
   bool read_only() const;
+  /// Takes the mark to the disk: what was acknowledged before this is missed after a power cut, too, should it be lost.
+  /// Blocks for a sync when there is something new; for a timer on a pool. Errors: kIo.
+  Result<void> sync_mark();
 
   std::optional<Result<std::optional<std::string>>> try_get(std::string_view key) override;
   Task<Result<std::optional<std::string>>> get(std::string key) override;

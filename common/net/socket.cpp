@@ -5,6 +5,8 @@
 
 #include <cerrno>
 
+#include "common/net/pieces.h"
+
 namespace wherry {
 namespace {
 
@@ -44,15 +46,7 @@ Result<bool> Socket::try_write(std::span<iovec>& pieces, bool more) {
       if (would_block(errno)) return false;
       return broken(errno);
     }
-    auto left = static_cast<std::size_t>(sent);
-    while (!pieces.empty() && left >= pieces[0].iov_len) {
-      left -= pieces[0].iov_len;
-      pieces = pieces.subspan(1);
-    }
-    if (!pieces.empty()) {
-      pieces[0].iov_base = static_cast<char*>(pieces[0].iov_base) + left;
-      pieces[0].iov_len -= left;
-    }
+    take_off(pieces, static_cast<std::size_t>(sent));
   }
   return true;
 }

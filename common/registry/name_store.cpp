@@ -106,11 +106,28 @@ std::vector<Digest> all_children(const Manifest& manifest) {
   return children;
 }
 
+/// Removes the references and the referrer row of a manifest that is stored as `row`.
+void erase_links(kv::Transaction& transaction, const RepositoryName& repository, const Digest& digest,
+                 const tables::ManifestRow& row) {
+  const auto manifest = Manifest::parse(row.bytes, row.media_type);
+  if (!manifest) return;
+  for (const Digest& child : all_children(*manifest))
+    transaction.erase(tables::reference_key(child, repository, digest));
+  if (manifest->subject()) transaction.erase(tables::referrer_key(repository, manifest->subject()->digest, digest));
+}
+
 }  // namespace
 
-void put_manifest(kv::Transaction& transaction, const RepositoryName& repository, const Digest& digest,
-                  const Manifest& manifest, std::string_view bytes) {
-  transaction.put(tables::manifest_key(repository, digest), tables::encode_manifest(manifest.media_type(), bytes));
+Result<bool> put_manifest(kv::Transaction& transaction, const RepositoryName& repository, const Digest& digest,
+                          const Manifest& manifest, std::string_view bytes) {
+  const std::string key = tables::manifest_key(repository, digest);
+  auto before = transaction.get(key);
+  if (!before) return before.error();
+  if (*before) {
+    const auto row = tables::decode_manifest(**before);  // one that is damaged is written anew
+    if (row && row->media_type != manifest.media_type()) erase_links(transaction, repository, digest, *row);
+  }
+  transaction.put(key, tables::encode_manifest(manifest.media_type(), bytes));
   for (const Digest& child : all_children(manifest))
     transaction.put(tables::reference_key(child, repository, digest), {});
   if (manifest.subject()) {
@@ -118,6 +135,7 @@ void put_manifest(kv::Transaction& transaction, const RepositoryName& repository
     transaction.put(tables::referrer_key(repository, manifest.subject()->digest, digest),
                     tables::encode_referrer(manifest.artifact_type(), descriptor.to_json()));
   }
+  return !before->has_value();
 }
 
 Result<std::vector<std::string>> erase_manifest(kv::Transaction& transaction, const RepositoryName& repository,
@@ -128,11 +146,7 @@ Result<std::vector<std::string>> erase_manifest(kv::Transaction& transaction, co
   if (!*value) return manifest_unknown(repository, digest.to_string());
   auto row = tables::decode_manifest(**value);
   if (!row) return row.error();
-  if (const auto manifest = Manifest::parse(row->bytes, row->media_type)) {
-    for (const Digest& child : all_children(*manifest))
-      transaction.erase(tables::reference_key(child, repository, digest));
-    if (manifest->subject()) transaction.erase(tables::referrer_key(repository, manifest->subject()->digest, digest));
-  }
+  erase_links(transaction, repository, digest, *row);
   const std::string prefix = tables::tagged_prefix(repository, digest);
   std::vector<std::string> tags;
   auto scanned = transaction.scan(prefix, {}, [&](std::string_view tagged, std::string_view) {

@@ -41,9 +41,10 @@ class NameStore final : public Catalog {
 /// Writes within a transaction; each keeps all tables in step. The feed's entries are the caller's.
 void put_membership(kv::Transaction& transaction, const RepositoryName& repository, const Digest& digest);
 void erase_membership(kv::Transaction& transaction, const RepositoryName& repository, const Digest& digest);
-/// Stores a manifest with its references and its referrer row.
-void put_manifest(kv::Transaction& transaction, const RepositoryName& repository, const Digest& digest,
-                  const Manifest& manifest, std::string_view bytes);
+/// Stores a manifest with its references and its referrer row; true when it was not there. The same bytes may come
+/// again under another media type, by which they link to other things: then those of before are forgotten.
+Result<bool> put_manifest(kv::Transaction& transaction, const RepositoryName& repository, const Digest& digest,
+                          const Manifest& manifest, std::string_view bytes);
 /// Removes a manifest with all that put_manifest() wrote and every tag that names it; gives those tags.
 Result<std::vector<std::string>> erase_manifest(kv::Transaction& transaction, const RepositoryName& repository,
                                                 const Digest& digest);

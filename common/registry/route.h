@@ -22,8 +22,9 @@ struct Route {
   std::string last;                          ///< Reference, digest or upload id.
 };
 
-/// Reads a path as sent (percent escapes are resolved once). Errors: kNotFound when no endpoint has that form,
-/// kNameInvalid for a repository name outside the grammar, kInvalid for broken escapes.
+/// Reads a path as sent (percent escapes are resolved once; where one is broken, or a slash is escaped, none is: no
+/// grammar has a percent sign, so the part that holds it is refused as such). Errors: kNotFound when no endpoint has
+/// that form, kNameInvalid for a repository name outside the grammar.
 Result<Route> parse_route(std::string_view path);
 
 /// The methods of an endpoint, as an Allow header lists them; `writable` adds those that change something.

@@ -47,7 +47,7 @@ Task<Result<std::uint64_t>> Scrubber::total_bytes() {
 }
 
 Task<void> Scrubber::run() {
-  co_await pause(kAfterStart);
+  co_await pause(std::min<std::chrono::milliseconds>(round_, kAfterStart));
   auto kept = co_await storage_.names().get(tables::scrub_key());
   std::string after = kept && *kept ? **kept : std::string();
   while (!stopping_) {

@@ -11,8 +11,8 @@
 
 namespace wherry::registry {
 
-/// Goes through all blobs once a round, evenly; the place is kept, so that restarts do not make it begin anew. Lives on
-/// the loop that starts it.
+/// Goes through all blobs once a round, evenly; the place is kept, so that restarts do not make it begin anew. It
+/// begins half a minute after the start, or a round when that is shorter. Lives on the loop that starts it.
 class Scrubber {
  public:
   Scrubber(Storage& storage, DamageHandler& damage, std::chrono::milliseconds round, Metrics& metrics);

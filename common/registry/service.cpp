@@ -100,6 +100,8 @@ RegistryService::RegistryService(Catalog& catalog, Blobs& blobs, Metrics& metric
 Task<Result<void>> RegistryService::handle(http::Exchange& exchange) {
   auto route = parse_route(exchange.request().path);
   if (!route) co_return route.error();
+  if (!http::is_well_escaped(exchange.request().query))
+    co_return Error(ErrorKind::kInvalid, "the query holds a percent sign that begins no escape");
   exchange.set_label(static_cast<std::uint8_t>(route->endpoint));
   if (route->repository) {
     auto placed = place(*route, exchange.request());

@@ -13,6 +13,8 @@ namespace wherry::registry {
 namespace {
 
 constexpr std::chrono::milliseconds kSpaceWatch{250};
+/// A power cut leaves the mark of the names this much behind, and a little.
+constexpr std::chrono::milliseconds kMarkSync{1000};
 
 Result<void> make_directory(const std::string& path) {
   std::error_code error;
@@ -106,18 +108,28 @@ Task<void> Storage::stop() {
 
 Task<void> Storage::watch_space() {
   while (!stopping_) {
-    auto kept = co_await disk_.run([this]() -> Result<void> {
-      auto tended = space_->maintain();
-      if (!tended || !names_->read_only()) return tended;
-      if (!space_->admit_metadata()) return {};
-      auto reopened = names_->reopen_writable();
-      if (reopened) log::info("there is room on the disk again: writes go on");
-      return reopened;
-    });
-    if (!kept) log::warn("the space of the data directory", {{"error", kept.error().to_string()}});
+    auto kept = co_await disk_.run([this] { return tend(); });
+    if (!kept) log::warn("the data directory could not be tended", {{"error", kept.error().to_string()}});
     if (stopping_) break;
     co_await sleeper_.sleep(kSpaceWatch);
   }
+}
+
+Result<void> Storage::tend() {
+  auto tended = space_->maintain();
+  if (!tended) return tended;
+  if (names_->read_only()) {
+    if (!space_->admit_metadata()) return {};
+    auto reopened = names_->reopen_writable();
+    if (reopened) log::info("there is room on the disk again: writes go on");
+    return reopened;
+  }
+  const auto now = std::chrono::steady_clock::now();
+  if (now - mark_synced_ < kMarkSync) return {};
+  mark_synced_ = now;
+  auto synced = names_->sync_mark();
+  if (!synced && synced.error().kind() == ErrorKind::kIo && options_.on_fatal) options_.on_fatal(synced.error());
+  return synced;
 }
 
 }  // namespace wherry::registry

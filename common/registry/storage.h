@@ -1,6 +1,7 @@
 // Storage: a role's data directory: the ordered store, the blobs and the guard of its space.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -46,6 +47,8 @@ class Storage {
   Result<void> open_names();
   Task<Result<std::vector<std::string>>> upload_ids();
   Task<void> watch_space();
+  /// Looks after the space and the mark of the names. Blocks.
+  Result<void> tend();
 
   StorageOptions options_;
   Pool& disk_;
@@ -54,6 +57,7 @@ class Storage {
   std::unique_ptr<store::BlobStore> blobs_;
   Scope scope_;
   Sleeper sleeper_;
+  std::chrono::steady_clock::time_point mark_synced_;  // by tend() alone
   bool stopping_ = false;
 };
 

@@ -31,7 +31,7 @@ BlobStore::Core::Core(std::string directory, Pool& work_pool, BlobOptions blob_o
 
 Error BlobStore::Core::fail_for_good(Error cause) {
   // The kernel reports a failed write-back once and then calls the pages clean: trying again would only look well.
-  Error error = Error(ErrorKind::kIo, "a sync failed, so what is on the disk is unknown; the process must be restarted")
+  Error error = Error(ErrorKind::kIo, "the disk failed, so what is on it is unknown; the process must be restarted")
                     .with_cause(std::move(cause));
   if (!failed_.exchange(true, std::memory_order_acq_rel) && options.on_fatal) options.on_fatal(error);
   return error;
@@ -119,8 +119,8 @@ Result<SetAside> BlobStore::Core::set_aside(const Digest& digest, const BlobRow&
     }
   }
   if (fate == Fate::kDrop) {
-    auto removed = remove_file(aside);
-    if (!removed) return std::move(removed.error());
+    auto removed = remove_tree(aside);
+    if (!removed) return removed.error();
   } else if (auto done = sync_folder_for_good(aside_folder->get(), layout.quarantine_folder()); !done) {
     return std::move(done.error());
   }
@@ -135,9 +135,7 @@ Result<void> BlobStore::Core::remove(const Digest& digest) {
   if (!moved) return std::move(moved.error());
   cache.retire(digest);
   if (!*moved) return {};
-  auto removed = remove_file(aside);
-  if (!removed) return std::move(removed.error());
-  return {};
+  return remove_tree(aside);
 }
 
 }  // namespace wherry::store

@@ -22,6 +22,8 @@ class BlobStore::Core {
   Result<std::shared_ptr<OpenBlob>> open_blob(const Digest& digest, const BlobRow& row);
   Result<SetAside> set_aside(const Digest& digest, const BlobRow& row, std::optional<FileId> damaged, Fate fate);
   Result<void> remove(const Digest& digest);
+  /// Records that the disk failed and gives the error to answer with. Never called for a full disk.
+  Error fail_for_good(Error cause);
   bool failed() const { return failed_.load(std::memory_order_acquire); }
 
   const BlobLayout layout;
@@ -30,8 +32,6 @@ class BlobStore::Core {
   BlobCache cache;
 
  private:
-  /// Records a failed sync and gives its error. Never called for a full disk.
-  Error fail_for_good(Error cause);
   Result<void> sync_folder_for_good(int folder, const std::string& path);
 
   const std::shared_ptr<FileCloser> closer_ = std::make_shared<FileCloser>();

@@ -26,6 +26,7 @@ StateResult create_file(const std::shared_ptr<BlobStore::Core>& core, const std:
                         DigestAlgorithm algorithm) {
   if (auto checked = check_name(name); !checked) return std::move(checked.error());
   auto file = open_file(core->layout.temporary(name), O_RDWR | O_CREAT | O_TRUNC);
+  if (!file && (errno == EIO || errno == EROFS)) return core->fail_for_good(std::move(file.error()));
   if (!file) return std::move(file.error());
   return std::make_shared<BlobWriter::State>(core, name, std::move(*file), Hasher(algorithm));
 }

@@ -52,7 +52,8 @@ class BlobStore {
   ~BlobStore();
 
   /// A new file tmp/<name> (an existing one is emptied). The algorithm is that of the digest it will have.
-  /// Errors: kInvalid for a name that is not BlobLayout::is_name, kNoSpace, kIo.
+  /// Errors: kInvalid for a name that is not BlobLayout::is_name, kNoSpace, kIo (told to on_fatal when the disk failed
+  /// or takes nothing any more).
   Task<Result<BlobWriter>> create(std::string name, DigestAlgorithm algorithm = DigestAlgorithm::kSha256);
   /// Goes on with tmp/<name> behind the bytes of `state`; what lies beyond them is cut off. Reads at most one block.
   /// Errors: kUploadUnknown when the file is not there, kCorrupt when it is shorter than the state says, kIo.

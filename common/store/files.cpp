@@ -9,6 +9,56 @@
 #include <memory>
 
 namespace wherry::store {
+namespace {
+
+using Folder = std::unique_ptr<DIR, int (*)(DIR*)>;
+
+/// Calls `visit(name, is_folder)` until it gives an error. `folder` is null where opening failed, with errno saying
+/// why.
+template <class Visit>
+Result<void> visit_entries(DIR* folder, const std::string& path, Visit&& visit) {
+  if (folder == nullptr) return system_error(errno, "list " + path);
+  while (true) {
+    errno = 0;
+    const dirent* entry = ::readdir(folder);  // NOLINT(concurrency-mt-unsafe): the stream is our own
+    if (entry == nullptr) break;
+    const std::string name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    Result<void> visited = visit(name, entry->d_type == DT_DIR);
+    if (!visited) return visited;
+  }
+  if (errno != 0) return system_error(errno, "list " + path);
+  return {};
+}
+
+/// Goes down by descriptors: a folder that becomes a link meanwhile leads nowhere.
+class TreeRemover {
+ public:
+  explicit TreeRemover(const std::string& path) : path_(path) {}
+
+  Result<void> remove(int parent, const std::string& name, std::size_t depth) {
+    if (depth > kMaxTreeDepth || ++entries_ > kMaxTreeEntries)
+      return Error(ErrorKind::kIo, "{} holds more than {} entries or is deeper than {} folders: remove it by hand",
+                   path_, kMaxTreeEntries, kMaxTreeDepth);
+    if (::unlinkat(parent, name.c_str(), 0) == 0 || errno == ENOENT) return {};
+    if (errno != EISDIR) return system_error(errno, "remove " + path_);
+    const int opened = ::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (opened < 0) return system_error(errno, "open " + path_);
+    const Folder folder(::fdopendir(opened), ::closedir);  // takes the descriptor; fails only without memory
+    auto emptied = visit_entries(folder.get(), path_, [&](const std::string& below, bool) {
+      return remove(::dirfd(folder.get()), below, depth + 1);
+    });
+    if (!emptied) return emptied;
+    if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) != 0) return system_error(errno, "remove " + path_);
+    return {};
+  }
+
+ private:
+  const std::string& path_;
+  std::size_t entries_ = 0;
+};
+
+}  // namespace
 
 Result<UniqueFd> open_file(const std::string& path, int flags, mode_t mode) {
   int fd = -1;
@@ -82,19 +132,25 @@ Result<bool> remove_file(const std::string& path) {
   return system_error(errno, "remove " + path);
 }
 
-Result<void> for_each_file(const std::string& path, const std::function<void(const std::string& name)>& visit) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), ::closedir);
-  if (!folder) return system_error(errno, "list " + path);
-  while (true) {
-    errno = 0;
-    const dirent* entry = ::readdir(folder.get());  // NOLINT(concurrency-mt-unsafe): the stream is our own
-    if (entry == nullptr) break;
-    const std::string name = entry->d_name;
-    if (name == "." || name == ".." || entry->d_type == DT_DIR) continue;
+Result<void> remove_tree(const std::string& path) {
+  TreeRemover remover(path);
+  return remover.remove(AT_FDCWD, path, 0);
+}
+
+Result<void> for_each_entry(const std::string& path, const std::function<void(const std::string& name)>& visit) {
+  const Folder folder(::opendir(path.c_str()), ::closedir);
+  return visit_entries(folder.get(), path, [&](const std::string& name, bool) -> Result<void> {
     visit(name);
-  }
-  if (errno != 0) return system_error(errno, "list " + path);
-  return {};
+    return {};
+  });
+}
+
+Result<void> for_each_file(const std::string& path, const std::function<void(const std::string& name)>& visit) {
+  const Folder folder(::opendir(path.c_str()), ::closedir);
+  return visit_entries(folder.get(), path, [&](const std::string& name, bool is_folder) -> Result<void> {
+    if (!is_folder) visit(name);
+    return {};
+  });
 }
 
 }  // namespace wherry::store

@@ -32,7 +32,14 @@ Result<bool> make_folder(const std::string& path);
 Result<bool> rename_file(const std::string& from, const std::string& to);
 /// False when there was nothing to remove.
 Result<bool> remove_file(const std::string& path);
-/// Calls `visit` with each name in a folder that is not itself a folder.
+/// Removes what is there, a folder with all that it holds; a link is removed and never followed. Nothing there is fine.
+/// Errors: kIo, also when it is deeper or holds more than the bounds below: then a part of it is gone.
+Result<void> remove_tree(const std::string& path);
+constexpr std::size_t kMaxTreeDepth = 32;
+constexpr std::size_t kMaxTreeEntries = 100'000;
+/// Calls `visit` with each name in a folder.
+Result<void> for_each_entry(const std::string& path, const std::function<void(const std::string& name)>& visit);
+/// The same, without names of folders.
 Result<void> for_each_file(const std::string& path, const std::function<void(const std::string& name)>& visit);
 
 }  // namespace wherry::store

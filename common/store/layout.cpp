@@ -66,11 +66,14 @@ Result<void> write_format(const std::string& directory) {
 }
 
 /// What cannot be removed is left and told of: it takes room but does no harm.
+void tell_of(const Result<void>& removed) {
+  if (!removed) log::warn("a leftover could not be removed", {{"why", removed.error().message()}});
+}
+
 Result<void> remove_files(const std::string& folder, const std::function<bool(const std::string&)>& keep) {
   return for_each_file(folder, [&](const std::string& name) {
     if (keep(name)) return;
-    if (const auto removed = remove_file(folder + "/" + name); !removed)
-      log::warn("a leftover file could not be removed", {{"why", removed.error().message()}});
+    if (auto removed = remove_file(folder + "/" + name); !removed) tell_of(std::move(removed.error()));
   });
 }
 
@@ -123,7 +126,8 @@ Result<void> BlobLayout::prepare(const std::function<bool(std::string_view uploa
   if (!formatted)
     if (auto written = write_format(directory_); !written) return written;
 
-  auto emptied = remove_files(trash_folder(), [](const std::string&) { return false; });
+  // A folder in trash/ lay in a blob's place.
+  auto emptied = for_each_entry(trash_folder(), [&](const std::string& name) { tell_of(remove_tree(trash(name))); });
   if (!emptied) return emptied;
   return remove_files(directory_ + "/tmp", [&](const std::string& name) {
     const std::string_view text = name;

@@ -37,9 +37,9 @@ class BlobLayout {
   /// True for 1 to 128 of letters, digits, '-', '_' and '.', not starting with '.': what may be a name in tmp/.
   static bool is_name(std::string_view name);
 
-  /// Makes what is missing and syncs it, so that a later file needs only its own folder synced; empties trash/ and tmp/
-  /// except uploads whose id `keep_upload` wants. Leaves alone what it does not know. Blocks; never walks blobs/.
-  /// Errors: kUnsupported when the format is another, kNoSpace, kIo.
+  /// Makes what is missing and syncs it, so that a later file needs only its own folder synced; empties trash/
+  /// (of folders, too: see remove_tree) and of files tmp/, except uploads whose id `keep_upload` wants. Leaves alone
+  /// what it does not know. Blocks; never walks blobs/. Errors: kUnsupported when the format is another, kNoSpace, kIo.
   Result<void> prepare(const std::function<bool(std::string_view upload_id)>& keep_upload) const;
 
  private:

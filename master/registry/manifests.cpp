@@ -104,10 +104,9 @@ Task<Result<void>> PushService::put_manifest(http::Exchange& exchange, const Rou
     if (!complete) return complete;
     auto made = ensure_repository(transaction, repository, now);
     if (!made) return made;
-    auto known = transaction.exists(tables::manifest_key(repository, *digest));
-    if (!known) return known.error();
-    registry::put_manifest(transaction, repository, *digest, *manifest, *body);
-    if (!*known) {
+    auto is_new = registry::put_manifest(transaction, repository, *digest, *manifest, *body);
+    if (!is_new) return is_new.error();
+    if (*is_new) {
       auto appended = feed::append(transaction, feed::Change::manifest_put(repository.text(), *digest, now));
       if (!appended) return appended.error();
     }

@@ -24,6 +24,7 @@ class PushService final : public registry::RegistryService {
  private:
   // uploads.cpp
   Task<Result<void>> begin_upload(http::Exchange& exchange, const registry::Route& route);
+  Task<Result<void>> take_whole(http::Exchange& exchange, const registry::Route& route, const Digest& digest);
   Task<Result<void>> mount(http::Exchange& exchange, const registry::Route& route, const Digest& digest,
                            const std::string& from, bool& mounted);
   Task<Result<void>> append_upload(http::Exchange& exchange, const registry::Route& route);
@@ -32,8 +33,11 @@ class PushService final : public registry::RegistryService {
   Task<Result<void>> cancel_upload(http::Exchange& exchange, const registry::Route& route);
   Task<Result<store::BlobWriter>> writer_of(const UploadSession& session, DigestAlgorithm algorithm);
   Task<Result<store::BlobWriter>> rehash(const UploadSession& session, DigestAlgorithm algorithm);
+  Task<void> drop(store::BlobWriter& writer);
   Task<void> give_back(const UploadSession& session, store::BlobWriter& writer);
   Task<Result<void>> receive(http::Exchange& exchange, store::BlobWriter& writer);
+  Task<Result<void>> record(store::BlobWriter& writer, const registry::Route& route, const Digest& digest,
+                            std::string_view session_id);
   Task<Result<void>> complete(http::Exchange& exchange, const registry::Route& route, store::BlobWriter& writer,
                               const Digest& digest, const UploadSession& session, UploadSessions::Hold& held);
   Task<Result<void>> delete_blob(http::Exchange& exchange, const registry::Route& route);

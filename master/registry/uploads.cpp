@@ -7,6 +7,7 @@
 
 #include "common/base/failpoint.h"
 #include "common/base/log.h"
+#include "common/base/random.h"
 #include "common/base/unique_fd.h"
 #include "common/http/range.h"
 #include "common/http/uri.h"
@@ -19,6 +20,8 @@ namespace {
 
 using registry::Route;
 namespace tables = registry::tables;
+
+constexpr std::size_t kWholeNameBytes = 16;
 
 std::string upload_path(const RepositoryName& repository, const std::string& id) {
   return fmt::format("/v2/{}/blobs/uploads/{}", repository.text(), id);
@@ -81,29 +84,30 @@ Task<Result<void>> PushService::begin_upload(http::Exchange& exchange, const Rou
     if (!outcome || mounted) co_return outcome;
     algorithm = digest->algorithm();
   } else if (http::query_value(query, "digest")) {
-    // The whole blob in one POST.
     auto whole = digest_of(query);
     if (!whole) co_return whole.error();
-    auto session = co_await sessions_.begin(repository, whole->algorithm());
-    if (!session) co_return session.error();
-    auto held = co_await sessions_.hold(session->id());
-    if (!held) co_return held.error();
-    auto writer = co_await writer_of(*session, whole->algorithm());
-    if (!writer) co_return writer.error();
-    auto received = co_await receive(exchange, *writer);
-    if (received) received = co_await complete(exchange, route, *writer, *whole, *session, *held);
-    if (!received) {
-      // Nobody knows this session's id: nobody can go on with it.
-      auto cancelled = co_await sessions_.cancel(*session);
-      if (!cancelled) co_return received.error();
-    }
-    co_return received;
+    co_return co_await take_whole(exchange, route, *whole);
   }
   auto admitted = storage_.space().admit(exchange.request().content_length.value_or(0));
   if (!admitted) co_return admitted;
   auto session = co_await sessions_.begin(repository, algorithm);
   if (!session) co_return session.error();
   co_return co_await exchange.send(session_response(202, repository, *session));
+}
+
+/// A blob in one POST. Nobody is told of a session, so there is none: what a crash leaves in tmp/, the next start
+/// removes.
+Task<Result<void>> PushService::take_whole(http::Exchange& exchange, const Route& route, const Digest& digest) {
+  auto writer = co_await storage_.blobs().create("whole-" + random_hex(kWholeNameBytes), digest.algorithm());
+  if (!writer) co_return writer.error();
+  auto taken = co_await receive(exchange, *writer);
+  if (taken) taken = co_await record(*writer, route, digest, {});
+  if (!taken) {
+    co_await drop(*writer);
+    co_return taken;
+  }
+  failpoint("before-answer");
+  co_return co_await exchange.send(blob_created(*route.repository, digest));
 }
 
 Task<Result<void>> PushService::mount(http::Exchange& exchange, const Route& route, const Digest& digest,
@@ -249,18 +253,19 @@ Task<Result<void>> PushService::finish_upload(http::Exchange& exchange, const Ro
   co_return co_await complete(exchange, route, *writer, *digest, *session, *held);
 }
 
+/// Removes the file of a writer that nobody goes on with.
+Task<void> PushService::drop(store::BlobWriter& writer) {
+  auto dropped = co_await writer.discard();
+  if (!dropped) log::warn("bytes of a refused body stay in tmp/", {{"error", dropped.error().to_string()}});
+}
+
 /// After a body that was refused: what the writer put on the disk beyond the session's acknowledged bytes goes, for the
 /// space is wanted by others.
 Task<void> PushService::give_back(const UploadSession& session, store::BlobWriter& writer) {
+  if (!session.state() || writer.name() != session.file()) co_return co_await drop(writer);
   [[maybe_unused]] auto told = co_await writer.flush();  // the buffer in work may still grow the file; its error is out
-  Result<void> given;
-  if (session.state() && writer.name() == session.file()) {
-    auto cut = co_await storage_.blobs().resume(session.file(), *session.state());
-    if (!cut) given = cut.error();
-  } else {
-    given = co_await writer.discard();
-  }
-  if (!given) log::warn("bytes of a refused body stay in tmp/", {{"error", given.error().to_string()}});
+  auto cut = co_await storage_.blobs().resume(session.file(), *session.state());
+  if (!cut) log::warn("bytes of a refused body stay in tmp/", {{"error", cut.error().to_string()}});
 }
 
 /// A writer of another algorithm over a copy of what the session has.
@@ -294,27 +299,34 @@ Task<Result<store::BlobWriter>> PushService::rehash(const UploadSession& session
   co_return std::move(*writer);
 }
 
-Task<Result<void>> PushService::complete(http::Exchange& exchange, const Route& route, store::BlobWriter& writer,
-                                         const Digest& digest, const UploadSession& session,
-                                         UploadSessions::Hold& held) {
+/// Makes what the writer has the blob, on the disk and in the names, and ends the session if there is one.
+Task<Result<void>> PushService::record(store::BlobWriter& writer, const Route& route, const Digest& digest,
+                                       std::string_view session_id) {
   auto row = co_await writer.commit(digest);
-  if (!row) {
-    if (writer.name() != session.file()) co_await give_back(session, writer);  // a copy: the session has its own bytes
-    co_return row.error();
-  }
+  if (!row) co_return row.error();
   const RepositoryName& repository = *route.repository;
   const WallTime now = sessions_.clock().wall();
   auto recorded = co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
-    return record_blob(transaction, repository, digest, *row, session.id(), now);
+    return record_blob(transaction, repository, digest, *row, session_id, now);
   });
-  if (!recorded) co_return recorded;
+  co_return recorded;
+}
+
+Task<Result<void>> PushService::complete(http::Exchange& exchange, const Route& route, store::BlobWriter& writer,
+                                         const Digest& digest, const UploadSession& session,
+                                         UploadSessions::Hold& held) {
+  auto recorded = co_await record(writer, route, digest, session.id());
+  if (!recorded) {
+    if (writer.name() != session.file()) co_await drop(writer);  // a copy: the session has its own bytes
+    co_return recorded;
+  }
   if (session.state() && session.algorithm() != digest.algorithm()) {  // its file was copied, not taken
     auto discarded = co_await storage_.blobs().discard(session.file());
     if (!discarded) co_return discarded;
   }
   failpoint("before-answer");
   held.end();
-  co_return co_await exchange.send(blob_created(repository, digest));
+  co_return co_await exchange.send(blob_created(*route.repository, digest));
 }
 
 Task<Result<void>> PushService::upload_status(http::Exchange& exchange, const Route& route) {

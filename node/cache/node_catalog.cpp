@@ -209,11 +209,13 @@ Task<Result<void>> NodeCatalog::keep(const RepositoryName& repository, const Sto
   append_be64(made, static_cast<std::uint64_t>(to_millis(Clock::system().wall())));
   co_return co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
     transaction.put(tables::repository_key(repository), made);
-    if (parsed)
-      registry::put_manifest(transaction, repository, manifest.digest(), *parsed, manifest.bytes());
-    else  // old forms are passed on like all others, but nothing is read out of them
+    if (parsed) {
+      auto stored = registry::put_manifest(transaction, repository, manifest.digest(), *parsed, manifest.bytes());
+      if (!stored) return stored.error();
+    } else {  // old forms are passed on like all others, but nothing is read out of them
       transaction.put(tables::manifest_key(repository, manifest.digest()),
                       tables::encode_manifest(manifest.media_type(), manifest.bytes()));
+    }
     return {};
   });
 }

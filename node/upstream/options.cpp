@@ -33,6 +33,8 @@ Result<void> read_common(ConfigSection& section, UpstreamOptions& into) {
   if (auto read = section.read_list("redirects", into.redirects); !read) return read;
   if (auto read = section.read_duration("connect-time", into.connect_time); !read) return read;
   if (auto read = section.read_duration("silence", into.silence); !read) return read;
+  if (into.silence < std::chrono::seconds(1))
+    return Error(ErrorKind::kInvalid, "{}: at least 1s", section.place_of("silence"));
   if (auto read = section.read_duration("negative-age", into.negative_age); !read) return read;
   if (into.negative_age > kMaxNegativeAge)
     return Error(ErrorKind::kInvalid, "{}: at most 10s", section.place_of("negative-age"));

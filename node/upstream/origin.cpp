@@ -47,7 +47,7 @@ Task<void> Origin::open() {
     co_await loops_[i]->enter();
     http::ClientOptions with;
     with.connect_time = options_.connect_time;
-    with.silence = std::chrono::duration_cast<std::chrono::seconds>(options_.silence);
+    with.silence = std::chrono::ceil<std::chrono::seconds>(options_.silence);
     with.ca_file = options_.ca_file;
     with.proxy = options_.proxy;
     clients_[i] = std::make_unique<http::Client>(*loops_[i], std::move(with));

@@ -84,6 +84,7 @@ BAD_HEADS = {
     "another scheme in the target": get(target=b"ftp://registry.test/v2/"),
     "a target without a slash": get(target=b"v2/"),
     "a target of one star": b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n",
+    "a tunnel to a path": b"CONNECT /v2/ HTTP/1.1\r\n" + HOST + b"\r\n",
     "a tunnel": b"CONNECT registry.test:443 HTTP/1.1\r\n" + HOST + b"\r\n",
     "HTTP/0.9": b"GET /v2/\r\n\r\n",
     "no target": b"GET HTTP/1.1\r\n" + HOST + b"\r\n",

@@ -67,6 +67,21 @@ def test_a_tag_outside_of_the_grammar_is_400(master, tag):
         assert answer.status == 400 and b'"errors"' in answer.body, (method, answer)
 
 
+@pytest.mark.parametrize("escape", ["%", "%4", "%zz", "%00"])
+def test_a_query_with_a_broken_escape_is_400_and_begins_nothing(master, escape):
+    before = files_below(master.data / "tmp")
+    for method, path in (
+        ("POST", f"blobs/uploads/?digest={escape}"),
+        ("POST", f"blobs/uploads/?mount={escape}&from=a/b"),
+        ("PUT", f"manifests/v1?tag={escape}"),
+        ("GET", f"tags/list?last={escape}"),
+        ("GET", f"tags/list?n=5&last=a{escape}"),
+    ):
+        answer = ask(master.address, method, f"/v2/some/name/{path}")
+        assert answer.status == 400 and b'"INVALID"' in answer.body, (method, path, answer)
+    assert files_below(master.data / "tmp") == before
+
+
 @pytest.mark.parametrize("reference", ESCAPED_SLASHES)
 def test_an_escaped_slash_leads_nowhere(master, reference):
     for method, place in (("GET", "manifests"), ("PUT", "manifests"), ("GET", "blobs"), ("DELETE", "blobs")):

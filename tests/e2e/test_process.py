@@ -100,6 +100,14 @@ def test_a_bad_configuration_ends_with_78_and_names_file_and_key(area, role, cas
     assert "wherry-test.yaml" in said and key in said, said
 
 
+@pytest.mark.parametrize("value", ["0s", "0ms", "30", "200000d"])
+def test_a_parent_cannot_be_waited_for_no_time_or_for_ages(area, value):
+    config = area / "wherry-test.yaml"
+    config.write_text(f"parent:\n  url: http://127.0.0.1:9\n  silence: {value}\n")
+    code, said = run("node", "serve", "--data", area / "data", "--config", config, "--insecure-open")
+    assert code == 78 and "wherry-test.yaml:3: parent.silence" in said, (code, said)
+
+
 @pytest.mark.parametrize("role", BOTH)
 def test_a_configuration_file_that_is_not_there_ends_with_78(area, role):
     code, said = serve(role, area, "--insecure-open", "--config", area / "none.yaml")

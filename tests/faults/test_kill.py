@@ -124,6 +124,30 @@ def test_an_upload_goes_on_from_the_acknowledged_offset_after_kills(area, run_se
     assert not list((master.data / "tmp").iterdir())
 
 
+def test_a_blob_in_one_post_that_a_kill_cuts_leaves_nothing_behind(area, run_server):
+    """Its client never learned of a session that it could go on with."""
+    master = run_server(Master(area))
+    registry = Registry(master.address)
+    data = oci.random_bytes(3 * MEBIBYTE, seed=4)
+    path = f"/v2/a/b/blobs/uploads/?digest={oci.digest_of(data)}"
+
+    def cut():
+        yield data[: 2 * MEBIBYTE]
+        wait_until(lambda: any(file.stat().st_size for file in (master.data / "tmp").iterdir()), "bytes are in tmp/", 10)
+        master.kill()
+        yield data[2 * MEBIBYTE :]
+
+    with pytest.raises(Broken):
+        registry.call("POST", path, cut(), {"Content-Length": str(len(data))})
+    assert files_below(master.data / "tmp"), "the kill came while it was on its way"
+    master.start()
+    assert not files_below(master.data / "tmp")
+    assert registry.get_blob("a/b", oci.digest_of(data)).status == 404
+    assert registry.call("POST", path, data).status == 201
+    assert registry.get_blob("a/b", oci.digest_of(data)).body == data
+    assert not files_below(master.data / "tmp")
+
+
 def pull(edge, digest, results):
     try:
         results.append(edge.get_blob("a/b", digest))

@@ -1,5 +1,6 @@
 """Power fails: what was acknowledged is on the disk, also when it was acknowledged just before."""
 
+import os
 import random
 import threading
 import time
@@ -10,7 +11,7 @@ from wherry import oci
 from wherry.client import Broken, Registry
 from wherry.disk import Disk
 from wherry.liar import Liar, slowly
-from wherry.process import Master, Node
+from wherry.process import Master, Node, wait_until
 
 MEBIBYTE = 1 << 20
 ROUNDS = 10
@@ -167,6 +168,34 @@ def test_a_disk_that_fails_ends_the_process_with_74_and_nothing_is_acknowledged_
         disk.mount()
         master.start()
         assert registry.get_blob("a/b", oci.digest_of(b"never written")).status == 404
+        assert registry.get_manifest("a/b", "v1").status == 200
+    finally:
+        master.end()
+
+
+def test_a_log_that_lost_synced_bytes_in_a_power_cut_is_refused(area, run_server, disk):
+    """As by a disk that says synced and is not: the mark is on the disk within seconds, and tells."""
+    master = run_server(Master(area, data=disk.path / "data"))
+    registry = Registry(master.address)
+    try:
+        registry.put_image("a/b", "v1", [b"a layer"])
+        mark = master.data / "names.mark"
+        synced_after = time.monotonic() + 2.5
+        wait_until(lambda: time.monotonic() > synced_after, "the mark was synced", 5, 0.1)
+        disk.cut()
+        end_process(master)
+        disk.unmount()
+        disk.mount()
+        log = max((master.data / "names").glob("*.log"), key=lambda path: path.stat().st_size)
+        whole = log.read_bytes()
+        os.truncate(log, log.stat().st_size - 1)
+        before = {file: file.read_bytes() for file in (master.data / "names").iterdir()}
+        master.start(ready_within=None)
+        assert master.wait_end(10) == 74
+        assert str(log) in master.text() and str(mark) in master.text()
+        assert {file: file.read_bytes() for file in (master.data / "names").iterdir()} == before, "something was changed"
+        log.write_bytes(whole)  # "restored"
+        master.start()
         assert registry.get_manifest("a/b", "v1").status == 200
     finally:
         master.end()

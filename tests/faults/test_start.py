@@ -32,15 +32,17 @@ def blob(number):
 
 
 def push_many(address, first, step, last):
-    """Pushes tiny blobs over one connection; runs in a process of its own."""
-    connection = http.client.HTTPConnection(address, timeout=60)
-    for number in range(first, last, step):
-        data = blob(number)
-        connection.request("POST", f"/v2/many/r{number % 100}/blobs/uploads/?digest={oci.digest_of(data)}", data)
-        response = connection.getresponse()
-        response.read()
-        assert response.status == 201, response.status
-    connection.close()
+    """Pushes tiny blobs over one connection; runs in a process of its own. By hand: http.client costs more than a push."""
+    with connect(address, timeout=60) as connection, connection.makefile("rb") as answers:
+        for number in range(first, last, step):
+            data = blob(number)
+            path = f"/v2/many/r{number % 100}/blobs/uploads/?digest={oci.digest_of(data)}"
+            head = f"POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {len(data)}\r\n\r\n"
+            connection.sendall(head.encode() + data)
+            status = answers.readline()
+            assert status.startswith(b"HTTP/1.1 201 "), status
+            while answers.readline() != b"\r\n":  # it has no body
+                pass
 
 
 def drop_page_cache():

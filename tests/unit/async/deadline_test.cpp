@@ -38,11 +38,21 @@ class TurnedWheel {
     uv_walk(
         &loop_,
         [](uv_handle_t* handle, void*) {
-          if (handle->type != UV_TIMER) return;
+          if (handle->type != UV_TIMER || uv_is_active(handle) == 0) return;
           auto* timer = reinterpret_cast<uv_timer_t*>(handle);
           timer->timer_cb(timer);
         },
         nullptr);
+  }
+  bool timer_runs() {
+    bool runs = false;
+    uv_walk(
+        &loop_,
+        [](uv_handle_t* handle, void* found) {
+          if (handle->type == UV_TIMER && uv_is_active(handle) != 0) *static_cast<bool*>(found) = true;
+        },
+        &runs);
+    return runs;
   }
   void turn_after(std::uint64_t millis) {
     pass(millis);
@@ -85,6 +95,30 @@ TEST(Deadline, IsNeverEarlyAndAtMostTwoTicksLate) {
         EXPECT_LE(noted.came[0], armed_at + after + 2 * kTick) << start << " " << phase << " " << after;
         EXPECT_FALSE(noted.deadline.armed());
       }
+}
+
+TEST(Deadline, TheTimerRestsWhileNothingIsArmed) {
+  TurnedWheel time(1000);
+  EXPECT_FALSE(time.timer_runs());
+  Noted noted(time);
+  for (int round = 0; round < 3; ++round) {
+    time.turn_after(100 * kTick + 77);  // as long as nobody needs it, nobody turns it
+    const std::uint64_t armed_at = time.now();
+    noted.deadline.arm(time.wheel(), milliseconds(1000));
+    EXPECT_TRUE(time.timer_runs());
+    while (noted.came.empty()) {
+      EXPECT_TRUE(time.timer_runs());
+      time.turn_after(kTick);
+    }
+    EXPECT_GE(noted.came[0], armed_at + 1000);
+    EXPECT_LE(noted.came[0], armed_at + 1000 + 2 * kTick);
+    noted.came.clear();
+    EXPECT_FALSE(time.timer_runs());
+  }
+  noted.deadline.arm(time.wheel(), milliseconds(1000));
+  noted.deadline.disarm();
+  time.turn_after(kTick);
+  EXPECT_FALSE(time.timer_runs());
 }
 
 TEST(Deadline, FurtherAwayThanTheWheelIsLongComesInItsOwnTime) {

@@ -131,25 +131,5 @@ TEST(ScopeDeathTest, DroppingItWhileATaskRunsIsABugThatEndsTheProcess) {
   EXPECT_DEATH(run_task(drop_while_running()), "running_ == 0");
 }
 
-Task<std::thread::id> where_am_i() { co_return std::this_thread::get_id(); }
-
-Task<std::vector<std::thread::id>> there_and_back(Loop& there) {
-  std::vector<std::thread::id> places;
-  places.push_back(std::this_thread::get_id());
-  places.push_back(co_await on_loop(there, where_am_i()));
-  places.push_back(std::this_thread::get_id());
-  co_return places;
-}
-
-TEST(OnLoop, RunsThereAndGivesTheResultHere) {
-  Loop& there = testing::fresh_loop();
-  std::thread thread([&] { there.run(); });
-  const auto id = thread.get_id();
-  const auto places = run_task(there_and_back(there));
-  there.stop();
-  thread.join();
-  EXPECT_EQ(places, (std::vector{std::this_thread::get_id(), id, std::this_thread::get_id()}));
-}
-
 }  // namespace
 }  // namespace wherry

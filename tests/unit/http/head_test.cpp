@@ -139,6 +139,7 @@ TEST(Head, ThatTwoReadersCouldUnderstandDifferentlyIsRefused) {
       {get(h, "GET / HTTP/1.10")},
       {get(h, "GET http://a/ HTTP/1.1")},
       {get(h, "CONNECT a:80 HTTP/1.1")},
+      {get(h, "CONNECT / HTTP/1.1")},
       {get(h, "OPTIONS * HTTP/1.1")},
       {get(h, "GET /a#b HTTP/1.1")},
       {get(h, "GET /\xc3\xa4 HTTP/1.1")},

@@ -43,6 +43,11 @@ TEST(Response, EveryStatusHasALineThatNamesIt) {
   }
 }
 
+TEST(Response, AStatusThatHasNoReasonHereKeepsItsNumber) {
+  for (const int status : {100, 299, 418, 451, 599, 999})
+    EXPECT_EQ(status_line(status), "HTTP/1.1 " + std::to_string(status) + " Unknown\r\n");
+}
+
 TEST(Response, TheDateIsInTheFormOfTheSpecification) {
   const std::string date(http_date());
   ASSERT_EQ(date.size(), 29u) << date;

@@ -34,7 +34,9 @@ TEST(PercentEncoding, IsResolvedOnceInEitherCase) {
 
 TEST(PercentEncoding, BrokenEscapesAndNulAreRefused) {
   for (const char* wrong : {"%", "%4", "a%", "a%4", "%%", "%g0", "%0g", "%+1", "% 1", "%00", "a%00b", "%u0041", "%-1"})
-    EXPECT_EQ(percent_decode(wrong), std::nullopt) << wrong;
+    EXPECT_TRUE(percent_decode(wrong) == std::nullopt && !is_well_escaped(wrong)) << wrong;
+  for (const char* good : {"", "a", "%41", "%41%42b%43", "%2541"}) EXPECT_TRUE(is_well_escaped(good)) << good;
+  EXPECT_FALSE(is_well_escaped("%41%4"));
 }
 
 TEST(Query, ValuesAreFoundByTheirWholeName) {
@@ -57,6 +59,8 @@ TEST(Query, ValuesAreFoundByTheirWholeName) {
 TEST(Query, ABadlyEscapedValueIsNoValue) {
   EXPECT_EQ(query_value("digest=%zz", "digest"), std::nullopt);
   EXPECT_EQ(query_value("digest=%00", "digest"), std::nullopt);
+  EXPECT_EQ(query_value("n=%zz&n=5", "n"), std::nullopt) << "the first value is meant, not the next good one";
+  EXPECT_EQ(query_values("n=%zz&n=5", "n"), std::vector<std::string>{"5"});
 }
 
 TEST(Query, ADigestKeepsItsPlusAndColon) { EXPECT_EQ(query_value("d=sha256:a+b", "d"), "sha256:a+b"); }

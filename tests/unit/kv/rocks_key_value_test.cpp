@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "common/kv/high_water.h"
 #include "tests/unit/support/error_kind.h"
 #include "tests/unit/support/run_task.h"
 #include "tests/unit/support/temp_dir.h"
@@ -249,9 +251,12 @@ TEST_F(RocksKeyValueTest, AStoreThatIsNotThereIsNotOpenedReadOnly) {
 }
 
 TEST_F(RocksKeyValueTest, AStoreIsOpenedByOneProcessOnly) {
-  const auto second = RocksKeyValue::open(dir / "kv", pool, options);
-  ASSERT_FALSE(second);
-  EXPECT_EQ(kind_of(second), ErrorKind::kIo);
+  for (auto* opening : {&RocksKeyValue::open, &RocksKeyValue::open_read_only}) {
+    const auto second = (*opening)(dir / "kv", pool, options);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(kind_of(second), ErrorKind::kIo) << "it is not damaged, whatever a look at half of a write would say";
+    EXPECT_NE(second.error().message().find("LOCK"), std::string::npos) << second.error().message();
+  }
 }
 
 TEST_F(RocksKeyValueTest, ADamagedFileIsSaidToBeCorrupt) {
@@ -282,6 +287,196 @@ TEST_F(RocksKeyValueTest, ADamagedFileIsSaidToBeCorrupt) {
     }
   }
   EXPECT_GT(corrupt, 0);
+}
+
+/// A store whose entries are in its log, a table and its manifest, and copies of its files to damage.
+class RecoveryTest : public RocksKeyValueTest {
+ protected:
+  void SetUp() override {
+    options.write_buffer_bytes = 64 << 10;
+    open();
+    for (int i = 0; i < 40; ++i) ASSERT_TRUE(put("key" + std::to_string(i), std::string(4096, 'v')));
+    store.reset();
+    open();  // what was in the log is in a table now
+    for (int i = 0; i < 8; ++i) ASSERT_TRUE(put("late" + std::to_string(i), std::string(1000, 'v')));
+    store.reset();
+    keep();
+  }
+
+  std::map<std::string, std::string> all_files() {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(dir.path()))
+      if (entry.is_regular_file() && !entry.path().filename().string().starts_with("LOG"))
+        files[entry.path()] = testing::read_file(entry.path());
+    return files;
+  }
+  void keep() { good = all_files(); }
+  void restore() {
+    std::filesystem::remove_all(dir / "kv");
+    std::filesystem::create_directory(dir / "kv");
+    std::filesystem::remove(dir / "kv.mark");
+    for (const auto& [path, bytes] : good) testing::write_file(path, bytes);
+  }
+  /// The file that is in use: of the highest number.
+  std::string newest(const std::string& kind) {
+    std::string found;
+    for (const auto& [path, bytes] : good)
+      if (path.find(kind) != std::string::npos && !bytes.empty()) found = path;
+    return found;
+  }
+  /// What an open says, in both modes; it changes nothing.
+  void refused(std::string_view named) {
+    const auto before = all_files();
+    for (auto* opening : {&RocksKeyValue::open, &RocksKeyValue::open_read_only}) {
+      auto opened = (*opening)(dir / "kv", pool, options);
+      ASSERT_FALSE(opened);
+      EXPECT_EQ(kind_of(opened), ErrorKind::kCorrupt) << opened.error().to_string();
+      EXPECT_NE(opened.error().to_string().find(named), std::string::npos) << opened.error().to_string();
+    }
+    EXPECT_EQ(all_files(), before);
+  }
+  bool has_all() {
+    for (int i = 0; i < 8; ++i)
+      if (get("late" + std::to_string(i)) != std::string(1000, 'v')) return false;
+    return get("key39").has_value();
+  }
+
+  std::map<std::string, std::string> good;
+};
+
+TEST_F(RecoveryTest, AWholeStoreOpensAgainAndAgain) {
+  for (int i = 0; i < 5; ++i) {
+    open();
+    EXPECT_TRUE(has_all());
+    store.reset();
+  }
+}
+
+TEST_F(RecoveryTest, AFlipAnywhereInTheLogIsRefused) {
+  const std::string file = newest(".log");
+  for (std::size_t at = 0; at < good[file].size(); at += 97) {
+    restore();
+    std::string bytes = good[file];
+    bytes[at] = static_cast<char>(bytes[at] ^ (1 << (at % 8)));
+    testing::write_file(file, bytes);
+    refused(dir / "kv");
+    if (HasFatalFailure() || HasFailure()) FAIL() << "byte " << at;
+  }
+}
+
+TEST_F(RecoveryTest, ALogThatEndsTooEarlyIsRefusedAndItsFileNamed) {
+  const std::string file = newest(".log");
+  for (std::size_t size = good[file].size() - 1; size > 1100; size -= 331) {
+    restore();
+    testing::write_file(file, good[file].substr(0, size));
+    refused(file);
+    if (HasFatalFailure() || HasFailure()) FAIL() << "cut to " << size;
+  }
+}
+
+TEST_F(RecoveryTest, AMissingLogIsRefused) {
+  std::filesystem::remove(newest(".log"));
+  refused(dir / "kv");
+}
+
+TEST_F(RecoveryTest, AFlipAnywhereInTheManifestIsRefused) {
+  const std::string file = newest("MANIFEST-");
+  for (std::size_t at = 0; at < good[file].size(); ++at) {
+    restore();
+    std::string bytes = good[file];
+    bytes[at] = static_cast<char>(bytes[at] ^ (1 << (at % 8)));
+    testing::write_file(file, bytes);
+    refused(file);
+    if (HasFatalFailure() || HasFailure()) FAIL() << "byte " << at;
+  }
+}
+
+TEST_F(RecoveryTest, AManifestThatIsCutOrAnOlderOneIsRefused) {
+  const std::string file = newest("MANIFEST-");
+  testing::write_file(file, good[file].substr(0, good[file].size() - 1));
+  refused(file);
+  restore();
+  testing::write_file(dir / "kv/MANIFEST-000001", good[file]);
+  testing::write_file(dir / "kv/CURRENT", "MANIFEST-000001\n");
+  refused(dir / "kv/CURRENT");
+  restore();
+  std::filesystem::remove(dir / "kv/CURRENT");
+  refused(dir / "kv/CURRENT");
+  restore();
+  std::filesystem::remove_all(dir / "kv");
+  refused(dir / "kv/CURRENT");
+}
+
+TEST_F(RecoveryTest, AnEndThatNobodyWasToldOfMayBeTorn) {
+  // What a power cut leaves of a batch on its way: a part of it, or what was in the blocks before.
+  for (const std::string& torn : {std::string("\x12"), std::string(500, '\xee'), std::string(40'000, '\0')}) {
+    restore();
+    const std::string file = newest(".log");
+    testing::write_file(file, good[file] + torn);
+    open();
+    EXPECT_TRUE(has_all());
+    EXPECT_TRUE(put("after", "it"));
+    store.reset();
+    open();
+    EXPECT_EQ(get("after"), "it");
+    EXPECT_TRUE(has_all());
+    store.reset();
+  }
+}
+
+TEST_F(RecoveryTest, AMarkThatIsBehindOrGoneIsNoReasonToRefuse) {
+  const std::string old_mark = good[dir / "kv.mark"];
+  open();
+  ASSERT_TRUE(put("more", "x"));
+  store.reset();
+  testing::write_file(dir / "kv.mark", old_mark);
+  open();
+  EXPECT_EQ(get("more"), "x");
+  store.reset();
+  std::filesystem::remove(dir / "kv.mark");
+  open();
+  EXPECT_TRUE(has_all());
+  store.reset();
+  EXPECT_TRUE(std::filesystem::exists(dir / "kv.mark")) << "it is made anew";
+}
+
+TEST_F(RecoveryTest, WithoutItsMarkADamagedStoreOpensWithWhatIsLeft) {
+  std::filesystem::remove(newest(".log"));
+  refused(dir / "kv.mark");
+  std::filesystem::remove(dir / "kv.mark");
+  open();
+  EXPECT_EQ(get("key39"), std::string(4096, 'v'));
+  EXPECT_EQ(get("late0"), std::nullopt);
+  ASSERT_TRUE(put("late0", "again"));
+  store.reset();
+  open();
+  EXPECT_EQ(get("late0"), "again");
+}
+
+TEST_F(RecoveryTest, TheMarkFollowsTheManifestWhileTheStoreIsOpen) {
+  open();
+  const auto mark = [&] { return HighWater::read(dir / "kv.mark").value().value(); };
+  const Mark before = mark();
+  EXPECT_GT(before.manifest.bytes, 0U);
+  for (int i = 0; i < 600; ++i) ASSERT_TRUE(put("key" + std::to_string(i % 50), std::string(4096, 'w')));
+  EXPECT_EQ(mark().sequence, before.sequence + 600);
+  EXPECT_GT(mark().manifest.bytes, before.manifest.bytes) << "tables were written, as the buffer is small";
+  EXPECT_EQ(mark().manifest.number, before.manifest.number);
+  store.reset();
+  for (int i = 0; i < 3; ++i) {
+    open();
+    EXPECT_EQ(get("key49"), std::string(4096, 'w'));
+    store.reset();
+  }
+}
+
+TEST_F(RecoveryTest, LazyTransactionsAreNoReasonToRefuse) {
+  open();
+  const std::uint64_t before = HighWater::read(dir / "kv.mark").value()->sequence;
+  ASSERT_TRUE(put("lazy", "x", Durability::kLazy));
+  EXPECT_EQ(HighWater::read(dir / "kv.mark").value()->sequence, before) << "a power cut may take it";
+  ASSERT_TRUE(put("synced", "x"));
+  EXPECT_EQ(HighWater::read(dir / "kv.mark").value()->sequence, before + 2);
 }
 
 }  // namespace

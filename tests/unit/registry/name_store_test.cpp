@@ -68,7 +68,8 @@ class NameStoreTest : public ::testing::Test {
     ASSERT_TRUE(manifest) << manifest.error().message();
     ASSERT_TRUE(write([&](kv::Transaction& transaction) -> Result<void> {
       transaction.put(tables::repository_key(repository), "1");
-      put_manifest(transaction, repository, digest_of(bytes), *manifest, bytes);
+      auto stored = put_manifest(transaction, repository, digest_of(bytes), *manifest, bytes);
+      if (!stored) return stored.error();
       return {};
     }));
   }
@@ -197,6 +198,28 @@ TEST_F(NameStoreTest, AManifestThatIsRemovedTakesAllThatItBroughtAndNothingElse)
     EXPECT_EQ(erase(a, digest_of(bytes)).value(), (Names{"t1", "t2"}));
     EXPECT_EQ(everything(), before) << type;
     EXPECT_EQ(kind_of(erase(a, digest_of(bytes))), ErrorKind::kManifestUnknown);
+  }
+}
+
+TEST_F(NameStoreTest, TheSameBytesUnderAnotherMediaTypeLeaveNoReferenceOfTheFirst) {
+  // `blobs` is a link in an artifact manifest, and nothing in an image manifest.
+  const std::string bytes = R"({"schemaVersion":2,"config":)" + descriptor(media_type::kOciConfig, "config") +
+                            R"(,"layers":[],"blobs":[)" + descriptor("a/b", "blob") + R"(],"subject":)" +
+                            descriptor(media_type::kOciManifest, "subject") + "}";
+  const std::string_view artifact = "application/vnd.other+json";
+  std::map<std::string_view, std::map<std::string, std::string>> alone;
+  for (const std::string_view type : {artifact, media_type::kOciManifest}) {
+    put(a, bytes, type);
+    alone[type] = everything();
+    ASSERT_TRUE(erase(a, digest_of(bytes)));
+  }
+  EXPECT_NE(alone[artifact].size(), alone[media_type::kOciManifest].size());
+  for (const auto& [first, second] :
+       {std::pair(artifact, media_type::kOciManifest), std::pair(media_type::kOciManifest, artifact)}) {
+    put(a, bytes, first);
+    put(a, bytes, second);
+    EXPECT_EQ(everything(), alone[second]) << first;
+    ASSERT_TRUE(erase(a, digest_of(bytes)));
   }
 }
 

@@ -64,6 +64,31 @@ TEST_F(LayoutTest, OddThingsAnywhereDoNotStopAStart) {
   EXPECT_FALSE(fs::is_symlink(root() + "/tmp/link"));
 }
 
+TEST_F(LayoutTest, AFolderInTrashGoesWithAllThatItHoldsAndNoLinkIsFollowed) {
+  fs::create_directories(root() + "/trash/0-abc/deep/deeper");
+  write_file(root() + "/trash/0-abc/deep/file", "x");
+  write_file(root() + "/kept", "x");
+  fs::create_directory(root() + "/kept-folder");
+  write_file(root() + "/kept-folder/file", "x");
+  fs::create_symlink(root() + "/kept", root() + "/trash/0-abc/link");
+  fs::create_directory_symlink(root() + "/kept-folder", root() + "/trash/0-abc/deep/link");
+  fs::create_directory_symlink(root() + "/kept-folder", root() + "/trash/link");
+  open();
+  EXPECT_TRUE(fs::is_empty(root() + "/trash"));
+  EXPECT_TRUE(fs::exists(root() + "/kept"));
+  EXPECT_TRUE(fs::exists(root() + "/kept-folder/file"));
+}
+
+TEST_F(LayoutTest, AFolderInTrashThatIsTooDeepStaysAndDoesNotStopAStart) {
+  std::string path = root() + "/trash/deep";
+  for (int depth = 0; depth < 100; ++depth) path += "/d";
+  fs::create_directories(path);
+  write_file(root() + "/trash/file", "x");
+  open();
+  EXPECT_TRUE(fs::exists(root() + "/trash/deep"));
+  EXPECT_FALSE(fs::exists(root() + "/trash/file"));
+}
+
 TEST_F(LayoutTest, AFolderThatWasLostIsMadeAgain) {
   fs::remove(root() + "/blobs/sha256/ab");
   open();
