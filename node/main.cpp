@@ -14,6 +14,24 @@ Result<void> check_parent(const std::string& place, const std::string& url) {
                place, url);
 }
 
+Result<void> read_cache(ConfigSection& file, CacheOptions& cache) {
+  auto section = file.section("cache");
+  if (!section) return section.error();
+  std::uint64_t max_bytes = 0;
+  auto read = section->read_bytes("max-bytes", max_bytes);
+  if (!read) return read;
+  if (max_bytes > 0) cache.max_bytes = max_bytes;
+  read = section->read_duration("whole-image-time", cache.whole_image_time);
+  if (!read) return read;
+  std::vector<std::string> pins;
+  read = section->read("pins", pins);
+  if (!read) return read;
+  auto patterns = PinPatterns::parse(pins);
+  if (!patterns) return Error(ErrorKind::kInvalid, "{}: {}", section->place_of("pins"), patterns.error().message());
+  cache.pins = std::move(*patterns);
+  return section->finish();
+}
+
 int serve(ServeOptions& options, const std::string& parent_flag) {
   NodeOptions node;
   node.parent.url = parent_flag;
@@ -32,7 +50,9 @@ int serve(ServeOptions& options, const std::string& parent_flag) {
     if (!read) return read;
     read = parent->read_duration("connect-time", node.parent.connect_time);
     if (!read) return read;
-    return parent->finish();
+    read = parent->finish();
+    if (!read) return read;
+    return read_cache(file, node.cache);
   });
   if (complete) complete = check_parent(place, node.parent.url);
   if (!complete) {

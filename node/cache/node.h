@@ -10,6 +10,7 @@
 #include "node/cache/node_blobs.h"
 #include "node/cache/node_catalog.h"
 #include "node/cache/node_service.h"
+#include "node/eviction/cache_space.h"
 #include "node/fill/fills.h"
 #include "node/upstream/upstream.h"
 
@@ -20,6 +21,7 @@ struct NodeOptions {
   UpstreamOptions parent;
   std::chrono::milliseconds scrub_round{std::chrono::hours(24 * 7)};  ///< scrub.round
   std::optional<std::uint64_t> low_water_bytes;                       ///< space.low-water-bytes
+  CacheOptions cache;                                                 ///< cache
 };
 
 class Node final : public Role {
@@ -36,6 +38,7 @@ class Node final : public Role {
   std::unique_ptr<registry::Storage> storage_;
   std::unique_ptr<registry::NameStore> names_;
   std::unique_ptr<registry::CheckedBlobs> checked_;
+  std::unique_ptr<CacheSpace> space_;
   std::unique_ptr<registry::Scrubber> scrubber_;
   std::unique_ptr<Upstream> parent_;
   std::unique_ptr<Fills> fills_;

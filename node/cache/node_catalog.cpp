@@ -30,9 +30,10 @@ struct NodeCatalog::Part {
   Scope scope;
 };
 
-NodeCatalog::NodeCatalog(registry::Storage& storage, registry::NameStore& held, Upstream& upstream,
+NodeCatalog::NodeCatalog(registry::Storage& storage, CacheSpace& space, registry::NameStore& held, Upstream& upstream,
                          std::vector<Loop*> loops, Metrics& metrics)
     : storage_(storage),
+      space_(space),
       held_(held),
       upstream_(upstream),
       loops_(std::move(loops)),
@@ -45,8 +46,13 @@ NodeCatalog::NodeCatalog(registry::Storage& storage, registry::NameStore& held, 
 NodeCatalog::~NodeCatalog() = default;
 
 Task<Result<StoredManifest>> NodeCatalog::manifest(const RepositoryName& repository, const Reference& reference) {
-  if (const Digest* digest = reference.digest(); digest != nullptr) co_return co_await by_digest(repository, *digest);
-  co_return co_await by_tag(repository, *reference.tag());
+  Answer answer = Error(ErrorKind::kInternal, "nobody was asked");
+  if (const Digest* digest = reference.digest(); digest != nullptr)
+    answer = co_await by_digest(repository, *digest);
+  else
+    answer = co_await by_tag(repository, *reference.tag());
+  if (answer) space_.asked(repository, *answer, reference.tag());
+  co_return answer;
 }
 
 Task<Result<StoredManifest>> NodeCatalog::by_digest(const RepositoryName& repository, const Digest& digest) {
@@ -69,6 +75,7 @@ Task<Result<StoredManifest>> NodeCatalog::by_tag(const RepositoryName& repositor
           [&](kv::Transaction& transaction) -> Result<void> {
             auto erased = registry::erase_tag(transaction, repository, tag.text());
             if (!erased) return erased.error();
+            if (*erased) space_.untagged(repository, **erased);
             return {};
           },
           kv::Durability::kLazy);
@@ -156,6 +163,7 @@ Task<Result<void>> NodeCatalog::keep_tag(const RepositoryName& repository, const
       [&](kv::Transaction& transaction) -> Result<void> {
         auto before = registry::put_tag(transaction, repository, tag.text(), digest);
         if (!before) return before.error();
+        if (*before) space_.untagged(repository, **before);
         return {};
       },
       kv::Durability::kLazy);

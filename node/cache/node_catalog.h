@@ -10,6 +10,7 @@
 #include "common/observe/metrics.h"
 #include "common/registry/name_store.h"
 #include "common/registry/storage.h"
+#include "node/eviction/cache_space.h"
 #include "node/upstream/upstream.h"
 
 namespace wherry::node {
@@ -20,8 +21,8 @@ namespace wherry::node {
 /// fetch.
 class NodeCatalog final : public registry::Catalog {
  public:
-  NodeCatalog(registry::Storage& storage, registry::NameStore& held, Upstream& upstream, std::vector<Loop*> loops,
-              Metrics& metrics);
+  NodeCatalog(registry::Storage& storage, CacheSpace& space, registry::NameStore& held, Upstream& upstream,
+              std::vector<Loop*> loops, Metrics& metrics);
   ~NodeCatalog() override;
 
   Task<Result<registry::StoredManifest>> manifest(const RepositoryName& repository,
@@ -49,6 +50,7 @@ class NodeCatalog final : public registry::Catalog {
   Task<Result<void>> keep_tag(const RepositoryName& repository, const Tag& tag, const Digest& digest);
 
   registry::Storage& storage_;
+  CacheSpace& space_;
   registry::NameStore& held_;
   Upstream& upstream_;
   std::vector<Loop*> loops_;
