@@ -3,6 +3,9 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <fstream>
+#include <optional>
+#include <string>
 
 #include "bench/evict/policies.h"
 #include "bench/evict/trace.h"
@@ -34,6 +37,32 @@ void compare(const TraceShape& shape) {
   }
 }
 
+/// A trace that was recorded: a line a GET, which blob and its bytes.
+std::optional<Trace> read_trace(const std::string& path) {
+  std::ifstream file(path);
+  Trace trace;
+  std::uint32_t blob = 0;
+  std::uint64_t bytes = 0;
+  while (file >> blob >> bytes) {
+    if (blob >= trace.sizes.size()) trace.sizes.resize(std::size_t{blob} + 1);
+    trace.sizes[blob] = bytes;
+    trace.requests.push_back(blob);
+  }
+  if (!file.eof() || trace.requests.empty()) return std::nullopt;
+  return trace;
+}
+
+int replay(const std::string& path, std::uint64_t capacity_bytes) {
+  const auto trace = read_trace(path);
+  if (!trace) {
+    std::fprintf(stderr, "wherry-evict: %s: not lines of a blob's number and its bytes\n", path.c_str());
+    return 1;
+  }
+  for (const NamedModel& model : all_models())
+    std::puts(fmt::format("{} {:.4f}", model.name, miss_ratio_by_bytes(*model.make(capacity_bytes), *trace)).c_str());
+  return 0;
+}
+
 }  // namespace
 }  // namespace wherry::bench
 
@@ -43,7 +72,12 @@ int main(int argc, char** argv) {
   app.add_option("--requests", shape.requests, "GETs in each trace");
   app.add_option("--seed", shape.seed, "of the trace");
   app.add_option("--largest-bytes", shape.largest_bytes, "no blob is larger");
+  std::string recorded;
+  std::uint64_t capacity_bytes = 0;
+  app.add_option("--replay", recorded, "a recorded trace instead: lines of a blob's number and its bytes");
+  app.add_option("--capacity-bytes", capacity_bytes, "of the cache that replays it");
   CLI11_PARSE(app, argc, argv);
+  if (!recorded.empty()) return wherry::bench::replay(recorded, capacity_bytes);
   std::string head = "| Zipf | one-hit | cache |";
   std::string line = "|---|---|---|";
   for (const auto& model : wherry::bench::all_models()) {

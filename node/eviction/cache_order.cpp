@@ -15,17 +15,10 @@ namespace {
 
 namespace tables = registry::tables;
 
-// E b|m number -> places: the order of leaving, in pieces. A start without it, or with an old one, is no worse than
+// Rows of places in the order of leaving. A start without it, or with an old one, is no worse than
 // one that has not seen many hits.
 constexpr std::size_t kPlacesAPiece = 4096;
 constexpr std::size_t kMaxManifestsAtOnce = 64;
-
-std::string piece_prefix(char kind) { return std::string("E") + kind; }
-std::string piece_key(char kind, std::uint32_t number) {
-  std::string key = piece_prefix(kind);
-  append_be32(key, number);
-  return key;
-}
 
 struct Kept {
   Digest digest;
@@ -90,7 +83,7 @@ Task<Result<void>> CacheSpace::load() {
 Task<Result<void>> CacheSpace::load_blobs() {
   std::vector<Kept> order;
   const Visit read_order = [&](std::string_view, std::string_view piece) { read_places(piece, order); };
-  auto done = co_await for_each_row(piece_prefix('b'), read_order);
+  auto done = co_await for_each_row(tables::order_prefix('b'), read_order);
   if (!done) co_return done;
   std::unordered_map<Digest, std::uint64_t> charges;
   const Visit read_blob = [&](std::string_view key, std::string_view value) {
@@ -103,11 +96,11 @@ Task<Result<void>> CacheSpace::load_blobs() {
   if (!done) co_return done;
   std::unordered_set<Digest> pinned;
   const Visit read_holder = [&](std::string_view key, std::string_view) {
-    key.remove_prefix(1);
+    key.remove_prefix(tables::holders_prefix().size());
     const auto digest = tables::take_digest(key);
     if (digest && options_.pins.match_repository(key)) pinned.insert(*digest);
   };
-  if (!options_.pins.empty()) done = co_await for_each_row("o", read_holder);
+  if (!options_.pins.empty()) done = co_await for_each_row(tables::holders_prefix(), read_holder);
   if (!done) co_return done;
   const std::lock_guard lock(mutex_);
   for (const Kept& kept : order) {
@@ -130,7 +123,7 @@ Task<Result<void>> CacheSpace::load_manifests() {
     const std::lock_guard lock(mutex_);
     ledger_.learn(split->first, *digest, facts_of(row->media_type, row->bytes));
   };
-  auto done = co_await for_each_row("m", learn);
+  auto done = co_await for_each_row(tables::manifests_prefix(), learn);
   const Visit tag = [&](std::string_view key, std::string_view value) {
     const auto split = split_key(key);
     const auto digest = Digest::from_binary(value);
@@ -138,10 +131,10 @@ Task<Result<void>> CacheSpace::load_manifests() {
     const std::lock_guard lock(mutex_);
     ledger_.tag(split->first, *digest, options_.pins.match_tag(split->first.text(), split->second));
   };
-  if (done) done = co_await for_each_row("t", tag);
+  if (done) done = co_await for_each_row(tables::tags_prefix(), tag);
   std::vector<Kept> order;
   const Visit read_order = [&](std::string_view, std::string_view piece) { read_places(piece, order); };
-  if (done) done = co_await for_each_row(piece_prefix('m'), read_order);
+  if (done) done = co_await for_each_row(tables::order_prefix('m'), read_order);
   const std::lock_guard lock(mutex_);
   for (const Kept& kept : order) ledger_.recall(kept.digest, kept.place, kept.asked_at);
   co_return done;
@@ -184,11 +177,17 @@ Task<void> CacheSpace::stop() {
 }
 
 Task<void> CacheSpace::tend() {
+  Monotonic saved_at = Clock::system().monotonic();
   while (!stopping_) {
     co_await sleeper_.sleep(kOrderEvery);
     if (stopping_) break;
+    tend_asked_ = false;
     auto done = co_await forget_manifests();
-    if (done) done = co_await save_order();
+    const Monotonic now = Clock::system().monotonic();
+    if (done && now - saved_at >= kOrderEvery) {
+      done = co_await save_order();
+      saved_at = now;
+    }
     if (!done) log::warn("the cache could not be tended", {{"error", done.error().to_string()}});
   }
 }
@@ -213,16 +212,17 @@ Task<Result<void>> CacheSpace::save_order() {
     for (std::uint32_t number = 0; number < pieces.size(); ++number) {
       auto written = co_await storage_.names().transact(
           [&](kv::Transaction& transaction) -> Result<void> {
-            const std::string key = piece_key(kind, number);
+            const std::string key = tables::order_key(kind, number);
             if (!pieces[number].empty()) {
               transaction.put(key, pieces[number]);
               return {};
             }
             std::vector<std::string> older;
-            auto scanned = transaction.scan(piece_prefix(kind), {}, [&](std::string_view other, std::string_view) {
-              if (other >= key) older.emplace_back(other);
-              return true;
-            });
+            auto scanned =
+                transaction.scan(tables::order_prefix(kind), {}, [&](std::string_view other, std::string_view) {
+                  if (other >= key) older.emplace_back(other);
+                  return true;
+                });
             for (const std::string& other : older) transaction.erase(other);
             return scanned;
           },

@@ -297,12 +297,15 @@ void CacheSpace::asked(const RepositoryName& repository, const registry::StoredM
     return ledger_.asked(repository, manifest.digest(), tag != nullptr, pinned, now());
   };
   if (known()) return;
+  bool too_many = false;
   ManifestFacts facts = facts_of(manifest.media_type(), manifest.bytes());
   {
     const std::lock_guard lock(mutex_);
     ledger_.learn(repository, manifest.digest(), std::move(facts));
+    too_many = ledger_.too_many_manifests();
   }
   known();
+  if (too_many && !tend_asked_.exchange(true)) home_.post([this] { sleeper_.wake(); });
 }
 
 void CacheSpace::untagged(const RepositoryName& repository, const Digest& digest) {

@@ -1,6 +1,7 @@
 // CacheSpace: keeps what a node holds under its mark: makes room before a blob is fetched, and knows who uses what.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -121,6 +122,7 @@ class CacheSpace {
   Scope scope_;
   Sleeper sleeper_;
   bool stopping_ = false;
+  std::atomic<bool> tend_asked_ = false;
   Counter evictions_;
   Counter evicted_bytes_;
   Counter refused_;

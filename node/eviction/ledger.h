@@ -68,9 +68,10 @@ class Ledger {
   static constexpr std::uint64_t kSmallShare = 32;        ///< 1/32 of the mark
   static constexpr std::size_t kMaxSmallBlobs = 262'144;  ///< and no more of them than this
   static constexpr std::size_t kMaxManifests = 65'536;    ///< beyond: those not asked for longest go
-  static constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{256} << 20;
-  static constexpr std::size_t kMaxExpectedChildren = 65'536;  ///< of indexes, not asked for yet
-  static constexpr std::chrono::milliseconds kOnePull{1000};   ///< asked for again so soon is the same pull
+  static constexpr std::uint64_t kMaxManifestBytes = std::uint64_t{64} << 20;
+  static constexpr std::size_t kMaxExpectedChildren =
+      65'536;                                                 ///< of indexes, not asked for yet; all are forgotten then
+  static constexpr std::chrono::milliseconds kOnePull{1000};  ///< asked for again so soon is the same pull
 
   /// `max_bytes`: the mark. Time is wall time, for it outlives the process.
   Ledger(std::uint64_t max_bytes, std::chrono::milliseconds whole_image_time)
@@ -124,6 +125,7 @@ class Ledger {
   void recall(const Digest& key, EvictionPolicy::Place place, WallTime asked_at);
   void tag(const RepositoryName& repository, const Digest& digest, bool pinned);
   void untag(const RepositoryName& repository, const Digest& digest);
+  bool too_many_manifests() const { return images_.size() > kMaxManifests || manifest_bytes_ > kMaxManifestBytes; }
   /// The manifests that are too many, at most `most`, and forgets them.
   std::vector<std::pair<RepositoryName, Digest>> forget_manifests(std::size_t most);
   std::size_t manifests() const { return images_.size(); }

@@ -51,7 +51,8 @@ void Ledger::mark_children(const Image& index, bool pinned) {
       child->second.tagged = true;
       child->second.pinned = child->second.pinned || pinned;
       update(key, child->second, index.asked_at);
-    } else if (expected_children_.size() < kMaxExpectedChildren) {
+    } else {
+      if (expected_children_.size() >= kMaxExpectedChildren) expected_children_.clear();
       expected_children_[key] |= pinned;
     }
   }
@@ -196,8 +197,7 @@ bool Ledger::give_up_an_image() {
 std::vector<std::pair<RepositoryName, Digest>> Ledger::forget_manifests(std::size_t most) {
   std::vector<std::pair<RepositoryName, Digest>> forgotten;
   auto next = recent_.end();
-  while ((images_.size() > kMaxManifests || manifest_bytes_ > kMaxManifestBytes) && next != recent_.begin() &&
-         forgotten.size() < most) {
+  while (too_many_manifests() && next != recent_.begin() && forgotten.size() < most) {
     --next;
     const auto found = images_.find(*next);
     Image& image = found->second;
