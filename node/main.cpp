@@ -14,6 +14,24 @@ Result<void> check_parent(const std::string& place, const std::string& url) {
                place, url);
 }
 
+Result<void> read_cache(ConfigSection& file, CacheOptions& cache) {
+  auto section = file.section("cache");
+  if (!section) return section.error();
+  std::uint64_t max_bytes = 0;
+  auto read = section->read_bytes("max-bytes", max_bytes);
+  if (!read) return read;
+  if (max_bytes > 0) cache.max_bytes = max_bytes;
+  read = section->read_duration("whole-image-time", cache.whole_image_time);
+  if (!read) return read;
+  std::vector<std::string> pins;
+  read = section->read("pins", pins);
+  if (!read) return read;
+  auto patterns = PinPatterns::parse(pins);
+  if (!patterns) return Error(ErrorKind::kInvalid, "{}: {}", section->place_of("pins"), patterns.error().message());
+  cache.pins = std::move(*patterns);
+  return section->finish();
+}
+
 int serve(ServeOptions& options, const std::string& parent_flag) {
   NodeOptions node;
   node.parent.url = parent_flag;
@@ -41,7 +59,7 @@ int serve(ServeOptions& options, const std::string& parent_flag) {
     auto freshness = Freshness::read(file);
     if (!freshness) return freshness.error();
     node.freshness = std::move(*freshness);
-    return {};
+    return read_cache(file, node.cache);
   });
   if (complete && node.parent.url.empty() && node.upstreams.empty())
     complete = Error(ErrorKind::kInvalid, "--parent: neither a parent nor upstreams are configured");

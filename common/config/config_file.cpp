@@ -98,6 +98,20 @@ Result<void> ConfigSection::read(const std::string& key, bool& into) {
   return {};
 }
 
+Result<void> ConfigSection::read(const std::string& key, std::vector<std::string>& into) {
+  known_.push_back(key);
+  const YAML::Node value = std::as_const(*node_)[key];
+  if (!value.IsDefined() || value.IsNull()) return {};
+  if (!value.IsSequence()) return wrong(key, "is not a list");
+  std::vector<std::string> texts;
+  for (const YAML::Node& entry : value) {
+    if (!entry.IsScalar()) return wrong(key, "holds what is not a single value");
+    texts.push_back(entry.Scalar());
+  }
+  into = std::move(texts);
+  return {};
+}
+
 Result<void> ConfigSection::read_bytes(const std::string& key, std::uint64_t& into) {
   static constexpr std::array<Unit, 5> kUnits = {{{"", 1},
                                                   {"KiB", 1024},

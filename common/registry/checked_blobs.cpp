@@ -72,6 +72,7 @@ Task<Result<void>> CheckedBlobs::set_aside(Digest digest, std::optional<store::F
   if (!moved) co_return moved.error();
   if (!*moved) co_return Result<void>();
   damaged_.add();
+  if (told_) told_(digest);
   auto holders = co_await names_.holders(digest, kNamedHolders);
   std::string repositories;
   if (holders)

@@ -2,6 +2,8 @@
 // stored.
 #pragma once
 
+#include <functional>
+
 #include "common/async/scope.h"
 #include "common/observe/metrics.h"
 #include "common/registry/name_store.h"
@@ -28,6 +30,8 @@ class CheckedBlobs final : public DamageHandler {
   Task<void> put_aside(Digest digest, std::optional<store::FileId> file) override;
   /// Sets it aside now, and says so in the log with the repositories that suffer.
   Task<Result<void>> set_aside(Digest digest, std::optional<store::FileId> file);
+  /// Who else is to know that a blob was set aside; called on any loop. Set it before anything is served.
+  void on_set_aside(std::function<void(const Digest&)> told) { told_ = std::move(told); }
   Task<void> stop() { return scope_.join(); }
 
  private:
@@ -36,6 +40,7 @@ class CheckedBlobs final : public DamageHandler {
   store::Fate fate_;
   Loop& home_;
   Counter damaged_;
+  std::function<void(const Digest&)> told_;
   Scope scope_;
 };
 

@@ -37,6 +37,9 @@ std::optional<std::pair<std::string_view, std::string_view>> decode_pair(std::st
 
 std::string repositories_prefix() { return "R"; }
 std::string repository_key(const RepositoryName& repository) { return "R" + repository.text(); }
+std::string tags_prefix() { return "t"; }
+std::string manifests_prefix() { return "m"; }
+std::string holders_prefix() { return "o"; }
 std::string tags_prefix(const RepositoryName& repository) { return in_repository('t', repository); }
 std::string tag_key(const RepositoryName& repository, std::string_view tag) {
   return tags_prefix(repository).append(tag);
@@ -71,6 +74,12 @@ std::string referrers_prefix(const RepositoryName& repository, const Digest& sub
 }
 std::string referrer_key(const RepositoryName& repository, const Digest& subject, const Digest& referrer) {
   return referrers_prefix(repository, subject).append(referrer.binary());
+}
+std::string order_prefix(char kind) { return std::string("E") + kind; }
+std::string order_key(char kind, std::uint32_t number) {
+  std::string key = order_prefix(kind);
+  append_be32(key, number);
+  return key;
 }
 std::string scrub_key() { return "S"; }
 std::string uploads_prefix() { return "u"; }

@@ -2,6 +2,7 @@
 // ends with a NUL (no name holds one); digests are in their binary form, whose first byte tells its length.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,15 +15,18 @@ namespace wherry::registry::tables {
 
 std::string repository_key(const RepositoryName& repository);  ///< R repo -> when it was made
 std::string repositories_prefix();
+std::string tags_prefix();
 std::string tag_key(const RepositoryName& repository, std::string_view tag);  ///< t repo 0 tag -> digest
 std::string tags_prefix(const RepositoryName& repository);
 /// T repo 0 digest tag -> nothing: which tags name a manifest
 std::string tagged_key(const RepositoryName& repository, const Digest& digest, std::string_view tag);
 std::string tagged_prefix(const RepositoryName& repository, const Digest& digest);
+std::string manifests_prefix();
 std::string manifest_key(const RepositoryName& repository, const Digest& digest);  ///< m repo 0 digest -> ManifestRow
 std::string manifests_prefix(const RepositoryName& repository);
 std::string member_key(const RepositoryName& repository, const Digest& digest);  ///< b repo 0 digest -> nothing
 std::string members_prefix(const RepositoryName& repository);
+std::string holders_prefix();
 std::string holder_key(const Digest& digest, const RepositoryName& repository);  ///< o digest repo -> nothing
 std::string holders_prefix(const Digest& digest);
 std::string blob_key(const Digest& digest);  ///< B digest -> store::BlobRow
@@ -34,6 +38,9 @@ std::string referrer_key(const RepositoryName& repository, const Digest& subject
 std::string referrers_prefix(const RepositoryName& repository, const Digest& subject);
 std::string upload_key(std::string_view id);  ///< u id -> the session's row
 std::string uploads_prefix();
+/// E kind number -> a piece of the order in which a node's blobs ('b') and manifests ('m') leave
+std::string order_key(char kind, std::uint32_t number);
+std::string order_prefix(char kind);
 std::string scrub_key();  ///< S -> the key of the blob that was checked last
 
 /// A manifest as stored: its media type, then its bytes.

@@ -19,13 +19,21 @@ Task<Result<void>> Node::start(Daemon& daemon) {
   Metrics& metrics = daemon.metrics();
   names_ = std::make_unique<registry::NameStore>(storage_->names());
   checked_ = std::make_unique<registry::CheckedBlobs>(*storage_, *names_, store::Fate::kDrop, Loop::current(), metrics);
+  space_ = std::make_unique<CacheSpace>(*storage_, options_.cache, Loop::current(), metrics);
+  auto loaded = co_await space_->load();
+  if (!loaded) {
+    co_await storage_->stop();
+    co_return loaded;
+  }
+  space_->start();
+  checked_->on_set_aside([space = space_.get()](const Digest& digest) { space->lost(digest); });
   scrubber_ = std::make_unique<registry::Scrubber>(*storage_, *checked_, options_.scrub_round, metrics);
   scrubber_->start();
   co_await upstreams_->open();
-  fills_ = std::make_unique<Fills>(*storage_, *upstreams_, loops, metrics);
+  fills_ = std::make_unique<Fills>(*storage_, *space_, *upstreams_, loops, metrics);
   catalog_ =
-      std::make_unique<NodeCatalog>(*storage_, *names_, *upstreams_, options_.freshness, negatives_, loops, metrics);
-  blobs_ = std::make_unique<NodeBlobs>(*storage_, *names_, *checked_, *upstreams_, negatives_, *fills_, loops, metrics);
+      std::make_unique<NodeCatalog>(*storage_, *space_, *names_, *upstreams_, options_.freshness, negatives_, loops, metrics);
+  blobs_ = std::make_unique<NodeBlobs>(*storage_, *space_, *names_, *checked_, *upstreams_, negatives_, *fills_, loops, metrics);
   service_ = std::make_unique<NodeService>(*catalog_, *blobs_, metrics, *upstreams_);
   co_return Result<void>();
 }
@@ -37,6 +45,7 @@ Task<void> Node::stop() {
   co_await blobs_->stop();
   co_await scrubber_->stop();
   co_await checked_->stop();
+  co_await space_->stop();
   co_await upstreams_->close();
   co_await storage_->stop();
 }

@@ -10,6 +10,7 @@
 #include "node/cache/node_blobs.h"
 #include "node/cache/node_catalog.h"
 #include "node/cache/node_service.h"
+#include "node/eviction/cache_space.h"
 #include "node/fill/fills.h"
 #include "node/upstream/upstreams.h"
 
@@ -23,6 +24,7 @@ struct NodeOptions {
   Freshness freshness;
   std::chrono::milliseconds scrub_round{std::chrono::hours(24 * 7)};  ///< scrub.round
   std::optional<std::uint64_t> low_water_bytes;                       ///< space.low-water-bytes
+  CacheOptions cache;                                                 ///< cache
 };
 
 class Node final : public Role {
@@ -39,6 +41,7 @@ class Node final : public Role {
   std::unique_ptr<registry::Storage> storage_;
   std::unique_ptr<registry::NameStore> names_;
   std::unique_ptr<registry::CheckedBlobs> checked_;
+  std::unique_ptr<CacheSpace> space_;
   std::unique_ptr<registry::Scrubber> scrubber_;
   std::unique_ptr<Upstreams> upstreams_;
   Negatives negatives_;

@@ -2,6 +2,7 @@
 
 #include "common/base/log.h"
 #include "common/registry/tables.h"
+#include "node/fill/relay.h"
 
 namespace wherry::node {
 namespace {
@@ -26,16 +27,36 @@ class FillBody final : public http::Body {
   std::uint64_t size_;
 };
 
+/// A body that holds its blob until it is sent.
+class HeldBody final : public http::Body {
+ public:
+  HeldBody(std::unique_ptr<http::Body> body, CacheSpace::Hold hold) : hold_(std::move(hold)), body_(std::move(body)) {}
+  int file() const override { return body_->file(); }
+  std::uint64_t size() const override { return body_->size(); }
+  std::optional<Result<std::uint64_t>> try_ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) override {
+    return body_->try_ready(offset, want, end);
+  }
+  Task<Result<std::uint64_t>> ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) override {
+    return body_->ready(offset, want, end);
+  }
+  Task<void> could_not_be_sent() override { return body_->could_not_be_sent(); }
+
+ private:
+  CacheSpace::Hold hold_;  // ends after the body has closed its file
+  std::unique_ptr<http::Body> body_;
+};
+
 std::string negative_key(const RepositoryName& repository, const Digest& digest) {
   return "b" + repository.text() + '\0' + digest.to_string();
 }
 
 }  // namespace
 
-NodeBlobs::NodeBlobs(registry::Storage& storage, registry::NameStore& held, registry::CheckedBlobs& checked,
-                     const Upstreams& upstreams, Negatives& negatives, Fills& fills, const std::vector<Loop*>& loops,
+NodeBlobs::NodeBlobs(registry::Storage& storage, CacheSpace& space, registry::NameStore& held,
+                     registry::CheckedBlobs& checked, const Upstreams& upstreams, Negatives& negatives, Fills& fills, const std::vector<Loop*>& loops,
                      Metrics& metrics)
     : storage_(storage),
+      space_(space),
       held_(held),
       checked_(checked),
       upstreams_(upstreams),
@@ -43,7 +64,8 @@ NodeBlobs::NodeBlobs(registry::Storage& storage, registry::NameStore& held, regi
       fills_(fills),
       asking_(loops),
       hits_(metrics.counter("wherry_cache_blobs_total", "Blobs answered", "from", "held")),
-      misses_(metrics.counter("wherry_cache_blobs_total", "Blobs answered", "from", "parent")) {}
+      misses_(metrics.counter("wherry_cache_blobs_total", "Blobs answered", "from", "parent")),
+      relayed_(metrics.counter("wherry_cache_blobs_total", "Blobs answered", "from", "parent unstored")) {}
 
 /// The row of a blob that is held and that this repository may see. Errors: kBlobUnknown when it is not held; those of
 /// the parent when it has to be asked.
@@ -98,15 +120,20 @@ Task<Result<std::uint64_t>> NodeBlobs::ask_size(RepositoryName repository, Diges
 }
 
 Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open(const RepositoryName& repository, const Digest& digest) {
+  auto hold = space_.hold(digest);  // before its row is looked at: from here on it stays, or is on its way out already
   auto row = co_await held_row(repository, digest);
   if (row) {
     auto held = co_await checked_.open(digest, std::move(*row));
-    if (held) hits_.add();
-    if (held || held.error().kind() != ErrorKind::kCorrupt) co_return held;
-    // It was damaged and is forgotten now: it comes anew.
+    if (held) {
+      hits_.add();
+      co_return std::make_unique<HeldBody>(std::move(*held), std::move(hold));
+    }
+    if (held.error().kind() != ErrorKind::kCorrupt) co_return held;
+    // It was damaged, or evicted since, and is forgotten now: it comes anew.
   } else if (row.error().kind() != ErrorKind::kBlobUnknown) {
     co_return row.error();
   }
+  hold.end();
   misses_.add();
   co_return co_await open_filling(repository, digest);
 }
@@ -118,23 +145,34 @@ Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open_filling(const Reposito
   auto fill = co_await fills_.join(repository, digest);
   if (!fill) co_return fill.error();
   if (*fill == nullptr) {  // it came in since we looked
+    auto hold = space_.hold(digest);
     auto row = co_await held_row(repository, digest);
     if (!row) co_return row.error();
-    co_return co_await checked_.open(digest, std::move(*row));
+    auto held = co_await checked_.open(digest, std::move(*row));
+    if (!held) co_return held;
+    co_return std::make_unique<HeldBody>(std::move(*held), std::move(hold));
   }
   auto size = co_await (*fill)->size();
   if (!size) {
     Error error = size.error();
+    if (error.kind() == ErrorKind::kNoSpace) {
+      auto remote = upstreams_.remote(repository);
+      if (!remote) co_return remote.error();
+      relayed_.add();
+      Upstream upstream = remote->upstream();
+      co_return co_await Relay::open(upstream, storage_.blobs().pool(), remote->repository(), digest);
+    }
     if (error.kind() == ErrorKind::kBlobUnknown) error = registry::blob_unknown(repository, digest);
     if (auto remote = upstreams_.remote(repository))
       negatives_.keep(key, error, remote->origin().options().negative_age);
     co_return error;
   }
+  auto hold = space_.hold(digest, CacheSpace::Read::kFill);
   if (*size == 0) {  // no byte to hold back: the answer itself waits until it is known to be right
     auto done = co_await (*fill)->done();
     if (!done) co_return done.error();
   }
-  co_return std::make_unique<FillBody>(std::move(*fill), *size);
+  co_return std::make_unique<HeldBody>(std::make_unique<FillBody>(std::move(*fill), *size), std::move(hold));
 }
 
 }  // namespace wherry::node

@@ -7,6 +7,7 @@
 #include "common/registry/name_store.h"
 #include "common/registry/storage.h"
 #include "node/cache/negatives.h"
+#include "node/eviction/cache_space.h"
 #include "node/fill/fills.h"
 #include "node/upstream/upstreams.h"
 
@@ -14,10 +15,10 @@ namespace wherry::node {
 
 /// What a repository is known to hold is served without a word to its upstream. A blob that is here on behalf of
 /// another repository is served after the parent said that this one holds it too: once. A damaged blob is dropped and
-/// fetched anew.
+/// fetched anew. What there is no room for is passed on unstored (Relay). What is read does not leave meanwhile.
 class NodeBlobs final : public registry::Blobs {
  public:
-  NodeBlobs(registry::Storage& storage, registry::NameStore& held, registry::CheckedBlobs& checked,
+  NodeBlobs(registry::Storage& storage, CacheSpace& space, registry::NameStore& held, registry::CheckedBlobs& checked,
             const Upstreams& upstreams, Negatives& negatives, Fills& fills, const std::vector<Loop*>& loops,
             Metrics& metrics);
 
@@ -35,6 +36,7 @@ class NodeBlobs final : public registry::Blobs {
   Task<Result<std::unique_ptr<http::Body>>> open_filling(const RepositoryName& repository, const Digest& digest);
 
   registry::Storage& storage_;
+  CacheSpace& space_;
   registry::NameStore& held_;
   registry::CheckedBlobs& checked_;
   const Upstreams& upstreams_;
@@ -43,6 +45,7 @@ class NodeBlobs final : public registry::Blobs {
   SingleFlight<Result<std::uint64_t>> asking_;
   Counter hits_;
   Counter misses_;
+  Counter relayed_;
 };
 
 }  // namespace wherry::node

@@ -33,10 +33,11 @@ std::string question_key(char kind, const RepositoryName& repository, std::strin
 
 }  // namespace
 
-NodeCatalog::NodeCatalog(registry::Storage& storage, registry::NameStore& held, const Upstreams& upstreams,
+NodeCatalog::NodeCatalog(registry::Storage& storage, CacheSpace& space, registry::NameStore& held, const Upstreams& upstreams,
                          const Freshness& freshness, Negatives& negatives, const std::vector<Loop*>& loops,
                          Metrics& metrics)
     : storage_(storage),
+      space_(space),
       held_(held),
       upstreams_(upstreams),
       freshness_(freshness),
@@ -52,8 +53,13 @@ NodeCatalog::NodeCatalog(registry::Storage& storage, registry::NameStore& held, 
 }
 
 Task<Result<StoredManifest>> NodeCatalog::manifest(const RepositoryName& repository, const Reference& reference) {
-  if (const Digest* digest = reference.digest(); digest != nullptr) co_return co_await by_digest(repository, *digest);
-  co_return co_await by_tag(repository, *reference.tag());
+  Answer answer = Error(ErrorKind::kInternal, "nobody was asked");
+  if (const Digest* digest = reference.digest(); digest != nullptr)
+    answer = co_await by_digest(repository, *digest);
+  else
+    answer = co_await by_tag(repository, *reference.tag());
+  if (answer) space_.asked(repository, *answer, reference.tag());
+  co_return answer;
 }
 
 Task<Result<StoredManifest>> NodeCatalog::by_digest(const RepositoryName& repository, const Digest& digest) {
@@ -231,6 +237,7 @@ Task<Result<void>> NodeCatalog::keep_tag(const RepositoryName& repository, const
         if (!changed) return {};
         auto before = registry::put_tag(transaction, repository, tag.text(), digest);
         if (!before) return before.error();
+        if (*before) space_.untagged(repository, **before);
         return {};
       },
       kv::Durability::kLazy);
@@ -242,6 +249,7 @@ Task<void> NodeCatalog::forget_tag(const RepositoryName& repository, const Tag& 
         transaction.erase(validated_key(repository, tag.text()));
         auto erased = registry::erase_tag(transaction, repository, tag.text());
         if (!erased) return erased.error();
+        if (*erased) space_.untagged(repository, **erased);
         return {};
       },
       kv::Durability::kLazy);

@@ -12,6 +12,7 @@
 #include "common/registry/storage.h"
 #include "node/cache/freshness.h"
 #include "node/cache/negatives.h"
+#include "node/eviction/cache_space.h"
 #include "node/upstream/upstreams.h"
 
 namespace wherry::node {
@@ -23,7 +24,7 @@ namespace wherry::node {
 /// given at once, and one question goes out behind it.
 class NodeCatalog final : public registry::Catalog {
  public:
-  NodeCatalog(registry::Storage& storage, registry::NameStore& held, const Upstreams& upstreams,
+  NodeCatalog(registry::Storage& storage, CacheSpace& space, registry::NameStore& held, const Upstreams& upstreams,
               const Freshness& freshness, Negatives& negatives, const std::vector<Loop*>& loops, Metrics& metrics);
 
   Task<Result<registry::StoredManifest>> manifest(const RepositoryName& repository,
@@ -65,6 +66,7 @@ class NodeCatalog final : public registry::Catalog {
   Task<void> forget_tag(const RepositoryName& repository, const Tag& tag);
 
   registry::Storage& storage_;
+  CacheSpace& space_;
   registry::NameStore& held_;
   const Upstreams& upstreams_;
   const Freshness& freshness_;

@@ -38,6 +38,7 @@ struct Fills::Running {
       : repository(std::move(repo)), fill(std::make_shared<store::Fill>(digest)) {}
   RepositoryName repository;
   std::shared_ptr<store::Fill> fill;
+  std::optional<CacheSpace::Room> room;
   std::optional<std::uint64_t> size;
   Event prepared;  ///< the three below are there, or failure says why not
   std::optional<store::BlobWriter> writer;
@@ -52,8 +53,10 @@ struct Fills::Part {
   bool stopping = false;
 };
 
-Fills::Fills(registry::Storage& storage, const Upstreams& upstreams, std::vector<Loop*> loops, Metrics& metrics)
+Fills::Fills(registry::Storage& storage, CacheSpace& space, const Upstreams& upstreams, std::vector<Loop*> loops,
+             Metrics& metrics)
     : storage_(storage),
+      space_(space),
       upstreams_(upstreams),
       loops_(std::move(loops)),
       fetched_bytes_(metrics.counter("wherry_fill_fetched_bytes_total", "Bytes of blobs fetched from upstream")),
@@ -137,7 +140,7 @@ Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
   if (!stored) {
     failed_.add();
     const auto kind = stored.error().kind();
-    if (kind != ErrorKind::kBlobUnknown)
+    if (kind != ErrorKind::kBlobUnknown && kind != ErrorKind::kNoSpace)
       log::warn("a blob could not be fetched", {{"digest", digest.to_string()},
                                                 {"repository", running->repository.text()},
                                                 {"error", stored.error().to_string()}});
@@ -146,7 +149,14 @@ Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
       auto discarded = co_await running->writer->discard();
       if (!discarded) log::warn("a file in tmp/ stays", {{"error", discarded.error().to_string()}});
     }
+    if (row) {  // it has its name already, but no row: nobody would ever count it
+      auto removed = co_await storage_.blobs().remove(digest);
+      if (!removed) log::warn("a blob's file stays without a row", {{"error", removed.error().to_string()}});
+    }
+  } else {
+    running->room->kept(row->size());
   }
+  running->room.reset();
   part.running.erase(digest);
 }
 
@@ -218,9 +228,10 @@ Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
   };
   if (running.size && source.size() && *running.size != *source.size())
     co_return Error(ErrorKind::kUpstream, "{} changed its mind about the size of a blob", source.url());
-  if (!running.size) {
-    auto admitted = storage_.space().admit(source.size().value_or(0));
-    if (!admitted) co_return no_room(admitted.error());
+  if (!running.room) {
+    auto room = co_await space_.make_room(running.repository, running.fill->digest(), source.size());
+    if (!room) co_return room.error();
+    running.room.emplace(std::move(*room));
   }
   co_await running.prepared.wait();
   if (running.failure) co_return storage_failure(*running.failure);
@@ -247,11 +258,12 @@ Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
     if (running.size && running.writer->size() + buffer.size() > *running.size)
       co_return Error(ErrorKind::kUpstream, "{} sent more than it said", source.url());
     if (!running.size) {
-      auto admitted = storage_.space().admit(buffer.size());
-      if (!admitted) co_return no_room(admitted.error());
+      auto reached = co_await running.room->reach(running.writer->size() + buffer.size());
+      if (!reached) co_return reached;
     }
     auto appended = co_await running.writer->append(std::move(buffer));
     if (!appended) co_return storage_failure(appended.error());
+    running.room->written(running.writer->size());
     failpoint("fill-written");
   }
   auto flushed = co_await running.writer->flush();

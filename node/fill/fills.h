@@ -10,6 +10,7 @@
 #include "common/observe/metrics.h"
 #include "common/registry/storage.h"
 #include "common/store/fill.h"
+#include "node/eviction/cache_space.h"
 #include "node/upstream/upstreams.h"
 
 namespace wherry::node {
@@ -18,11 +19,12 @@ namespace wherry::node {
 /// client that started it leaves, and goes on where it stopped when its source breaks.
 class Fills {
  public:
-  Fills(registry::Storage& storage, const Upstreams& upstreams, std::vector<Loop*> loops, Metrics& metrics);
+  Fills(registry::Storage& storage, CacheSpace& space, const Upstreams& upstreams, std::vector<Loop*> loops,
+        Metrics& metrics);
   ~Fills();
 
   /// The Fill of that digest, for a repository that may see it: its reader is to wait for size() first. Null when the
-  /// blob came in meanwhile and lies in the store.
+  /// blob came in meanwhile and lies in the store. size() gives kNoSpace when no room can be made: pass it on unstored.
   Task<Result<std::shared_ptr<store::Fill>>> join(const RepositoryName& repository, const Digest& digest);
 
   /// The Fill that runs for that repository, or null: starts nothing and asks nobody.
@@ -42,6 +44,7 @@ class Fills {
   Task<Result<void>> record(const RepositoryName& repository, const Digest& digest, const store::BlobRow& row);
 
   registry::Storage& storage_;
+  CacheSpace& space_;
   const Upstreams& upstreams_;
   std::vector<Loop*> loops_;
   std::vector<std::unique_ptr<Part>> parts_;

@@ -239,5 +239,23 @@ TEST_F(ConfigFileTest, AKeyThatStandsTwiceIsRefused) {
   EXPECT_EQ(complaint("listen: a\nlisten: c\n", read), ":2: listen: stands here a second time");
 }
 
+TEST_F(ConfigFileTest, AListOfTextsIsReadAndNothingElseIsOne) {
+  std::vector<std::string> texts = {"before"};
+  auto file = load("flow: [a/*, 'b:c', 7]\nblock:\n- x\n- y\nnone: []\nempty:\n");
+  EXPECT_TRUE(file.read("absent", texts));
+  EXPECT_TRUE(file.read("empty", texts));
+  EXPECT_EQ(texts, std::vector<std::string>{"before"});
+  EXPECT_TRUE(file.read("flow", texts));
+  EXPECT_EQ(texts, (std::vector<std::string>{"a/*", "b:c", "7"}));
+  EXPECT_TRUE(file.read("block", texts));
+  EXPECT_EQ(texts, (std::vector<std::string>{"x", "y"}));
+  EXPECT_TRUE(file.read("none", texts));
+  EXPECT_TRUE(texts.empty());
+  EXPECT_TRUE(file.finish());
+  const auto list = [&](ConfigSection& section) { return section.read("a", texts); };
+  EXPECT_EQ(complaint("a: x\n", list), ":1: a: is not a list");
+  EXPECT_EQ(complaint("\na: [[x]]\n", list), ":2: a: holds what is not a single value");
+}
+
 }  // namespace
 }  // namespace wherry
