@@ -20,11 +20,7 @@ std::atomic<int> relays{0};
 }  // namespace
 
 Relay::Relay(Upstream upstream, Pool& pool, const RepositoryName& repository, const Digest& digest)
-    : upstream_(upstream),
-      pool_(pool),
-      repository_(repository),
-      digest_(digest),
-      hasher_(digest.algorithm()) {
+    : upstream_(upstream), pool_(pool), repository_(repository), digest_(digest), hasher_(digest.algorithm()) {
   relays.fetch_add(1, std::memory_order_relaxed);
 }
 

@@ -21,8 +21,8 @@ class Relay final : public http::Body {
   static constexpr int kMaxRelays = 256;                                   ///< in a process
 
   /// Errors: those of Upstream::blob(); kUnavailable when kMaxRelays are under way, or nobody says how long it is.
-  static Task<Result<std::unique_ptr<http::Body>>> open(Upstream upstream, Pool& pool,
-                                                        const RepositoryName& repository, const Digest& digest);
+  static Task<Result<std::unique_ptr<http::Body>>> open(Upstream upstream, Pool& pool, const RepositoryName& repository,
+                                                        const Digest& digest);
   ~Relay() override;
 
   int file() const override { return window_.get(); }

@@ -39,6 +39,8 @@ TEST(ErrorBody, EveryKindHasItsCodeAndStatus) {
       {ErrorKind::kNoSpace, 507, "UNAVAILABLE"},
       {ErrorKind::kUnavailable, 503, "UNAVAILABLE"},
       {ErrorKind::kUpstream, 502, "UNAVAILABLE"},
+      {ErrorKind::kUpstreamFailed, 502, "UNAVAILABLE"},
+      {ErrorKind::kUpstreamLimited, 503, "UNAVAILABLE"},
       {ErrorKind::kTimeout, 504, "UNAVAILABLE"},
       {ErrorKind::kClosed, 500, "UNKNOWN"},
       {ErrorKind::kCancelled, 503, "UNAVAILABLE"},
