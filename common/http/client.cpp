@@ -313,7 +313,7 @@ Task<Result<std::unique_ptr<Transfer>>> Client::open(ClientRequest request) {
   CURL* easy = curl_easy_init();
   WHERRY_CHECK(easy != nullptr);
   transfer->easy_ = easy;
-  transfer->url_ = request.url();
+  transfer->url_ = request.url().substr(0, request.url().find('?'));  // a query may hold a signature
   const ClientOptions& options = machinery_->options;
   curl_slist* headers = nullptr;
   for (const std::string& line : request.headers()) headers = curl_slist_append(headers, line.c_str());

@@ -53,8 +53,8 @@ std::string negative_key(const RepositoryName& repository, const Digest& digest)
 }  // namespace
 
 NodeBlobs::NodeBlobs(registry::Storage& storage, CacheSpace& space, registry::NameStore& held,
-                     registry::CheckedBlobs& checked, const Upstreams& upstreams, Negatives& negatives, Fills& fills, const std::vector<Loop*>& loops,
-                     Metrics& metrics)
+                     registry::CheckedBlobs& checked, const Upstreams& upstreams, Negatives& negatives, Fills& fills,
+                     const std::vector<Loop*>& loops, Metrics& metrics)
     : storage_(storage),
       space_(space),
       held_(held),

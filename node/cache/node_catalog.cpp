@@ -33,9 +33,9 @@ std::string question_key(char kind, const RepositoryName& repository, std::strin
 
 }  // namespace
 
-NodeCatalog::NodeCatalog(registry::Storage& storage, CacheSpace& space, registry::NameStore& held, const Upstreams& upstreams,
-                         const Freshness& freshness, Negatives& negatives, const std::vector<Loop*>& loops,
-                         Metrics& metrics)
+NodeCatalog::NodeCatalog(registry::Storage& storage, CacheSpace& space, registry::NameStore& held,
+                         const Upstreams& upstreams, const Freshness& freshness, Negatives& negatives,
+                         const std::vector<Loop*>& loops, Metrics& metrics)
     : storage_(storage),
       space_(space),
       held_(held),
@@ -69,7 +69,7 @@ Task<Result<StoredManifest>> NodeCatalog::by_digest(const RepositoryName& reposi
     co_return held;
   }
   const Reference reference(digest);
-  co_return co_await fetch(repository, reference);
+  co_return co_await fetch(repository, reference, false);
 }
 
 Task<Result<StoredManifest>> NodeCatalog::by_tag(const RepositoryName& repository, const Tag& tag) {
@@ -157,10 +157,13 @@ Task<Result<StoredManifest>> NodeCatalog::ask(RepositoryName repository, Tag tag
     co_return head.error();
   }
   Answer answer = Error(ErrorKind::kInternal, "nobody was asked");
-  if (head->digest())
-    answer = co_await by_digest(repository, *head->digest());
+  if (head->digest()) answer = co_await held_.by_digest(repository, *head->digest());
+  if (answer)
+    hits_.add();
+  else if (head->digest())
+    answer = co_await fetch(repository, Reference(*head->digest()), known.has_value());
   else
-    answer = co_await fetch(repository, reference);
+    answer = co_await fetch(repository, reference, known.has_value());
   if (!answer) co_return answer;
   auto kept = co_await keep_tag(repository, tag, answer->digest());
   if (!kept) log::warn("a tag could not be kept", {{"tag", tag.text()}, {"error", kept.error().to_string()}});
@@ -183,19 +186,19 @@ Task<void> NodeCatalog::revalidate_quietly(RepositoryName repository, Tag tag, D
     co_await forget_tag(repository, tag);
 }
 
-Task<Result<StoredManifest>> NodeCatalog::fetch(const RepositoryName& repository, const Reference& reference) {
+Task<Result<StoredManifest>> NodeCatalog::fetch(const RepositoryName& repository, Reference reference, bool refresh) {
   misses_.add();
   const std::string key = question_key('m', repository, reference.to_string());
   if (auto negative = negatives_.find(key)) co_return *negative;
-  const auto work = [this, repository, reference] { return fetch_now(repository, reference); };
+  const auto work = [this, repository, reference, refresh] { return fetch_now(repository, reference, refresh); };
   co_return co_await fetching_.join(key, work);
 }
 
-Task<Result<StoredManifest>> NodeCatalog::fetch_now(RepositoryName repository, Reference reference) {
+Task<Result<StoredManifest>> NodeCatalog::fetch_now(RepositoryName repository, Reference reference, bool refresh) {
   auto remote = upstreams_.remote(repository);
   if (!remote) co_return remote.error();
   Upstream upstream = remote->upstream();
-  auto answer = co_await upstream.manifest(remote->repository(), reference);
+  auto answer = co_await upstream.manifest(remote->repository(), reference, refresh);
   if (!answer) {
     negatives_.keep(question_key('m', repository, reference.to_string()), answer.error(),
                     remote->origin().options().negative_age);

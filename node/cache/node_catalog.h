@@ -59,8 +59,8 @@ class NodeCatalog final : public registry::Catalog {
   void revalidate_behind(const RepositoryName& repository, const Tag& tag, const Digest& known);
   Task<void> revalidate_quietly(RepositoryName repository, Tag tag, Digest known);
   /// Fetches and keeps a manifest; once for all who want it now.
-  Task<Answer> fetch(const RepositoryName& repository, const Reference& reference);
-  Task<Answer> fetch_now(RepositoryName repository, Reference reference);
+  Task<Answer> fetch(const RepositoryName& repository, Reference reference, bool refresh);
+  Task<Answer> fetch_now(RepositoryName repository, Reference reference, bool refresh);
   Task<Result<void>> keep(const RepositoryName& repository, const registry::StoredManifest& manifest);
   Task<Result<void>> keep_tag(const RepositoryName& repository, const Tag& tag, const Digest& digest);
   Task<void> forget_tag(const RepositoryName& repository, const Tag& tag);

@@ -176,7 +176,8 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
     auto source = co_await upstream.blob(remote->repository(), fill.digest(), before);
     if (!source) {
       last = source.error();
-      if (!worth_another_try(last)) co_return last;
+      // Who is told 429 before the first byte had better hear of it at once.
+      if (!worth_another_try(last) || (before == 0 && last.kind() == ErrorKind::kUpstreamLimited)) co_return last;
       ++idle_attempts;
       continue;
     }
@@ -242,7 +243,7 @@ Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
   if (!running.size && source.size()) know_size(*source.size());
   std::uint64_t skip = running.writer->size() - source.offset();  // a source that starts over is let run up to there
   while (true) {
-    auto got = co_await source.transfer().next();
+    auto got = co_await source.next();
     if (!got) co_return got.error();
     if (got->empty()) break;
     Buffer buffer = std::move(*got);

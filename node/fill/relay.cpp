@@ -99,7 +99,7 @@ Task<Result<void>> Relay::advance(std::uint64_t keep_from, std::uint64_t keep_to
     Result<void> well;
     if (!source_) well = co_await connect();
     while (well) {
-      auto got = co_await source_->transfer().next();
+      auto got = co_await source_->next();
       if (!got) {
         well = got.error();
         break;

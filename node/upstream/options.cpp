@@ -25,7 +25,26 @@ void know_docker_hub(UpstreamOptions& upstream) {
 
 }  // namespace
 
+namespace {
+
+Result<void> read_limits(ConfigSection section, BudgetLimits& into) {
+  constexpr std::uint64_t kMost = 1'000'000;
+  if (auto read = section.read_count("concurrent", 1, kMost, into.concurrent); !read) return read;
+  if (auto read = section.read_bytes("bytes-per-second", into.bytes_per_second); !read) return read;
+  if (auto read = section.read_count("manifests", 1, kMost, into.manifests); !read) return read;
+  if (auto read = section.read_duration("window", into.window); !read) return read;
+  if (auto read = section.read_count("reserve", 0, kMost, into.reserve); !read) return read;
+  if (into.manifests > 0 && into.reserve >= into.manifests)
+    return Error(ErrorKind::kInvalid, "{}: must be less than manifests", section.place_of("reserve"));
+  return section.finish();
+}
+
+}  // namespace
+
 Result<void> read_common(ConfigSection& section, UpstreamOptions& into) {
+  auto limits = section.section("limits");
+  if (!limits) return limits.error();
+  if (auto read = read_limits(std::move(*limits), into.limits); !read) return read;
   if (auto read = section.read("ca-file", into.ca_file); !read) return read;
   if (auto read = section.read("credentials-file", into.credentials_file); !read) return read;
   if (auto read = section.read("proxy", into.proxy); !read) return read;

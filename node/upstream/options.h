@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/config/config_file.h"
+#include "node/upstream/budget.h"
 
 namespace wherry::node {
 
@@ -21,6 +22,7 @@ struct UpstreamOptions {
   std::vector<std::string> realms;     ///< hosts (with port, if any) of token servers beside its own
   std::vector<std::string> redirects;  ///< hosts that it may redirect to although their addresses are not public
   bool library = false;                ///< names of one part are below library/
+  BudgetLimits limits;
   std::chrono::milliseconds connect_time{5'000};
   std::chrono::milliseconds silence{30'000};
   std::chrono::milliseconds negative_age{0};  ///< how long "not there" is believed; at most kMaxNegativeAge

@@ -19,6 +19,9 @@ std::string without_final_slashes(std::string url) {
   return url;
 }
 
+/// A query may hold a signature, which is nothing for messages.
+std::string without_query(const std::string& url) { return url.substr(0, url.find('?')); }
+
 UpstreamOptions tidied(UpstreamOptions options) {
   options.url = without_final_slashes(std::move(options.url));
   return options;
@@ -31,8 +34,8 @@ Origin::Origin(UpstreamOptions options, Credentials credentials, const std::vect
       loops_(loops),
       clients_(loops.size()),
       tokens_(
-          options_.url, options_.realms, std::move(credentials), [this]() -> http::Client& { return client(); },
-          loops) {}
+          options_.url, options_.realms, std::move(credentials), [this]() -> http::Client& { return client(); }, loops),
+      budget_(options_.limits) {}
 
 Origin::~Origin() = default;
 
@@ -56,6 +59,7 @@ Task<void> Origin::open() {
 }
 
 Task<void> Origin::cancel() {
+  budget_.cancel();
   Loop& home = Loop::current();
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     co_await loops_[i]->enter();
@@ -88,24 +92,26 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::send(http::ClientRequest r
   co_return transfer;
 }
 
-Result<std::string> Origin::follow(const std::string& url, const http::ClientHead& head) const {
-  const std::string location(head.header("location"));
-  const auto next = http::resolve_url(url, location);
+Result<std::string> Origin::follow(const std::string& from, const http::ClientHead& head) const {
+  const std::string url = without_query(from);
+  const auto next = http::resolve_url(from, std::string(head.header("location")));
+  const std::string location = without_query(std::string(head.header("location")));
   const auto to = next ? http::Place::of(*next) : std::nullopt;
   if (!to) return Error(ErrorKind::kUpstream, "{} redirects to what is no place: {}", url, location);
-  if (http::Place::of(url)->scheme == "https" && to->scheme != "https")
+  if (http::Place::of(from)->scheme == "https" && to->scheme != "https")
     return Error(ErrorKind::kDenied, "{} redirects from https to http, which is not followed: {}", url, location);
   return *next;
 }
 
-Error Origin::judge(const std::string& url, const http::ClientHead& head, ErrorKind not_found) const {
+Error Origin::judge(const std::string& asked, const http::ClientHead& head, ErrorKind not_found) const {
+  const std::string url = without_query(asked);
   const int status = head.status();
   if (status == 404) return Error(not_found, "{}: not found", url);
   if (status == 401 || status == 403)
     return Error(ErrorKind::kDenied, "{}: the upstream refuses this node ({})", url, status);
   if (status == 429) {
-    const auto asked = parse_decimal(head.header("retry-after"), INT32_MAX);
-    const std::chrono::seconds wait(asked.value_or(1));
+    const auto seconds = parse_decimal(head.header("retry-after"), INT32_MAX);
+    const std::chrono::seconds wait(seconds.value_or(1));
     return Error(ErrorKind::kUpstreamLimited, "{}: the upstream wants fewer requests of this node", url)
         .with_retry_after(std::clamp(wait, std::chrono::seconds(1), kLongestRetryAfter));
   }
@@ -116,6 +122,10 @@ Error Origin::judge(const std::string& url, const http::ClientHead& head, ErrorK
 Task<Result<std::unique_ptr<http::Transfer>>> Origin::ask(Question question) {
   const auto own = http::Place::of(options_.url);
   if (!own) co_return Error(ErrorKind::kUpstream, "'{}' is not the URL of a registry", options_.url);
+  auto open = budget_.check_open();
+  if (open && question.cost != Question::Cost::kFree)
+    open = budget_.take_manifest(question.cost == Question::Cost::kRefresh);
+  if (!open) co_return open.error();
   std::string url = options_.url + question.target;
   bool shown_anew = false;
   for (int redirects = 0; redirects <= kMaxRedirects;) {
@@ -141,10 +151,12 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::ask(Question question) {
     if (!transfer) co_return transfer.error();
     const http::ClientHead& head = (*transfer)->head();
     const int status = head.status();
+    if (at_home) budget_.told(head);
     if (status == 200 || status == 206 || status == 304) {
       const auto encoding = head.header("content-encoding");
       if (!encoding.empty() && encoding != "identity")
-        co_return Error(ErrorKind::kUpstream, "{} answered in an encoding that was not asked for: {}", url, encoding);
+        co_return Error(ErrorKind::kUpstream, "{} answered in an encoding that was not asked for: {}",
+                        without_query(url), encoding);
       co_return std::move(*transfer);
     }
     if (status == 401 && at_home && !shown_anew) {
@@ -153,7 +165,11 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::ask(Question question) {
       if (!worth_it) co_return worth_it.error();
       continue;
     }
-    if (!is_redirect(status)) co_return judge(url, head, question.not_found);
+    if (!is_redirect(status)) {
+      Error why = judge(url, head, question.not_found);
+      if (at_home && why.retry_after()) budget_.closed_for(*why.retry_after());
+      co_return why;
+    }
     auto next = follow(url, head);
     if (!next) co_return next.error();
     url = std::move(*next);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/http/client.h"
+#include "node/upstream/budget.h"
 #include "node/upstream/circuit.h"
 #include "node/upstream/options.h"
 #include "node/upstream/tokens.h"
@@ -19,6 +20,7 @@ struct Question {
   std::string scope;                           ///< of the token, e.g. "repository:library/alpine:pull"
   ErrorKind not_found = ErrorKind::kNotFound;  ///< what a 404 means
   std::vector<std::pair<std::string, std::string>> headers;
+  enum class Cost { kFree, kManifest, kRefresh } cost = Cost::kFree;  ///< what is taken out of the budget
 };
 
 /// Asks with tokens, follows redirects by hand so that credentials never leave the server that they are for, and keeps
@@ -33,6 +35,7 @@ class Origin {
   const UpstreamOptions& options() const { return options_; }
   const std::string& url() const { return options_.url; }
   bool is_down() const { return circuit_.is_open(); }
+  Budget& budget() { return budget_; }
 
   /// The answer when it is 200, 206 or 304. Errors: `not_found` for 404; kDenied for 401 and 403 (when tokens did not
   /// help), for a redirect or a token server that is not allowed; kUpstreamLimited for 429; kUpstreamFailed for 5xx;
@@ -50,14 +53,15 @@ class Origin {
   http::Client& client();
   Task<Result<std::unique_ptr<http::Transfer>>> send(http::ClientRequest request);
   /// Where an answer redirects to. Errors: kDenied, kUpstream.
-  Result<std::string> follow(const std::string& url, const http::ClientHead& head) const;
-  Error judge(const std::string& url, const http::ClientHead& head, ErrorKind not_found) const;
+  Result<std::string> follow(const std::string& from, const http::ClientHead& head) const;
+  Error judge(const std::string& asked, const http::ClientHead& head, ErrorKind not_found) const;
 
   const UpstreamOptions options_;
   const std::vector<Loop*> loops_;
   std::vector<std::unique_ptr<http::Client>> clients_;
   Tokens tokens_;
   Circuit circuit_;
+  Budget budget_;
 };
 
 /// True when an error says nothing about the content, only that nobody could be asked.

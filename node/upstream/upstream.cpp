@@ -71,8 +71,16 @@ Task<Result<ManifestHead>> Upstream::head_manifest(const RepositoryName& reposit
   co_return ManifestHead(*digest);
 }
 
-Task<Result<StoredManifest>> Upstream::manifest(const RepositoryName& repository, const Reference& reference) {
+Task<Result<Buffer>> BlobSource::next() {
+  auto piece = co_await transfer_->next();
+  if (piece && !piece->empty()) co_await origin_->budget().spend(piece->size());
+  co_return piece;
+}
+
+Task<Result<StoredManifest>> Upstream::manifest(const RepositoryName& repository, const Reference& reference,
+                                                bool refresh) {
   Question question = about(repository, "manifests/" + reference.to_string(), ErrorKind::kManifestUnknown);
+  question.cost = refresh ? Question::Cost::kRefresh : Question::Cost::kManifest;
   question.headers.emplace_back("Accept", kAccept);
   auto transfer = co_await origin_.ask(std::move(question));
   if (!transfer) co_return transfer.error();
@@ -108,6 +116,8 @@ Task<Result<std::uint64_t>> Upstream::blob_size(const RepositoryName& repository
 }
 
 Task<Result<BlobSource>> Upstream::blob(const RepositoryName& repository, const Digest& digest, std::uint64_t offset) {
+  auto slot = co_await origin_.budget().slot(repository.text());
+  if (!slot) co_return slot.error();
   Question question = about(repository, "blobs/" + digest.to_string(), ErrorKind::kBlobUnknown);
   if (offset > 0) question.headers.emplace_back("Range", fmt::format("bytes={}-", offset));
   auto transfer = co_await origin_.ask(std::move(question));
@@ -115,13 +125,13 @@ Task<Result<BlobSource>> Upstream::blob(const RepositoryName& repository, const 
   const http::ClientHead& head = (*transfer)->head();
   if (head.status() == 200) {
     const auto size = head.content_length();
-    co_return BlobSource(url(), std::move(*transfer), 0, size);
+    co_return BlobSource(origin_, std::move(*slot), std::move(*transfer), 0, size);
   }
   const auto content_range = head.header("content-range");
   const auto sent = http::parse_content_range(content_range);
   if (offset == 0 || !sent || sent->range.first != offset || sent->range.last() + 1 != sent->total)
     co_return Error(ErrorKind::kUpstream, "{} answered a range that was not asked for: {}", url(), content_range);
-  co_return BlobSource(url(), std::move(*transfer), offset, sent->total);
+  co_return BlobSource(origin_, std::move(*slot), std::move(*transfer), offset, sent->total);
 }
 
 Task<Result<NamePage>> Upstream::names(Question question, std::string member) {

@@ -27,19 +27,21 @@ class ManifestHead {
 /// A blob on its way from an upstream.
 class BlobSource {
  public:
-  BlobSource(std::string url, std::unique_ptr<http::Transfer> transfer, std::uint64_t offset,
+  BlobSource(Origin& origin, Budget::Slot slot, std::unique_ptr<http::Transfer> transfer, std::uint64_t offset,
              std::optional<std::uint64_t> size)
-      : url_(std::move(url)), transfer_(std::move(transfer)), offset_(offset), size_(size) {}
+      : origin_(&origin), slot_(std::move(slot)), transfer_(std::move(transfer)), offset_(offset), size_(size) {}
   /// Of the registry that sends it, for messages.
-  const std::string& url() const { return url_; }
-  http::Transfer& transfer() { return *transfer_; }
+  const std::string& url() const { return origin_->url(); }
+  /// The next piece of its bytes, as http::Transfer::next(), when the upstream's budget has room for it.
+  Task<Result<Buffer>> next();
   /// Where in the blob its bytes start: 0 when the upstream sends all of it although a range was asked for.
   std::uint64_t offset() const { return offset_; }
   /// Of the whole blob; nothing when the upstream does not say.
   std::optional<std::uint64_t> size() const { return size_; }
 
  private:
-  std::string url_;
+  Origin* origin_;
+  Budget::Slot slot_;
   std::unique_ptr<http::Transfer> transfer_;
   std::uint64_t offset_;
   std::optional<std::uint64_t> size_;
@@ -60,7 +62,9 @@ class Upstream {
   /// The bytes, checked: against the digest asked for, else against the one that the answer states; an answer to a tag
   /// that states none must be a manifest that can be read. Errors: kManifestUnknown; kUpstream for what fails the
   /// check.
-  Task<Result<registry::StoredManifest>> manifest(const RepositoryName& repository, const Reference& reference);
+  /// `refresh`: an older one is held, so that the budget's reserve is not for it.
+  Task<Result<registry::StoredManifest>> manifest(const RepositoryName& repository, const Reference& reference,
+                                                  bool refresh = false);
   /// Errors: kBlobUnknown.
   Task<Result<std::uint64_t>> blob_size(const RepositoryName& repository, const Digest& digest);
   /// Starts to fetch a blob from `offset`. Errors: kBlobUnknown; kUpstream when what comes cannot be that blob.

@@ -54,9 +54,14 @@ Task<Blob> fetch_blob(Upstream& upstream, Digest digest, std::uint64_t offset) {
   const RepositoryName repository = repo();
   auto source = co_await upstream.blob(repository, digest, offset);
   if (!source) co_return source.error();
-  auto whole = co_await source->transfer().read_whole(1000);
-  if (!whole) co_return whole.error();
-  co_return fmt::format("{} of {} from {}", *whole, source->size() ? std::to_string(*source->size()) : "?",
+  std::string bytes;
+  while (true) {
+    auto piece = co_await source->next();
+    if (!piece) co_return piece.error();
+    if (piece->empty()) break;
+    bytes.append(reinterpret_cast<const char*>(piece->bytes().data()), piece->size());
+  }
+  co_return fmt::format("{} of {} from {}", bytes, source->size() ? std::to_string(*source->size()) : "?",
                         source->offset());
 }
 

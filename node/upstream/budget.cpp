@@ -1,0 +1,181 @@
+#include "node/upstream/budget.h"
+
+#include <algorithm>
+
+#include "common/async/sleep.h"
+#include "common/base/bytes.h"
+
+namespace wherry::node {
+namespace {
+
+/// The number before the parameters of a field such as "76;w=21600".
+std::optional<std::uint64_t> leading_number(std::string_view field) {
+  return parse_decimal(field.substr(0, field.find(';')), INT32_MAX);
+}
+
+}  // namespace
+
+Budget::Budget(BudgetLimits limits, const Clock& clock) : limits_(limits), clock_(clock) {}
+Budget::~Budget() = default;
+
+void Budget::Slot::give_back() {
+  if (budget_ != nullptr) std::exchange(budget_, nullptr)->slot_ended();
+}
+
+Error Budget::limited(std::string why, std::chrono::milliseconds wait) const {
+  const auto seconds =
+      std::clamp(std::chrono::ceil<std::chrono::seconds>(wait), std::chrono::seconds(1), kLongestClosed);
+  return Error(ErrorKind::kUpstreamLimited, std::move(why)).with_retry_after(seconds);
+}
+
+bool Budget::Waiter::await_suspend(std::coroutine_handle<> waiting) {
+  handle = waiting;
+  loop = &Loop::current();
+  run = [](Loop::Message* message) { static_cast<Waiter*>(message)->handle.resume(); };
+  const std::lock_guard lock(budget.mutex_);
+  if (budget.cancelled_) {
+    outcome = Outcome::kCancelled;
+    return false;
+  }
+  if (budget.taken_ < budget.limits_.concurrent && budget.waiting_ == 0) {
+    ++budget.taken_;
+    outcome = Outcome::kGranted;
+    return false;
+  }
+  if (budget.waiting_ >= kMostWaiting) {
+    outcome = Outcome::kTooMany;
+    return false;
+  }
+  ++budget.waiting_;
+  budget.lanes_[lane].push_back(this);
+  return true;
+}
+
+/// Gives the slot to the first of the next lane.
+void Budget::slot_ended() {
+  Waiter* next = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (lanes_.empty()) {
+      --taken_;
+      return;
+    }
+    auto lane = lanes_.upper_bound(last_lane_);
+    if (lane == lanes_.end()) lane = lanes_.begin();
+    last_lane_ = lane->first;
+    next = lane->second.front();
+    lane->second.pop_front();
+    if (lane->second.empty()) lanes_.erase(lane);
+    --waiting_;
+    next->outcome = Waiter::Outcome::kGranted;
+  }
+  next->loop->send(*next);
+}
+
+Task<Result<Budget::Slot>> Budget::slot(std::string lane) {
+  auto open = check_open();
+  if (!open) co_return open.error();
+  Waiter waiter(*this, std::move(lane));
+  co_await waiter;
+  if (waiter.outcome == Waiter::Outcome::kCancelled) co_return Error(ErrorKind::kCancelled, "no longer wanted");
+  if (waiter.outcome == Waiter::Outcome::kTooMany)
+    co_return limited("too many fetches wait for the upstream", std::chrono::seconds(5));
+  co_return Slot(*this);
+}
+
+Task<void> Budget::spend(std::uint64_t bytes) {
+  if (limits_.bytes_per_second == 0) co_return;
+  std::chrono::milliseconds wait{0};
+  {
+    const std::lock_guard lock(mutex_);
+    const auto now = clock_.monotonic();
+    const auto cost = std::chrono::nanoseconds(
+        static_cast<std::int64_t>(static_cast<double>(bytes) * 1e9 / static_cast<double>(limits_.bytes_per_second)));
+    bytes_free_at_ = std::max(bytes_free_at_, now) + cost;
+    wait = std::chrono::duration_cast<std::chrono::milliseconds>(bytes_free_at_ - now);
+  }
+  if (wait.count() > 0) co_await sleep_for(wait);
+}
+
+Result<void> Budget::check_open() {
+  const std::lock_guard lock(mutex_);
+  const auto now = clock_.monotonic();
+  if (now >= closed_until_) return {};
+  return limited("the upstream asked to be left alone for a while (429)",
+                 std::chrono::duration_cast<std::chrono::milliseconds>(closed_until_ - now));
+}
+
+void Budget::roll_window(Monotonic now) {
+  if (now < window_ends_) return;
+  window_ends_ = now + limits_.window;
+  used_ = 0;
+}
+
+Result<void> Budget::take_manifest(bool refresh) {
+  const std::lock_guard lock(mutex_);
+  const auto now = clock_.monotonic();
+  roll_window(now);
+  const std::uint64_t kept = refresh ? limits_.reserve : 0;
+  if (limits_.manifests > 0 && used_ + kept >= limits_.manifests)
+    return limited("this node has used up what it may ask of the upstream",
+                   std::chrono::duration_cast<std::chrono::milliseconds>(window_ends_ - now));
+  if (told_left_ && *told_left_ <= kept) {
+    if (refresh || now < told_at_ + kTryAgain)
+      return limited("the upstream says that nothing is left for this node",
+                     std::chrono::duration_cast<std::chrono::milliseconds>(told_at_ + kTryAgain - now));
+    told_at_ = now;  // one try
+  }
+  ++used_;
+  if (told_left_ && *told_left_ > 0) --*told_left_;
+  return {};
+}
+
+void Budget::told(const http::ClientHead& head) {
+  for (const std::string_view name : {"ratelimit-remaining", "x-ratelimit-remaining"}) {
+    const auto left = leading_number(head.header(name));
+    if (!left) continue;
+    const std::lock_guard lock(mutex_);
+    told_left_ = *left;
+    told_at_ = clock_.monotonic();
+    return;
+  }
+}
+
+void Budget::closed_for(std::chrono::seconds time) {
+  const std::lock_guard lock(mutex_);
+  closed_until_ = std::max(closed_until_, clock_.monotonic() + std::min(time, kLongestClosed));
+}
+
+void Budget::cancel() {
+  std::map<std::string, std::deque<Waiter*>> lanes;
+  {
+    const std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    lanes.swap(lanes_);
+    waiting_ = 0;
+  }
+  for (auto& [name, waiters] : lanes) {
+    for (Waiter* waiter : waiters) {
+      waiter->outcome = Waiter::Outcome::kCancelled;
+      waiter->loop->send(*waiter);
+    }
+  }
+}
+
+std::optional<std::uint64_t> Budget::manifests_left() {
+  const std::lock_guard lock(mutex_);
+  roll_window(clock_.monotonic());
+  std::optional<std::uint64_t> left = told_left_;
+  if (limits_.manifests > 0) {
+    const std::uint64_t own = limits_.manifests - std::min(limits_.manifests, used_);
+    left = left ? std::min(*left, own) : own;
+  }
+  return left;
+}
+
+std::size_t Budget::waiting() {
+  const std::lock_guard lock(mutex_);
+  return waiting_;
+}
+
+}  // namespace wherry::node

@@ -1,0 +1,118 @@
+// Budget: how much of an upstream a node may use, and who gets it next.
+#pragma once
+
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "common/async/loop.h"
+#include "common/async/task.h"
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/http/client.h"
+
+namespace wherry::node {
+
+struct BudgetLimits {
+  std::uint64_t concurrent = 64;       ///< blobs that are fetched at a time
+  std::uint64_t bytes_per_second = 0;  ///< of blobs; 0: any
+  std::uint64_t manifests = 0;         ///< GETs of manifests in a window; 0: what the upstream says, or any
+  std::chrono::milliseconds window{std::chrono::hours(6)};
+  std::uint64_t reserve = 10;  ///< of those, kept for what is not held at all
+};
+
+/// Counts what is asked of one upstream. Fetches of blobs wait for a slot, lane by lane in turn (a lane is a
+/// repository), so that an image of a hundred layers does not hold up all others. GETs of manifests are counted against
+/// the configured limit and against what the upstream says is left (RateLimit-Remaining or ratelimit-remaining); a 429
+/// closes the upstream for as long as its Retry-After says. Any thread; a short lock, on misses alone.
+class Budget {
+ public:
+  static constexpr std::size_t kMostWaiting = 4096;
+  static constexpr std::chrono::seconds kLongestClosed{600};
+  /// With nothing left, one is tried after this: an upstream need not say when it gives more.
+  static constexpr std::chrono::seconds kTryAgain{60};
+
+  explicit Budget(BudgetLimits limits, const Clock& clock = Clock::system());
+  ~Budget();
+
+  /// The right to fetch a blob, until it is dropped.
+  class Slot {
+   public:
+    Slot() = default;
+    explicit Slot(Budget& budget) : budget_(&budget) {}
+    Slot(Slot&& other) noexcept : budget_(std::exchange(other.budget_, nullptr)) {}
+    Slot& operator=(Slot&& other) noexcept {
+      if (this != &other) {
+        give_back();
+        budget_ = std::exchange(other.budget_, nullptr);
+      }
+      return *this;
+    }
+    ~Slot() { give_back(); }
+
+   private:
+    void give_back();
+    Budget* budget_ = nullptr;
+  };
+
+  /// Waits for a slot. Errors: kUpstreamLimited with a Retry-After while the upstream is closed or too many wait;
+  /// kCancelled.
+  Task<Result<Slot>> slot(std::string lane);
+  /// Waits until that many bytes of a blob may be taken in.
+  Task<void> spend(std::uint64_t bytes);
+  /// Takes one GET of a manifest out of the window; `refresh` when an older one is held. Errors: kUpstreamLimited.
+  Result<void> take_manifest(bool refresh);
+  /// What any question has to pass: an upstream that said 429 is left alone. Errors: kUpstreamLimited.
+  Result<void> check_open();
+
+  /// Reads what an answer says of limits.
+  void told(const http::ClientHead& head);
+  void closed_for(std::chrono::seconds time);
+  /// Ends all waiting with kCancelled.
+  void cancel();
+
+  /// GETs of manifests left in this window; nothing when there is no limit.
+  std::optional<std::uint64_t> manifests_left();
+  std::size_t waiting();
+
+ private:
+  struct Waiter : Loop::Message {
+    Waiter(Budget& b, std::string l) : budget(b), lane(std::move(l)) {}
+    bool await_ready() const noexcept { return false; }
+    bool await_suspend(std::coroutine_handle<> waiting);
+    void await_resume() const noexcept {}
+
+    Budget& budget;
+    std::string lane;
+    Loop* loop = nullptr;
+    std::coroutine_handle<> handle;
+    enum class Outcome { kWaiting, kGranted, kCancelled, kTooMany } outcome = Outcome::kWaiting;
+  };
+
+  void slot_ended();
+  void roll_window(Monotonic now);
+  Error limited(std::string why, std::chrono::milliseconds wait) const;
+
+  const BudgetLimits limits_;
+  const Clock& clock_;
+  std::mutex mutex_;  // guards all below; never held across a suspension
+  std::uint64_t taken_ = 0;
+  std::map<std::string, std::deque<Waiter*>> lanes_;
+  std::string last_lane_;
+  std::size_t waiting_ = 0;
+  bool cancelled_ = false;
+  Monotonic closed_until_{};
+  Monotonic window_ends_{};
+  std::uint64_t used_ = 0;
+  std::optional<std::uint64_t> told_left_;
+  Monotonic told_at_{};
+  Monotonic bytes_free_at_{};
+};
+
+}  // namespace wherry::node
