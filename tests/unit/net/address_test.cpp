@@ -102,5 +102,36 @@ TEST(SocketAddress, AnAddressThatIsNotOursIsRefusedByName) {
   EXPECT_NE(refused.error().message().find("192.0.2.1:5000"), std::string::npos);
 }
 
+TEST(SocketAddress, OnlyGloballyReachableAddressesArePublic) {
+  for (const char* text : {"1.1.1.1:443", "8.8.8.8:1", "172.15.0.1:1", "172.32.0.1:1", "192.169.0.1:1",
+                           "100.63.255.255:1", "[2606:4700::1]:443", "[64:ff9b::8.8.8.8]:1"})
+    EXPECT_TRUE(SocketAddress::parse(text).value().is_public()) << text;
+  for (const char* text : {"127.0.0.1:1",
+                           "0.0.0.0:1",
+                           "10.1.2.3:1",
+                           "172.16.0.1:1",
+                           "172.31.255.255:1",
+                           "192.168.1.1:1",
+                           "169.254.169.254:80",
+                           "100.64.0.1:1",
+                           "192.0.2.1:1",
+                           "198.18.0.1:1",
+                           "224.0.0.1:1",
+                           "255.255.255.255:1",
+                           "[::1]:1",
+                           "[::]:1",
+                           "[fe80::1]:1",
+                           "[fd00::1]:1",
+                           "[ff02::1]:1",
+                           "[::ffff:127.0.0.1]:1",
+                           "[::ffff:8.8.8.8]:1",
+                           "[::127.0.0.1]:1",
+                           "[64:ff9b::169.254.169.254]:80",
+                           "[2002:7f00:1::]:1",
+                           "[2001:db8::1]:1",
+                           "[2001::1]:1"})
+    EXPECT_FALSE(SocketAddress::parse(text).value().is_public()) << text;
+}
+
 }  // namespace
 }  // namespace wherry

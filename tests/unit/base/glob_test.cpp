@@ -1,0 +1,32 @@
+#include "common/base/glob.h"
+
+#include <gtest/gtest.h>
+
+namespace wherry {
+namespace {
+
+TEST(Glob, StarsStandForAnythingAndQuestionMarksForOne) {
+  EXPECT_TRUE(glob_matches("", ""));
+  EXPECT_TRUE(glob_matches("*", ""));
+  EXPECT_TRUE(glob_matches("library/*", "library/alpine"));
+  EXPECT_TRUE(glob_matches("docker.io/*:latest", "docker.io/library/alpine:latest"));
+  EXPECT_TRUE(glob_matches("a?c", "abc"));
+  EXPECT_TRUE(glob_matches("*b*b", "abcbb"));
+  EXPECT_FALSE(glob_matches("", "a"));
+  EXPECT_FALSE(glob_matches("a?c", "ac"));
+  EXPECT_FALSE(glob_matches("library/*", "librarY/alpine"));
+  EXPECT_FALSE(glob_matches("*:latest", "a:latest2"));
+  EXPECT_FALSE(glob_matches("a.c", "abc"));
+}
+
+TEST(Glob, ManyStarsEndSoon) { EXPECT_FALSE(glob_matches(std::string(200, '*') + "b", std::string(2000, 'a'))); }
+
+TEST(Glob, OneOfManyIsEnough) {
+  const std::vector<std::string> patterns = {"x", "team/*"};
+  EXPECT_TRUE(any_glob_matches(patterns, "team/app"));
+  EXPECT_FALSE(any_glob_matches(patterns, "teams/app"));
+  EXPECT_FALSE(any_glob_matches({}, "team/app"));
+}
+
+}  // namespace
+}  // namespace wherry
