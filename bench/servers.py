@@ -99,6 +99,12 @@ class Server:
             sys.exit(f"{self.name}: {method} {target} answered {answer.status}")
         return answer
 
+    def fetch(self, path):
+        connection = http.client.HTTPConnection(self.address, timeout=120)
+        connection.request("GET", path)
+        connection.getresponse().read()
+        connection.close()
+
     def take_blob(self, data):
         location = self.put("POST", "/v2/bench/data/blobs/uploads/", b"", "application/octet-stream").headers["Location"]
         path = "/" + location.split("/", 3)[3] if "://" in location else location
@@ -135,17 +141,64 @@ class WherryNode(Server):
 class DockerRegistry(Server):
     def command(self):
         config = self.area / "config.yml"
-        config.write_text(
-            json.dumps(
-                {
-                    "version": 0.1,
-                    "log": {"level": "error", "accesslog": {"disabled": True}},
-                    "storage": {"filesystem": {"rootdirectory": str(self.area / "data")}, "cache": {"blobdescriptor": "inmemory"}},
-                    "http": {"addr": self.address},
-                }
-            )
-        )
+        config.write_text(json.dumps(self.settings()))
         return ["docker-registry", "serve", config]
+
+    def settings(self):
+        return {
+            "version": 0.1,
+            "log": {"level": "error", "accesslog": {"disabled": True}},
+            "storage": {"filesystem": {"rootdirectory": str(self.area / "data")}, "cache": {"blobdescriptor": "inmemory"}},
+            "http": {"addr": self.address},
+        }
+
+
+class WherryEdge(WherryNode):
+    """A node that holds everything: what is given to it goes to a master of its own, and through the node once."""
+
+    def __init__(self, name, area):
+        super().__init__(name, area, Wherry(name + "-master", area))
+
+    def start(self):
+        self.parent.start()
+        return super().start()
+
+    def stop(self):
+        super().stop()
+        self.parent.stop()
+
+    def put(self, method, target, data, content_type):
+        return self.parent.put(method, target, data, content_type)
+
+    def take_blob(self, data):
+        super().take_blob(data)
+        self.fetch(self.blob_path(sha256(data)))
+
+
+class DockerMirror(DockerRegistry):
+    """docker-registry as a pull-through cache of another docker-registry."""
+
+    def __init__(self, name, area):
+        super().__init__(name, area)
+        self.origin = DockerRegistry(name + "-origin", area)
+
+    def start(self):
+        self.origin.start()
+        return super().start()
+
+    def stop(self):
+        super().stop()
+        self.origin.stop()
+
+    def settings(self):
+        return {**super().settings(), "proxy": {"remoteurl": f"http://{self.origin.address}"}}
+
+    def put(self, method, target, data, content_type):
+        return self.origin.put(method, target, data, content_type)
+
+    def take_blob(self, data):
+        super().take_blob(data)
+        self.fetch(self.blob_path(sha256(data)))
 
 
 class Nginx(Server):

@@ -138,7 +138,10 @@ int run(const Options& options, const OneRequest& one) {
                                        {"p50_ms", at(tally.milliseconds, 0.5)},
                                        {"p99_ms", at(tally.milliseconds, 0.99)},
                                        {"max_ms", at(tally.milliseconds, 1.0)},
-                                       {"first_byte_p50_ms", at(tally.first_byte_milliseconds, 0.5)}};
+                                       {"first_byte_min_ms", at(tally.first_byte_milliseconds, 0.0)},
+                                       {"first_byte_p50_ms", at(tally.first_byte_milliseconds, 0.5)},
+                                       {"first_byte_p99_ms", at(tally.first_byte_milliseconds, 0.99)},
+                                       {"first_byte_max_ms", at(tally.first_byte_milliseconds, 1.0)}};
   std::printf("%s\n", said.dump().c_str());
   return tally.errors == 0 ? 0 : 1;
 }

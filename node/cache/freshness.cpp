@@ -53,12 +53,19 @@ Result<Freshness> Freshness::read(ConfigSection& section) {
   return Freshness(std::move(rules));
 }
 
-const FreshnessRule& Freshness::rule(std::string_view repository, std::string_view tag) const {
-  if (rules_.empty()) return otherwise_;
+FreshnessRule Freshness::upstream_rule() {
+  FreshnessRule rule;
+  rule.max_age = kUpstreamMaxAge;
+  return rule;
+}
+
+const FreshnessRule& Freshness::rule(std::string_view repository, std::string_view tag, bool of_parent) const {
+  const FreshnessRule& otherwise = of_parent ? for_parent_ : for_upstreams_;
+  if (rules_.empty()) return otherwise;
   const std::string name = std::string(repository) + ":" + std::string(tag);
   for (const FreshnessRule& rule : rules_)
     if (any_glob_matches(rule.match, name)) return rule;
-  return otherwise_;
+  return otherwise;
 }
 
 }  // namespace wherry::node

@@ -36,11 +36,18 @@ class Freshness {
   /// Reads `freshness`, a list of rules.
   static Result<Freshness> read(ConfigSection& section);
 
-  const FreshnessRule& rule(std::string_view repository, std::string_view tag) const;
+  /// Without a rule that fits, a parent is asked each time (until its feed is followed) and an upstream after
+  /// kUpstreamMaxAge.
+  const FreshnessRule& rule(std::string_view repository, std::string_view tag, bool of_parent) const;
+
+  static constexpr std::chrono::seconds kUpstreamMaxAge{10};
 
  private:
+  static FreshnessRule upstream_rule();
+
   std::vector<FreshnessRule> rules_;
-  FreshnessRule otherwise_;
+  FreshnessRule for_parent_;
+  FreshnessRule for_upstreams_ = upstream_rule();
 };
 
 }  // namespace wherry::node

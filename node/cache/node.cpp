@@ -31,8 +31,9 @@ Task<Result<void>> Node::start(Daemon& daemon) {
   scrubber_->start();
   co_await upstreams_->open();
   fills_ = std::make_unique<Fills>(*storage_, *space_, *upstreams_, loops, metrics);
+  prefetch_ = std::make_unique<Prefetch>(*upstreams_, *fills_, loops);
   catalog_ = std::make_unique<NodeCatalog>(*storage_, *space_, *names_, *upstreams_, options_.freshness, negatives_,
-                                           loops, metrics);
+                                           *prefetch_, loops, metrics);
   blobs_ = std::make_unique<NodeBlobs>(*storage_, *space_, *names_, *checked_, *upstreams_, negatives_, *fills_, loops,
                                        metrics);
   service_ = std::make_unique<NodeService>(*catalog_, *blobs_, metrics, *upstreams_);
@@ -41,6 +42,7 @@ Task<Result<void>> Node::start(Daemon& daemon) {
 
 Task<void> Node::stop() {
   co_await upstreams_->cancel();
+  co_await prefetch_->stop();
   co_await fills_->stop();
   co_await catalog_->stop();
   co_await blobs_->stop();

@@ -45,6 +45,7 @@ class Node final : public Role {
   std::unique_ptr<registry::Scrubber> scrubber_;
   std::unique_ptr<Upstreams> upstreams_;
   Negatives negatives_;
+  std::unique_ptr<Prefetch> prefetch_;
   std::unique_ptr<Fills> fills_;
   std::unique_ptr<NodeCatalog> catalog_;
   std::unique_ptr<NodeBlobs> blobs_;

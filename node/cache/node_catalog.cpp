@@ -35,13 +35,14 @@ std::string question_key(char kind, const RepositoryName& repository, std::strin
 
 NodeCatalog::NodeCatalog(registry::Storage& storage, CacheSpace& space, registry::NameStore& held,
                          const Upstreams& upstreams, const Freshness& freshness, Negatives& negatives,
-                         const std::vector<Loop*>& loops, Metrics& metrics)
+                         Prefetch& prefetch, const std::vector<Loop*>& loops, Metrics& metrics)
     : storage_(storage),
       space_(space),
       held_(held),
       upstreams_(upstreams),
       freshness_(freshness),
       negatives_(negatives),
+      prefetch_(prefetch),
       asking_(loops),
       fetching_(loops),
       loops_(loops),
@@ -72,10 +73,14 @@ Task<Result<StoredManifest>> NodeCatalog::by_digest(const RepositoryName& reposi
   co_return co_await fetch(repository, reference, false);
 }
 
+Task<Result<StoredManifest>> NodeCatalog::by_digest_of(RepositoryName repository, Digest digest) {
+  co_return co_await by_digest(repository, digest);
+}
+
 Task<Result<StoredManifest>> NodeCatalog::by_tag(const RepositoryName& repository, const Tag& tag) {
-  const FreshnessRule& rule = freshness_.rule(repository.text(), tag.text());
   auto remote = upstreams_.remote(repository);
   if (!remote) co_return remote.error();
+  const FreshnessRule& rule = freshness_.rule(repository.text(), tag.text(), upstreams_.parent() == &remote->origin());
   const auto before = co_await known(repository, tag);
   if (before && before->age) {
     const bool fresh = rule.max_age.count() > 0 && *before->age <= rule.max_age;
@@ -150,24 +155,34 @@ Task<Result<StoredManifest>> NodeCatalog::ask(RepositoryName repository, Tag tag
   auto remote = upstreams_.remote(repository);
   if (!remote) co_return remote.error();
   const Reference reference(tag);
+  Answer answer = Error(ErrorKind::kInternal, "nobody was asked");
+  if (!known) {  // nothing that a HEAD could confirm: one question is enough
+    answer = co_await fetch(repository, reference, false);
+    if (!answer) co_return answer;
+    co_await keep_tag_if_possible(repository, tag, answer->digest());
+    co_return answer;
+  }
   Upstream upstream = remote->upstream();
   auto head = co_await upstream.head_manifest(remote->repository(), reference, known);
   if (!head) {
     negatives_.keep(question_key('t', repository, tag.text()), head.error(), remote->origin().options().negative_age);
     co_return head.error();
   }
-  Answer answer = Error(ErrorKind::kInternal, "nobody was asked");
   if (head->digest()) answer = co_await held_.by_digest(repository, *head->digest());
   if (answer)
     hits_.add();
   else if (head->digest())
-    answer = co_await fetch(repository, Reference(*head->digest()), known.has_value());
+    answer = co_await fetch(repository, Reference(*head->digest()), true);
   else
-    answer = co_await fetch(repository, reference, known.has_value());
+    answer = co_await fetch(repository, reference, true);
   if (!answer) co_return answer;
-  auto kept = co_await keep_tag(repository, tag, answer->digest());
-  if (!kept) log::warn("a tag could not be kept", {{"tag", tag.text()}, {"error", kept.error().to_string()}});
+  co_await keep_tag_if_possible(repository, tag, answer->digest());
   co_return answer;
+}
+
+Task<void> NodeCatalog::keep_tag_if_possible(const RepositoryName& repository, const Tag& tag, const Digest& digest) {
+  auto kept = co_await keep_tag(repository, tag, digest);
+  if (!kept) log::warn("a tag could not be kept", {{"tag", tag.text()}, {"error", kept.error().to_string()}});
 }
 
 void NodeCatalog::revalidate_behind(const RepositoryName& repository, const Tag& tag, const Digest& known) {
@@ -181,8 +196,8 @@ Task<void> NodeCatalog::revalidate_quietly(RepositoryName repository, Tag tag, D
   co_await Loop::current().yield();  // the answer goes first
   auto answer = co_await revalidate(repository, tag, known);
   if (answer || is_down(answer.error())) co_return;
-  if (answer.error().kind() == ErrorKind::kManifestUnknown &&
-      freshness_.rule(repository.text(), tag.text()).not_found.count() == 0)
+  const FreshnessRule& rule = freshness_.rule(repository.text(), tag.text(), false);
+  if (answer.error().kind() == ErrorKind::kManifestUnknown && rule.not_found.count() == 0)
     co_await forget_tag(repository, tag);
 }
 
@@ -209,6 +224,8 @@ Task<Result<StoredManifest>> NodeCatalog::fetch_now(RepositoryName repository, R
   auto kept = co_await keep(repository, *answer);
   // It is right all the same: a node without room still passes manifests on.
   if (!kept) log::warn("a manifest could not be kept", {{"error", kept.error().to_string()}});
+  const Prefetch::Get get = [this](RepositoryName of, Digest digest) { return by_digest_of(std::move(of), digest); };
+  prefetch_.fetched(repository, *answer, get);
   co_return answer;
 }
 

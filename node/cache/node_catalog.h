@@ -12,6 +12,7 @@
 #include "common/registry/storage.h"
 #include "node/cache/freshness.h"
 #include "node/cache/negatives.h"
+#include "node/cache/prefetch.h"
 #include "node/eviction/cache_space.h"
 #include "node/upstream/upstreams.h"
 
@@ -25,7 +26,8 @@ namespace wherry::node {
 class NodeCatalog final : public registry::Catalog {
  public:
   NodeCatalog(registry::Storage& storage, CacheSpace& space, registry::NameStore& held, const Upstreams& upstreams,
-              const Freshness& freshness, Negatives& negatives, const std::vector<Loop*>& loops, Metrics& metrics);
+              const Freshness& freshness, Negatives& negatives, Prefetch& prefetch, const std::vector<Loop*>& loops,
+              Metrics& metrics);
 
   Task<Result<registry::StoredManifest>> manifest(const RepositoryName& repository,
                                                   const Reference& reference) override;
@@ -49,6 +51,7 @@ class NodeCatalog final : public registry::Catalog {
 
   Task<Answer> by_tag(const RepositoryName& repository, const Tag& tag);
   Task<Answer> by_digest(const RepositoryName& repository, const Digest& digest);
+  Task<Answer> by_digest_of(RepositoryName repository, Digest digest);
   Task<std::optional<Known>> known(const RepositoryName& repository, const Tag& tag);
   /// The held manifest that a tag is known to mean, with its age and, if `why` is not empty, a warning.
   Task<Answer> last_known(const RepositoryName& repository, const Known& known, const std::string& why);
@@ -63,6 +66,7 @@ class NodeCatalog final : public registry::Catalog {
   Task<Answer> fetch_now(RepositoryName repository, Reference reference, bool refresh);
   Task<Result<void>> keep(const RepositoryName& repository, const registry::StoredManifest& manifest);
   Task<Result<void>> keep_tag(const RepositoryName& repository, const Tag& tag, const Digest& digest);
+  Task<void> keep_tag_if_possible(const RepositoryName& repository, const Tag& tag, const Digest& digest);
   Task<void> forget_tag(const RepositoryName& repository, const Tag& tag);
 
   registry::Storage& storage_;
@@ -71,6 +75,7 @@ class NodeCatalog final : public registry::Catalog {
   const Upstreams& upstreams_;
   const Freshness& freshness_;
   Negatives& negatives_;
+  Prefetch& prefetch_;
   SingleFlight<Answer> asking_;
   SingleFlight<Answer> fetching_;
   std::vector<Loop*> loops_;

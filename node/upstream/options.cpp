@@ -1,5 +1,7 @@
 #include "node/upstream/options.h"
 
+#include <algorithm>
+
 #include "common/http/client.h"
 
 namespace wherry::node {
@@ -79,6 +81,11 @@ Result<UpstreamOptions> read_upstream(ConfigSection& section) {
       return Error(ErrorKind::kInvalid, "{}: '{}' is not the name of a registry", section.place_of("aliases"), alias);
   if (auto read = section.read_list("allow", upstream.allow); !read) return read.error();
   if (auto read = section.read_list("deny", upstream.deny); !read) return read.error();
+  if (auto read = section.read_list("platforms", upstream.platforms); !read) return read.error();
+  for (const std::string& platform : upstream.platforms)
+    if (std::count(platform.begin(), platform.end(), '/') < 1 || std::count(platform.begin(), platform.end(), '/') > 2)
+      return Error(ErrorKind::kInvalid, "{}: '{}' is not a platform, such as linux/amd64 or linux/arm64/v8",
+                   section.place_of("platforms"), platform);
   if (auto read = section.read("library", upstream.library); !read) return read.error();
   if (auto read = read_common(section, upstream); !read) return read.error();
   if (auto finished = section.finish(); !finished) return finished.error();

@@ -21,6 +21,7 @@ struct UpstreamOptions {
   std::vector<std::string> deny;       ///< patterns of those that may not, whatever `allow` says
   std::vector<std::string> realms;     ///< hosts (with port, if any) of token servers beside its own
   std::vector<std::string> redirects;  ///< hosts that it may redirect to although their addresses are not public
+  std::vector<std::string> platforms;  ///< OS/ARCH[/VARIANT]: images of these come with the index that names them
   bool library = false;                ///< names of one part are below library/
   BudgetLimits limits;
   std::chrono::milliseconds connect_time{5'000};

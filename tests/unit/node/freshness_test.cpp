@@ -31,9 +31,9 @@ TEST(Freshness, TheFirstRuleThatFitsCounts) {
       "- {match: 'docker.io/*', max-age: 1h, stale-if: {unreachable: 2h, 5xx: 3h, 429: 4h, denied: 5h, not-found: "
       "6h}}\n");
   ASSERT_TRUE(rules) << rules.error().message();
-  EXPECT_EQ(rules->rule("docker.io/library/alpine", "latest").max_age, 1min);
-  EXPECT_EQ(rules->rule("docker.io/library/alpine", "latest").behind, 5min);
-  const FreshnessRule& second = rules->rule("docker.io/library/alpine", "3.20");
+  EXPECT_EQ(rules->rule("docker.io/library/alpine", "latest", false).max_age, 1min);
+  EXPECT_EQ(rules->rule("docker.io/library/alpine", "latest", false).behind, 5min);
+  const FreshnessRule& second = rules->rule("docker.io/library/alpine", "3.20", false);
   EXPECT_EQ(second.max_age, 1h);
   EXPECT_EQ(second.stale_if(ErrorKind::kUpstream), 2h);
   EXPECT_EQ(second.stale_if(ErrorKind::kTimeout), 2h);
@@ -46,8 +46,9 @@ TEST(Freshness, TheFirstRuleThatFitsCounts) {
 
 TEST(Freshness, WithoutARuleEveryAnswerIsConfirmedAndDownIsNotDeletedOrRefused) {
   const Freshness none;
-  const FreshnessRule& rule = none.rule("team/app", "v1");
+  const FreshnessRule& rule = none.rule("team/app", "v1", true);
   EXPECT_EQ(rule.max_age, 0ms);
+  EXPECT_EQ(none.rule("docker.io/library/alpine", "latest", false).max_age, Freshness::kUpstreamMaxAge);
   EXPECT_GT(rule.stale_if(ErrorKind::kUpstream), 24h);
   EXPECT_GT(rule.stale_if(ErrorKind::kUpstreamLimited), 24h);
   EXPECT_EQ(rule.stale_if(ErrorKind::kDenied), 0ms);
