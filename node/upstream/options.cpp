@@ -25,6 +25,21 @@ void know_docker_hub(UpstreamOptions& upstream) {
 
 }  // namespace
 
+std::string prefix_of(const std::string& name) {
+  const auto colon = name.find(':');
+  return colon == std::string::npos ? name : name.substr(0, colon) + "__" + name.substr(colon + 1);
+}
+
+Result<UpstreamOptions> upstream_of_name(const std::string& name) {
+  if (!is_registry_name(name))
+    return Error(ErrorKind::kInvalid, "'{}' is not the name of a registry, such as docker.io or localhost:5000", name);
+  UpstreamOptions upstream;
+  upstream.name = name;
+  know_docker_hub(upstream);
+  if (upstream.url.empty()) upstream.url = "https://" + name;
+  return upstream;
+}
+
 Result<void> read_common(ConfigSection& section, UpstreamOptions& into) {
   if (auto read = section.read("ca-file", into.ca_file); !read) return read;
   if (auto read = section.read("credentials-file", into.credentials_file); !read) return read;
