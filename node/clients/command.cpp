@@ -85,7 +85,7 @@ class Command {
 
   int run() {
     if (auto wish = make_wish(); !wish)
-      return wish.error().kind() == ErrorKind::kIo ? fail(wish, kExitIo) : fail(wish, usage_);
+      return fail(wish, wish.error().kind() == ErrorKind::kIo ? kExitIo : wrong_wish_);
     auto plan = flags_.remove ? plan_remove(files_, wish_) : plan_configure(files_, wish_);
     if (!plan) return fail(plan, plan.error().kind() == ErrorKind::kIo ? kExitIo : kExitConfig);
     if (!flags_.dry_run)
@@ -101,7 +101,7 @@ class Command {
     return code;
   }
 
-  /// Errors: those of the command line, or, when `usage_` says so, of the node's configuration.
+  /// Errors: kInvalid, with its exit code in `wrong_wish_`; kIo.
   Result<void> make_wish() {
     wish_.kind = flags_.kind == "containerd" ? ClientKind::kContainerd
                  : flags_.kind == "docker"   ? ClientKind::kDocker
@@ -109,11 +109,11 @@ class Command {
                                              : ClientKind::kCrio;
     NodeFacts facts;
     if (!flags_.config.empty()) {
-      usage_ = kExitConfig;
+      wrong_wish_ = kExitConfig;
       auto read = read_facts(flags_.config);
       if (!read) return read.error();
       facts = std::move(*read);
-      usage_ = kExitUsage;
+      wrong_wish_ = kExitUsage;
     }
     if (auto placed = place_node(facts); !placed) return placed;
     wish_.forget = flags_.upstreams;
@@ -159,7 +159,7 @@ class Command {
     };
     for (const Mirror& mirror : facts.mirrors)
       if (wanted(mirror.registry)) wish_.mirrors.push_back(mirror);
-    usage_ = flags_.config.empty() ? kExitUsage : kExitConfig;
+    wrong_wish_ = flags_.config.empty() ? kExitUsage : kExitConfig;
     return wish_.kind == ClientKind::kDocker ? check_docker(facts) : check_paths(facts);
   }
 
@@ -189,6 +189,7 @@ class Command {
 
   Result<void> read_ca() {
     if (flags_.ca.empty()) return {};
+    wrong_wish_ = kExitUsage;
     if (wish_.node->is_plain) return Error(ErrorKind::kInvalid, "--ca: {} is not an https URL", wish_.node->url);
     auto text = ClientFiles("/").read(std::filesystem::absolute(flags_.ca).string());
     if (!text) return text.error();
@@ -222,7 +223,7 @@ class Command {
   const Flags& flags_;
   ClientFiles files_;
   ClientWish wish_;
-  int usage_ = kExitUsage;
+  int wrong_wish_ = kExitUsage;  // what ends the process when a wish is wrong: a flag, or the configuration
 };
 
 }  // namespace
