@@ -56,7 +56,7 @@ std::size_t before_tables(std::string_view text, const toml::table& root) {
   if (at == text.size()) return at;
   while (at > 0) {
     const auto above = at < 2 ? 0 : text.rfind('\n', at - 2) + 1;  // npos + 1 is 0
-    if (text[above] != '#') break;
+    if (text[text.find_first_not_of(" \t", above)] != '#') break;
     at = above;
   }
   return at;

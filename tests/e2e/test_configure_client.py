@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 
 import pytest
@@ -134,6 +135,64 @@ def test_containerd_with_a_mirror_of_the_users(servers, configure, root, area, r
     pull()
     configure("containerd", "--remove")
     assert files_of(root) == {"etc/containerd/certs.d/registry.test/hosts.toml": before}
+
+
+class TlsRegistry(DockerRegistry):
+    """docker-registry under this machine's name, with a certificate for it: what is named localhost gets no TLS."""
+
+    def __init__(self, folder):
+        self.host = socket.gethostname().lower()
+        super().__init__(folder)
+        self.certificate = self.folder / "certificate.pem"
+        key = self.folder / "key.pem"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+             "-subj", f"/CN={self.host}", "-addext", f"subjectAltName=DNS:{self.host}", "-keyout", key, "-out", self.certificate],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        settings = json.loads(self.config.read_text())
+        settings["http"] = {"addr": self.address, "tls": {"certificate": str(self.certificate), "key": str(key)}}
+        self.config.write_text(json.dumps(settings))
+
+    address = property(lambda self: f"{self.host}:{self.port}")
+
+    def is_ready(self):
+        try:
+            socket.create_connection((self.host, self.port), timeout=5).close()
+            return True
+        except OSError:
+            return False
+
+
+@pytest.mark.parametrize("user_has", ["loose certificates", "a folder of all other registries"])
+def test_containerd_keeps_what_a_new_file_hides(user_has, configure, root, area, run_server):
+    """The node is down, so the origin is reached as the user had it or not at all."""
+    origin = run_server(TlsRegistry(area))
+    name = origin.address
+    Skopeo(area).push(make_image(area, [40_000]), f"{name}/library/app:v1")
+    folder = root / "etc/containerd/certs.d"
+    if user_has == "loose certificates":
+        write(folder / name / "ca.crt", origin.certificate.read_text())
+    else:
+        name = "registry.test"
+        write(
+            folder / "_default/hosts.toml",
+            f'[host."https://{origin.address}"]\n  capabilities = ["pull", "resolve"]\n  ca = "{origin.certificate}"\n',
+        )
+    before = files_of(root)
+    containerd = run_server(Containerd(area))
+
+    def pull():
+        containerd.run("images", "pull", "--hosts-dir", folder, "--snapshotter", "native", f"{name}/library/app:v1")
+        containerd.forget()
+
+    pull()
+    configure("containerd", "--node", "http://127.0.0.1:1", "--upstream", name)
+    assert (folder / name / "hosts.toml").exists()
+    pull()
+    configure("containerd", "--remove")
+    assert files_of(root) == before
+    pull()
 
 
 def read_from(root, area):

@@ -76,6 +76,12 @@ TEST(HostsToml, TwiceIsOnceAndRemovingGivesTheBytesBack) {
   }
 }
 
+TEST(HostsToml, CommentsStayAboveTheirTable) {
+  const std::string text = add("server = \"https://x\"\n# of m\n\t# and more\n  [host.\"https://m\"]\n");
+  EXPECT_TRUE(text.starts_with("server = \"https://x\"\n# wherry-node")) << text;
+  EXPECT_TRUE(text.ends_with("end\n# of m\n\t# and more\n  [host.\"https://m\"]\n")) << text;
+}
+
 TEST(HostsToml, WhatTheUserAddsAroundOursStaysWhenOursGoes) {
   std::string text = add("server = \"https://x\"\n[host.\"https://m\"]\n");
   text = "# mine\n" + text + "[host.\"https://later\"]\n";
