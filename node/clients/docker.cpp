@@ -35,12 +35,11 @@ Result<Json> parse_json(const std::string& text) {
 
 /// As `like` is written: its indentation, and whether its last line ends.
 std::string write_json(const Json& json, const std::string& like) {
-  const auto first_line = like.find('\n');
   const auto text_begin = like.find_first_not_of(" \t\r\n");
   if (text_begin == like.npos) return json.dump(kIndent) + "\n";
   const auto line = like.find('\n', text_begin);
   const std::string end = like.ends_with('\n') ? "\n" : "";
-  if (first_line == like.npos || line == like.npos || line + 1 >= like.size()) return json.dump() + end;
+  if (line == like.npos || line + 1 >= like.size()) return json.dump() + end;
   const auto key = like.find_first_not_of(" \t", line + 1);
   const auto width = key == like.npos ? 0 : key - line - 1;
   if (width == 0) return json.dump(kIndent) + end;

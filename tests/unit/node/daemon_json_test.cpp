@@ -67,11 +67,13 @@ TEST(DaemonJson, OnlyAPlainNodeElsewhereIsInsecure) {
             std::string::npos);
 }
 
-TEST(DaemonJson, WhatTheUserChangedMeanwhileStays) {
-  const std::string first = "{\n  \"debug\": true\n}\n";
-  std::string text = add_to_daemon_json(first, kNode).value();
-  text.replace(text.find("true"), 4, "false");
-  EXPECT_EQ(remove_from_daemon_json(text, kNode, first).value(), "{\n  \"debug\": false\n}\n");
+TEST(DaemonJson, WhatTheUserChangedMeanwhileStaysAsItIsWritten) {
+  for (const std::string indent : {"  ", "    ", "\t"}) {
+    const std::string first = "{\n" + indent + "\"debug\": true\n}\n";
+    std::string text = add_to_daemon_json(first, kNode).value();
+    text.replace(text.find("true"), 4, "false");
+    EXPECT_EQ(remove_from_daemon_json(text, kNode, first).value(), "{\n" + indent + "\"debug\": false\n}\n");
+  }
 }
 
 TEST(DaemonJson, AnEntryThatWasThereBeforeStays) {
