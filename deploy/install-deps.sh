@@ -19,6 +19,7 @@ libxxhash-dev           # checksums at rest
 libcurl4-openssl-dev    # the HTTP client of a node
 nlohmann-json3-dev      # JSON
 libyaml-cpp-dev         # configuration files
+libtomlplusplus-dev     # the configuration files of containerd and podman
 libcli11-dev            # command lines
 libspdlog-dev           # logging
 libfmt-dev              # formatting, for spdlog

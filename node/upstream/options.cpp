@@ -25,10 +25,6 @@ void know_docker_hub(UpstreamOptions& upstream) {
   if (upstream.url.empty()) upstream.url = "https://registry-1.docker.io";
 }
 
-}  // namespace
-
-namespace {
-
 Result<void> read_limits(ConfigSection section, BudgetLimits& into) {
   constexpr std::uint64_t kMost = 1'000'000;
   if (auto read = section.read_count("concurrent", 1, kMost, into.concurrent); !read) return read;
@@ -42,6 +38,21 @@ Result<void> read_limits(ConfigSection section, BudgetLimits& into) {
 }
 
 }  // namespace
+
+std::string prefix_of(const std::string& name) {
+  const auto colon = name.find(':');
+  return colon == std::string::npos ? name : name.substr(0, colon) + "__" + name.substr(colon + 1);
+}
+
+Result<UpstreamOptions> upstream_of_name(const std::string& name) {
+  if (!is_registry_name(name))
+    return Error(ErrorKind::kInvalid, "'{}' is not the name of a registry, such as docker.io or localhost:5000", name);
+  UpstreamOptions upstream;
+  upstream.name = name;
+  know_docker_hub(upstream);
+  if (upstream.url.empty()) upstream.url = "https://" + name;
+  return upstream;
+}
 
 Result<void> read_common(ConfigSection& section, UpstreamOptions& into) {
   auto limits = section.section("limits");

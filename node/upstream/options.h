@@ -31,6 +31,12 @@ struct UpstreamOptions {
 
 inline constexpr std::chrono::milliseconds kMaxNegativeAge{10'000};
 
+/// What a repository of this upstream is kept below, and may be asked for below: the name, with "__" for the colon,
+/// which is in no repository name; "__" is, and is in no host's.
+std::string prefix_of(const std::string& name);
+
+/// An upstream of which only the name is known. Errors: kInvalid when it is not the name of a registry.
+Result<UpstreamOptions> upstream_of_name(const std::string& name);
 /// Reads one entry of `upstreams`, with what is known of Docker Hub filled in.
 Result<UpstreamOptions> read_upstream(ConfigSection& section);
 /// Reads the keys that parent and upstreams have in common.

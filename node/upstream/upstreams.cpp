@@ -8,12 +8,6 @@
 
 namespace wherry::node {
 
-/// A colon is in no repository name; "__" is, and is in no host's.
-std::string Upstreams::Entry::prefix_of(const std::string& name) {
-  const auto colon = name.find(':');
-  return colon == std::string::npos ? name : name.substr(0, colon) + "__" + name.substr(colon + 1);
-}
-
 bool Upstreams::Entry::is_named(std::string_view name) const {
   const UpstreamOptions& options = origin.options();
   return (!options.name.empty() && (name == options.name || name == prefix)) ||

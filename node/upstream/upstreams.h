@@ -57,7 +57,6 @@ class Upstreams {
   struct Entry {
     Entry(UpstreamOptions options, Credentials credentials, const std::vector<Loop*>& loops)
         : prefix(prefix_of(options.name)), origin(std::move(options), std::move(credentials), loops) {}
-    static std::string prefix_of(const std::string& name);
     bool is_named(std::string_view name) const;
 
     std::string prefix;
