@@ -31,10 +31,14 @@ Task<Result<void>> Node::start(Daemon& daemon) {
   scrubber_->start();
   co_await upstreams_->open();
   fills_ = std::make_unique<Fills>(*storage_, *space_, *upstreams_, loops, metrics);
-  catalog_ =
-      std::make_unique<NodeCatalog>(*storage_, *space_, *names_, *upstreams_, options_.freshness, negatives_, loops, metrics);
-  blobs_ = std::make_unique<NodeBlobs>(*storage_, *space_, *names_, *checked_, *upstreams_, negatives_, *fills_, loops, metrics);
+  catalog_ = std::make_unique<NodeCatalog>(*storage_, *space_, *names_, *upstreams_, options_.freshness, negatives_,
+                                           loops, metrics);
+  blobs_ = std::make_unique<NodeBlobs>(*storage_, *space_, *names_, *checked_, *upstreams_, negatives_, *fills_, loops,
+                                       metrics);
   service_ = std::make_unique<NodeService>(*catalog_, *blobs_, metrics, *upstreams_);
+  using registry::Endpoint;
+  metrics.name_sources({static_cast<std::uint8_t>(Endpoint::kManifest), static_cast<std::uint8_t>(Endpoint::kBlob)});
+  name_node_metrics(metrics, *space_, fills_->board(), *upstreams_);
   co_return Result<void>();
 }
 

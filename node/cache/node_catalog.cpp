@@ -33,9 +33,9 @@ std::string question_key(char kind, const RepositoryName& repository, std::strin
 
 }  // namespace
 
-NodeCatalog::NodeCatalog(registry::Storage& storage, CacheSpace& space, registry::NameStore& held, const Upstreams& upstreams,
-                         const Freshness& freshness, Negatives& negatives, const std::vector<Loop*>& loops,
-                         Metrics& metrics)
+NodeCatalog::NodeCatalog(registry::Storage& storage, CacheSpace& space, registry::NameStore& held,
+                         const Upstreams& upstreams, const Freshness& freshness, Negatives& negatives,
+                         const std::vector<Loop*>& loops, Metrics& metrics)
     : storage_(storage),
       space_(space),
       held_(held),
@@ -66,6 +66,7 @@ Task<Result<StoredManifest>> NodeCatalog::by_digest(const RepositoryName& reposi
   auto held = co_await held_.by_digest(repository, digest);
   if (held || held.error().kind() != ErrorKind::kManifestUnknown) {
     hits_.add();
+    co_await note_source(Source::kHit);
     co_return held;
   }
   const Reference reference(digest);
@@ -87,7 +88,10 @@ Task<Result<StoredManifest>> NodeCatalog::by_tag(const RepositoryName& repositor
       auto held = co_await last_known(repository, *before, why);
       if (held) {
         if (!fresh) revalidate_behind(repository, tag, before->digest);
-        if (!fresh && !soon) stale_.add();
+        if (!fresh && !soon) {
+          stale_.add();
+          co_await note_source(Source::kStale);
+        }
         co_return held;
       }
     }
@@ -103,6 +107,7 @@ Task<Result<StoredManifest>> NodeCatalog::by_tag(const RepositoryName& repositor
     auto held = co_await last_known(repository, *before, stale);
     if (held) {
       stale_.add();
+      co_await note_source(Source::kStale);
       co_return held;
     }
   }
@@ -133,6 +138,7 @@ Task<Result<StoredManifest>> NodeCatalog::last_known(const RepositoryName& repos
   auto held = co_await held_.by_digest(repository, known.digest);
   if (!held) co_return held;
   hits_.add();
+  co_await note_source(Source::kHit);
   if (known.age) held->set_age(std::chrono::duration_cast<std::chrono::seconds>(*known.age));
   if (!why.empty()) held->warn(why);
   co_return held;
@@ -203,6 +209,7 @@ Task<Result<StoredManifest>> NodeCatalog::fetch_now(RepositoryName repository, R
       co_return registry::manifest_unknown(repository, reference.to_string());
     co_return answer;
   }
+  co_await note_source(Source::kFilled);
   auto kept = co_await keep(repository, *answer);
   // It is right all the same: a node without room still passes manifests on.
   if (!kept) log::warn("a manifest could not be kept", {{"error", kept.error().to_string()}});
@@ -266,6 +273,7 @@ Task<Result<NamePage>> NodeCatalog::tags(const RepositoryName& repository, std::
   auto known = co_await held_.tags(repository, std::move(last), limit);
   if (!known) co_return why;
   stale_.add();
+  co_await note_source(Source::kStale);
   known->warn(std::string(kStale));
   co_return known;
 }
@@ -278,7 +286,10 @@ Task<Result<NamePage>> NodeCatalog::repositories(std::string last, std::size_t l
   auto page = co_await upstream.repositories(last, limit);
   if (page || !is_down(page.error())) co_return page;
   auto known = co_await held_.repositories(std::move(last), limit);
-  if (known) known->warn(std::string(kStale));
+  if (known) {
+    known->warn(std::string(kStale));
+    co_await note_source(Source::kStale);
+  }
   co_return known;
 }
 
@@ -290,7 +301,10 @@ Task<Result<ReferrerPage>> NodeCatalog::referrers(const RepositoryName& reposito
   auto page = co_await upstream.referrers(remote->repository(), digest, artifact_type, last, limit);
   if (page || !is_down(page.error())) co_return page;
   auto known = co_await held_.referrers(repository, digest, std::move(artifact_type), std::move(last), limit);
-  if (known) known->warn(std::string(kStale));
+  if (known) {
+    known->warn(std::string(kStale));
+    co_await note_source(Source::kStale);
+  }
   co_return known;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/http/client.h"
+#include "node/upstream/call_record.h"
 #include "node/upstream/circuit.h"
 #include "node/upstream/options.h"
 #include "node/upstream/tokens.h"
@@ -33,6 +34,7 @@ class Origin {
   const UpstreamOptions& options() const { return options_; }
   const std::string& url() const { return options_.url; }
   bool is_down() const { return circuit_.is_open(); }
+  const CallRecord& calls() const { return calls_; }
 
   /// The answer when it is 200, 206 or 304. Errors: `not_found` for 404; kDenied for 401 and 403 (when tokens did not
   /// help), for a redirect or a token server that is not allowed; kUpstreamLimited for 429; kUpstreamFailed for 5xx;
@@ -58,6 +60,7 @@ class Origin {
   std::vector<std::unique_ptr<http::Client>> clients_;
   Tokens tokens_;
   Circuit circuit_;
+  CallRecord calls_;
 };
 
 /// True when an error says nothing about the content, only that nobody could be asked.
