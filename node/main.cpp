@@ -4,6 +4,7 @@
 #include "common/daemon/command_line.h"
 #include "common/http/client.h"
 #include "node/cache/node.h"
+#include "node/cli/commands.h"
 
 namespace wherry::node {
 namespace {
@@ -86,6 +87,8 @@ int main(int argc, char** argv) {
     CLI::App* serve = app.add_subcommand("serve", "run a node");
     options.add_flags(*serve);
     serve->add_option("--parent", parent, "URL of the registry that this node stands for");
-    run = [&] { return wherry::node::serve(options, parent); };
+    serve->callback([&] { run = [&] { return wherry::node::serve(options, parent); }; });
+    wherry::node::add_status(app, run);
+    wherry::node::add_pull(app, run);
   });
 }
