@@ -5,6 +5,7 @@
 #include "common/http/client.h"
 #include "node/cache/node.h"
 #include "node/clients/command.h"
+#include "node/cli/commands.h"
 
 namespace wherry::node {
 namespace {
@@ -89,5 +90,7 @@ int main(int argc, char** argv) {
     serve->add_option("--parent", parent, "URL of the registry that this node stands for");
     serve->callback([&] { run = [&] { return wherry::node::serve(options, parent); }; });
     wherry::node::add_configure_client(app, run);
+    wherry::node::add_status(app, run);
+    wherry::node::add_pull(app, run);
   });
 }

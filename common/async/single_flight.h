@@ -9,12 +9,13 @@
 #include <vector>
 
 #include "common/async/event.h"
+#include "common/async/request_context.h"
 #include "common/async/scope.h"
 
 namespace wherry {
 
 /// Work by key. Each key has a loop that its work runs on; the work goes on when those who wait for it are gone. T is
-/// copied to each.
+/// copied to each. The trace of the request that started it goes with it, and each is told where its answer came from.
 template <class T>
 class SingleFlight {
  public:
@@ -26,20 +27,25 @@ class SingleFlight {
   Task<T> join(std::string key, std::function<Task<T>()> work) {
     const std::size_t index = std::hash<std::string>()(key) % loops_.size();
     Loop& home = Loop::current();
+    RequestContext* const request = co_await current_request();
     co_await loops_[index]->enter();
     Part& part = *parts_[index];
     const auto found = part.flights.find(key);
     std::shared_ptr<Flight> flight;
-    if (found != part.flights.end()) {
+    const bool began = found == part.flights.end();
+    if (!began) {
       flight = found->second;
     } else {
       flight = std::make_shared<Flight>();
+      if (request != nullptr) flight->context.trace = request->trace;
       part.flights.emplace(key, flight);
       part.scope.spawn(fly(part, std::move(key), flight, std::move(work)));
     }
     co_await flight->landed.wait();
     T outcome = *flight->outcome;
+    const Source source = flight->context.source;
     co_await home.enter();
+    if (request != nullptr) request->share(source, began);
     co_return outcome;
   }
 
@@ -56,6 +62,7 @@ class SingleFlight {
  private:
   struct Flight {
     std::optional<T> outcome;
+    RequestContext context;
     Event landed;
   };
   struct Part {
@@ -64,6 +71,7 @@ class SingleFlight {
   };
 
   static Task<void> fly(Part& part, std::string key, std::shared_ptr<Flight> flight, std::function<Task<T>()> work) {
+    co_await answer_for(flight->context);
     Task<T> task = work();
     T outcome = co_await std::move(task);
     flight->outcome.emplace(std::move(outcome));

@@ -1,6 +1,7 @@
 // Task: a coroutine that runs when it is awaited and gives its result to the one who awaited it.
 #pragma once
 
+#include <concepts>
 #include <coroutine>
 #include <exception>
 #include <optional>
@@ -11,11 +12,14 @@
 
 namespace wherry {
 
+struct RequestContext;
+
 namespace detail {
 
 struct TaskPromiseBase {
   std::coroutine_handle<> continuation = std::noop_coroutine();
   std::exception_ptr exception;
+  RequestContext* request = nullptr;  ///< see request_context.h
 
   static void* operator new(std::size_t size) { return allocate_frame(size); }
   static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
@@ -61,7 +65,10 @@ class [[nodiscard]] Task {
   }
 
   bool await_ready() const noexcept { return false; }
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) noexcept {
+  template <class Promise>
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+    if constexpr (std::derived_from<Promise, detail::TaskPromiseBase>)
+      handle_.promise().request = awaiting.promise().request;
     handle_.promise().continuation = awaiting;
     return handle_;
   }

@@ -9,6 +9,7 @@
 
 #include "common/async/scope.h"
 #include "common/async/sleep.h"
+#include "common/observe/loop_lag.h"
 
 namespace wherry {
 namespace {
@@ -111,6 +112,8 @@ Task<void> Daemon::main(Role& role) {
   ObserveService observe(metrics_, health_);
   metrics_.gauge("wherry_connections", "Open connections of clients",
                  [this] { return server_ ? static_cast<double>(server_->connections()) : 0.0; });
+  LoopLag lag(loop_pointers_, metrics_);
+  lag.start();
   Result<void> started;
   if (options_.observe) {
     observer_ = std::make_unique<http::Server>(std::vector<Loop*>{loop_pointers_[0]}, observe, http::Limits());
@@ -121,12 +124,25 @@ Task<void> Daemon::main(Role& role) {
       started = bound.error();
   }
   bool role_started = false;
+  std::unique_ptr<AccessLog> access_log;
+  std::unique_ptr<LoggedService> logged;
   if (started) {
     started = co_await role.start(*this);
     role_started = started.has_value();
   }
   if (started) {
-    server_ = std::make_unique<http::Server>(loop_pointers_, role.service(), options_.limits);
+    observe.show([&role] { return role.status(); });
+    http::Service* service = &role.service();
+    if (options_.access_log) {
+      const bool terminal = ::isatty(STDERR_FILENO) == 1;
+      access_log =
+          std::make_unique<AccessLog>(STDERR_FILENO, terminal ? AccessLog::Form::kText : AccessLog::Form::kJson);
+      logged = std::make_unique<LoggedService>(*service, *access_log);
+      service = logged.get();
+      metrics_.count_of("wherry_access_log_dropped_total", "Lines of the access log that found no room", {},
+                        [log = access_log.get()] { return log->dropped(); });
+    }
+    server_ = std::make_unique<http::Server>(loop_pointers_, *service, options_.limits);
     auto bound = co_await server_->listen(options_.listen);
     if (bound) {
       health_.set(Health::State::kReady);
@@ -145,8 +161,11 @@ Task<void> Daemon::main(Role& role) {
     }
   }
   if (!started) failed(started.error());
+  observe.show(nullptr);
   if (role_started) co_await role.stop();
   if (observer_) co_await observer_->stop(std::chrono::milliseconds(0));
+  co_await lag.stop();
+  server_.reset();
   loops_[0]->stop();
 }
 

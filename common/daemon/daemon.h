@@ -13,6 +13,7 @@
 #include "common/async/pool.h"
 #include "common/base/log.h"
 #include "common/http/server.h"
+#include "common/observe/access_log.h"
 #include "common/observe/metrics.h"
 #include "common/observe/observe_service.h"
 
@@ -29,6 +30,7 @@ struct DaemonOptions {
   std::chrono::milliseconds drain_time{30'000};  ///< That long may requests go on after SIGTERM.
   std::size_t loops = 0;                         ///< 0: one a core.
   log::Level log_level = log::Level::kInfo;
+  bool access_log = true;  ///< a line a request, on stderr
 };
 
 class Daemon;
@@ -41,6 +43,8 @@ class Role {
   virtual Task<Result<void>> start(Daemon& daemon) = 0;
   /// Answers requests, on every loop, between start() and stop().
   virtual http::Service& service() = 0;
+  /// What it does just now, as one JSON object, for /status.json; called on the first loop, between start() and stop().
+  virtual std::string status() { return "{}"; }
   /// The drain time is over and requests still run: ends whatever they wait for, other than their clients.
   virtual Task<void> cut() { co_return; }
   /// Ends what it runs; requests have ended before.

@@ -50,6 +50,11 @@ void InputBuffer::release_if_empty() {
 
 Connection::Connection(ServerLoop& server, Loop& loop, UniqueFd fd) : server_(server), socket_(loop, std::move(fd)) {}
 
+std::string_view Connection::remote() {
+  if (remote_.empty()) remote_ = SocketAddress::peer_of(socket_.fd()).to_string();
+  return remote_;
+}
+
 void Connection::drain() {
   draining_ = true;
   if (idle_ && input_.empty()) socket_.close();
@@ -113,10 +118,10 @@ Task<Connection::Next> Connection::refuse(Refusal refusal) {
   request.keep_alive = false;
   Exchange exchange(*this, request);
   exchange.keep_alive_ = false;
-  const auto begun = Clock::system().monotonic();
+  exchange.begun_ = Clock::system().monotonic();
   auto response = Response(refusal.status).body("text/plain; charset=utf-8", refusal.reason + "\n");
   auto sent = co_await exchange.send(std::move(response));
-  server_.service().finished(exchange, Clock::system().monotonic() - begun);
+  server_.service().finished(exchange, Clock::system().monotonic() - exchange.begun_);
   if (sent) co_await linger();
   co_return Next::kClose;
 }
@@ -133,6 +138,10 @@ Task<Connection::Next> Connection::serve_one(std::size_t head_bytes) {
 
   Exchange exchange(*this, request);
   exchange.keep_alive_ = request.keep_alive;
+  exchange.begun_ = begun;
+  const auto trace = request.header("traceparent");
+  if (!trace.empty()) exchange.context_.trace = TraceParent::parse(trace);
+  co_await answer_for(exchange.context_);
   Result<void> outcome;
   try {
     outcome = co_await server_.service().handle(exchange);

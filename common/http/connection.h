@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "common/async/loop.h"
@@ -45,6 +46,8 @@ class Connection {
   void drain();
   /// Makes serve() end now.
   void close() { socket_.close(); }
+  /// The client's address; asked of the kernel once.
+  std::string_view remote();
 
  private:
   friend class Exchange;
@@ -60,6 +63,7 @@ class Connection {
   Socket socket_;
   InputBuffer input_;
   HeadScanner scanner_;
+  std::string remote_;
   bool idle_ = true;
   bool draining_ = false;
   bool fresh_ = true;

@@ -16,6 +16,8 @@ constexpr std::uint64_t kTurnBytes = 2 * 1024 * 1024;  // sent of one body befor
 
 }  // namespace
 
+std::string_view Exchange::remote() const { return connection_.remote(); }
+
 bool Exchange::body_finished() const {
   if (request_.chunked) return decoder_.done();
   return body_read_ >= request_.content_length.value_or(0);
@@ -135,6 +137,7 @@ Task<Result<void>> Exchange::send_head(const Response& response, std::uint64_t l
   std::span<iovec> left(pieces, body.empty() ? 1 : 2);
   auto done = connection_.socket_.try_write(left, more);
   if (!done) co_return done.error();
+  if (!more) first_byte_left();
   if (*done) co_return Result<void>();
   co_return co_await connection_.socket_.write(left, more, connection_.server_.limits().send_silence);
 }
@@ -186,6 +189,7 @@ Task<Result<void>> Exchange::send_stretch(Body& body, ByteRange range) {
         if (sent.error().kind() == ErrorKind::kIo) co_await body.could_not_be_sent();
         co_return sent.error();
       }
+      first_byte_left();
       at += *sent;
       sent_bytes_ += *sent;
       turn += *sent;

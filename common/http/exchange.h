@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "common/async/request_context.h"
 #include "common/async/task.h"
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/http/body.h"
 #include "common/http/chunked.h"
@@ -47,6 +49,16 @@ class Exchange {
   /// Of the response that was sent; 0 before.
   int status() const { return status_; }
   std::uint64_t sent_bytes() const { return sent_bytes_; }
+  /// From the request's head to the first byte of the answer (of its body, where it has one from files).
+  std::optional<Duration> first_byte_time() const {
+    if (first_byte_ == Monotonic{}) return std::nullopt;
+    return first_byte_ - begun_;
+  }
+  /// The client's address and port. Valid as long as its connection.
+  std::string_view remote() const;
+  /// What goes with this request through the tasks that answer it.
+  RequestContext& context() { return context_; }
+  const RequestContext& context() const { return context_; }
   /// What kind of request this is, in the service's own terms, for its metrics.
   void set_label(std::uint8_t label) { label_ = label; }
   std::uint8_t label() const { return label_; }
@@ -59,6 +71,9 @@ class Exchange {
                                 const std::vector<ByteRange>& ranges);
   /// True when the request's body has been read to its end.
   bool body_finished() const;
+  void first_byte_left() {
+    if (first_byte_ == Monotonic{}) first_byte_ = Clock::system().monotonic();
+  }
 
   Connection& connection_;
   const Request& request_;
@@ -70,6 +85,9 @@ class Exchange {
   std::uint8_t label_ = 0;
   int status_ = 0;
   std::uint64_t sent_bytes_ = 0;
+  Monotonic begun_{};
+  Monotonic first_byte_{};
+  RequestContext context_;
 };
 
 }  // namespace wherry::http

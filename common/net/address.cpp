@@ -43,6 +43,13 @@ SocketAddress SocketAddress::local_of(int fd) {
   return address;
 }
 
+SocketAddress SocketAddress::peer_of(int fd) {
+  SocketAddress address;
+  address.length = sizeof(address.storage);
+  ::getpeername(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length);
+  return address;
+}
+
 bool SocketAddress::is_loopback() const {
   if (storage.ss_family == AF_INET)
     return (ntohl(reinterpret_cast<const sockaddr_in*>(&storage)->sin_addr.s_addr) >> 24) == 127;

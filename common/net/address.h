@@ -20,6 +20,7 @@ struct SocketAddress {
   static Result<SocketAddress> parse(std::string_view text);
   /// The address that a socket is bound to (its own) or connected to (its peer).
   static SocketAddress local_of(int fd);
+  static SocketAddress peer_of(int fd);
 
   bool is_loopback() const;
   /// False for loopback, private, shared, link-local, unspecified, multicast and reserved addresses, also when they are

@@ -27,9 +27,16 @@ Task<Result<void>> ObserveService::handle(http::Exchange& exchange) {
     }
   } else if (request.path == "/metrics") {
     response.body("text/plain; version=0.0.4; charset=utf-8", metrics_.text());
+  } else if (request.path == "/status.json") {
+    if (status_) {
+      response.body("application/json", status_());
+    } else {
+      response = http::Response(503);
+      response.body(kText, "this process is starting or ending\n");
+    }
   } else {
     response = http::Response(404);
-    response.body(kText, "there are /healthz, /readyz and /metrics\n");
+    response.body(kText, "there are /healthz, /readyz, /metrics and /status.json\n");
   }
   co_return co_await exchange.send(std::move(response));
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <string>
 
 #include "common/http/server.h"
@@ -20,10 +21,14 @@ class Health {
   std::atomic<State> state_{State::kStarting};
 };
 
-/// Serves `/healthz` (200 while the process runs), `/readyz` (200 or 503 with the reason) and `/metrics`.
+/// Serves `/healthz` (200 while the process runs), `/readyz` (200 or 503 with the reason), `/metrics` and
+/// `/status.json` (503 while there is none). On one loop.
 class ObserveService : public http::Service {
  public:
   ObserveService(Metrics& metrics, const Health& health) : metrics_(metrics), health_(health) {}
+
+  /// Where `/status.json` comes from; null: there is none.
+  void show(std::function<std::string()> status) { status_ = std::move(status); }
 
   Task<Result<void>> handle(http::Exchange& exchange) override;
   http::Response render(const Error& error) const override;
@@ -32,6 +37,7 @@ class ObserveService : public http::Service {
  private:
   Metrics& metrics_;
   const Health& health_;
+  std::function<std::string()> status_;
 };
 
 }  // namespace wherry

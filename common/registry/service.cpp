@@ -127,7 +127,12 @@ http::Response RegistryService::render(const Error& error) const {
 }
 
 void RegistryService::finished(const http::Exchange& exchange, Duration took) {
-  metrics_.count_request(exchange.label(), exchange.status(), exchange.sent_bytes(), took);
+  metrics_.count_request({.kind = exchange.label(),
+                          .status = exchange.status(),
+                          .sent_bytes = exchange.sent_bytes(),
+                          .took = took,
+                          .first_byte = exchange.first_byte_time(),
+                          .source = exchange.context().source});
 }
 
 Task<Result<void>> RegistryService::pull(http::Exchange& exchange, const Route& route) {

@@ -68,6 +68,14 @@ Task<Result<void>> Fill::done() {
   }
 }
 
+Fill::Progress Fill::progress() const {
+  Progress progress;
+  const State state = state_.load();
+  progress.done_bytes = front_.load();
+  if (state == State::kGrowing || state == State::kVerified) progress.size_bytes = size_;
+  return progress;
+}
+
 void Fill::opened(UniqueFd file, std::uint64_t size) {
   file_ = std::move(file);
   size_ = size;

@@ -37,6 +37,13 @@ class Fill {
   /// Readers: waits until the whole is verified and stored, or failed.
   Task<Result<void>> done();
 
+  /// How far it has come, for whoever shows it; any thread.
+  struct Progress {
+    std::uint64_t done_bytes = 0;
+    std::optional<std::uint64_t> size_bytes;  ///< nothing while it is not known
+  };
+  Progress progress() const;
+
   /// Writer: the size is known and `file` (which it takes) will grow to it.
   void opened(UniqueFd file, std::uint64_t size);
   /// Writer: all bytes before `front` are in the file. May come before opened().

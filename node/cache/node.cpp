@@ -37,6 +37,9 @@ Task<Result<void>> Node::start(Daemon& daemon) {
   blobs_ = std::make_unique<NodeBlobs>(*storage_, *space_, *names_, *checked_, *upstreams_, negatives_, *fills_, loops,
                                        metrics);
   service_ = std::make_unique<NodeService>(*catalog_, *blobs_, metrics, *upstreams_);
+  using registry::Endpoint;
+  metrics.name_sources({static_cast<std::uint8_t>(Endpoint::kManifest), static_cast<std::uint8_t>(Endpoint::kBlob)});
+  name_node_metrics(metrics, *space_, fills_->board(), *upstreams_);
   co_return Result<void>();
 }
 

@@ -10,6 +10,7 @@
 #include "node/cache/node_blobs.h"
 #include "node/cache/node_catalog.h"
 #include "node/cache/node_service.h"
+#include "node/cache/node_status.h"
 #include "node/eviction/cache_space.h"
 #include "node/fill/fills.h"
 #include "node/upstream/upstreams.h"
@@ -33,6 +34,7 @@ class Node final : public Role {
 
   Task<Result<void>> start(Daemon& daemon) override;
   http::Service& service() override { return *service_; }
+  std::string status() override { return node_status(*space_, fills_->board(), *upstreams_); }
   Task<void> cut() override { return upstreams_->cancel(); }
   Task<void> stop() override;
 

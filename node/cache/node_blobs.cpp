@@ -91,7 +91,10 @@ Task<Result<store::BlobRow>> NodeBlobs::held_row(const RepositoryName& repositor
 
 Task<Result<std::uint64_t>> NodeBlobs::size(const RepositoryName& repository, const Digest& digest) {
   auto member = co_await held_.member(repository, digest);
-  if (member) co_return member->size();
+  if (member) {
+    co_await note_source(Source::kHit);
+    co_return member->size();
+  }
   if (member.error().kind() != ErrorKind::kBlobUnknown) co_return member.error();
   if (const auto fill = co_await fills_.find(repository, digest)) {
     auto size = co_await fill->size();
@@ -126,6 +129,7 @@ Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open(const RepositoryName& 
     auto held = co_await checked_.open(digest, std::move(*row));
     if (held) {
       hits_.add();
+      co_await note_source(Source::kHit);
       co_return std::make_unique<HeldBody>(std::move(*held), std::move(hold));
     }
     if (held.error().kind() != ErrorKind::kCorrupt) co_return held;
@@ -150,6 +154,7 @@ Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open_filling(const Reposito
     if (!row) co_return row.error();
     auto held = co_await checked_.open(digest, std::move(*row));
     if (!held) co_return held;
+    co_await note_source(Source::kJoined);
     co_return std::make_unique<HeldBody>(std::move(*held), std::move(hold));
   }
   auto size = co_await (*fill)->size();

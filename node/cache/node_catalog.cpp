@@ -67,6 +67,7 @@ Task<Result<StoredManifest>> NodeCatalog::by_digest(const RepositoryName& reposi
   auto held = co_await held_.by_digest(repository, digest);
   if (held || held.error().kind() != ErrorKind::kManifestUnknown) {
     hits_.add();
+    co_await note_source(Source::kHit);
     co_return held;
   }
   const Reference reference(digest);
@@ -92,7 +93,10 @@ Task<Result<StoredManifest>> NodeCatalog::by_tag(const RepositoryName& repositor
       auto held = co_await last_known(repository, *before, why);
       if (held) {
         if (!fresh) revalidate_behind(repository, tag, before->digest);
-        if (!fresh && !soon) stale_.add();
+        if (!fresh && !soon) {
+          stale_.add();
+          co_await note_source(Source::kStale);
+        }
         co_return held;
       }
     }
@@ -108,6 +112,7 @@ Task<Result<StoredManifest>> NodeCatalog::by_tag(const RepositoryName& repositor
     auto held = co_await last_known(repository, *before, stale);
     if (held) {
       stale_.add();
+      co_await note_source(Source::kStale);
       co_return held;
     }
   }
@@ -138,6 +143,7 @@ Task<Result<StoredManifest>> NodeCatalog::last_known(const RepositoryName& repos
   auto held = co_await held_.by_digest(repository, known.digest);
   if (!held) co_return held;
   hits_.add();
+  co_await note_source(Source::kHit);
   if (known.age) held->set_age(std::chrono::duration_cast<std::chrono::seconds>(*known.age));
   if (!why.empty()) held->warn(why);
   co_return held;
@@ -221,6 +227,7 @@ Task<Result<StoredManifest>> NodeCatalog::fetch_now(RepositoryName repository, R
       co_return registry::manifest_unknown(repository, reference.to_string());
     co_return answer;
   }
+  co_await note_source(Source::kFilled);
   auto kept = co_await keep(repository, *answer);
   // It is right all the same: a node without room still passes manifests on.
   if (!kept) log::warn("a manifest could not be kept", {{"error", kept.error().to_string()}});
@@ -286,6 +293,7 @@ Task<Result<NamePage>> NodeCatalog::tags(const RepositoryName& repository, std::
   auto known = co_await held_.tags(repository, std::move(last), limit);
   if (!known) co_return why;
   stale_.add();
+  co_await note_source(Source::kStale);
   known->warn(std::string(kStale));
   co_return known;
 }
@@ -298,7 +306,10 @@ Task<Result<NamePage>> NodeCatalog::repositories(std::string last, std::size_t l
   auto page = co_await upstream.repositories(last, limit);
   if (page || !is_down(page.error())) co_return page;
   auto known = co_await held_.repositories(std::move(last), limit);
-  if (known) known->warn(std::string(kStale));
+  if (known) {
+    known->warn(std::string(kStale));
+    co_await note_source(Source::kStale);
+  }
   co_return known;
 }
 
@@ -310,7 +321,10 @@ Task<Result<ReferrerPage>> NodeCatalog::referrers(const RepositoryName& reposito
   auto page = co_await upstream.referrers(remote->repository(), digest, artifact_type, last, limit);
   if (page || !is_down(page.error())) co_return page;
   auto known = co_await held_.referrers(repository, digest, std::move(artifact_type), std::move(last), limit);
-  if (known) known->warn(std::string(kStale));
+  if (known) {
+    known->warn(std::string(kStale));
+    co_await note_source(Source::kStale);
+  }
   co_return known;
 }
 

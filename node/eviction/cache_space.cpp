@@ -39,6 +39,11 @@ CacheSpace::CacheSpace(registry::Storage& storage, CacheOptions options, Loop& h
 
 CacheSpace::~CacheSpace() = default;
 
+CacheSpace::Held CacheSpace::held() const {
+  const std::lock_guard lock(mutex_);
+  return {ledger_.used_bytes(), options_.max_bytes, ledger_.blobs(), ledger_.manifests()};
+}
+
 CacheSpace::Hold& CacheSpace::Hold::operator=(Hold&& other) noexcept {
   if (this != &other) {
     end();

@@ -86,6 +86,15 @@ class CacheSpace {
   Task<Result<Room>> make_room(const RepositoryName& repository, const Digest& digest,
                                std::optional<std::uint64_t> size_bytes);
 
+  /// What is held now, for whoever shows it.
+  struct Held {
+    std::uint64_t bytes = 0;  ///< as wherry_cache_bytes
+    std::optional<std::uint64_t> max_bytes;
+    std::size_t blobs = 0;  ///< those too that are being filled
+    std::size_t manifests = 0;
+  };
+  Held held() const;
+
   /// A stored blob was found damaged and is gone.
   void lost(const Digest& digest);
 

@@ -129,6 +129,8 @@ class Ledger {
   /// The manifests that are too many, at most `most`, and forgets them.
   std::vector<std::pair<RepositoryName, Digest>> forget_manifests(std::size_t most);
   std::size_t manifests() const { return images_.size(); }
+  /// Those too that are being filled or leave.
+  std::size_t blobs() const { return blobs_.size(); }
 
   /// The order of all blobs, and of all manifests (by their key), for recall after a restart.
   using VisitBlob = std::function<void(const Digest&, EvictionPolicy::Place)>;

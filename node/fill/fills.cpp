@@ -38,6 +38,9 @@ struct Fills::Running {
       : repository(std::move(repo)), fill(std::make_shared<store::Fill>(digest)) {}
   RepositoryName repository;
   std::shared_ptr<store::Fill> fill;
+  RequestContext context;  ///< with the trace of the request that started it
+  Monotonic started = Clock::system().monotonic();
+  bool first_byte_seen = false;
   std::optional<CacheSpace::Room> room;
   std::optional<std::uint64_t> size;
   Event prepared;  ///< the three below are there, or failure says why not
@@ -62,7 +65,10 @@ Fills::Fills(registry::Storage& storage, CacheSpace& space, const Upstreams& ups
       fetched_bytes_(metrics.counter("wherry_fill_fetched_bytes_total", "Bytes of blobs fetched from upstream")),
       started_(metrics.counter("wherry_fill_started_total", "Blobs that began to be fetched")),
       failed_(metrics.counter("wherry_fill_failed_total", "Blobs that could not be fetched")),
-      resumed_(metrics.counter("wherry_fill_resumed_total", "Times a broken fetch went on where it stopped")) {
+      resumed_(metrics.counter("wherry_fill_resumed_total", "Times a broken fetch went on where it stopped")),
+      took_(metrics.histogram("wherry_fill_seconds", "From the first request for a blob to its end in the store")),
+      first_byte_(
+          metrics.histogram("wherry_fill_first_byte_seconds", "From the first request for a blob to its first byte")) {
   for (std::size_t i = 0; i < loops_.size(); ++i) parts_.push_back(std::make_unique<Part>());
 }
 
@@ -71,6 +77,8 @@ Fills::~Fills() = default;
 Task<Result<std::shared_ptr<store::Fill>>> Fills::join(const RepositoryName& repository, const Digest& digest) {
   const std::size_t index = digest.hash() % loops_.size();
   Loop& home = Loop::current();
+  RequestContext* const request = co_await current_request();
+  Source source = Source::kJoined;
   co_await loops_[index]->enter();
   Part& part = *parts_[index];
   Result<std::shared_ptr<store::Fill>> joined = std::shared_ptr<store::Fill>();
@@ -101,11 +109,14 @@ Task<Result<std::shared_ptr<store::Fill>>> Fills::join(const RepositoryName& rep
       auto running = std::make_shared<Running>(repository, digest);
       part.running.emplace(digest, running);
       started_.add();
+      source = Source::kFilled;
+      if (request != nullptr) running->context.trace = request->trace;
       joined = running->fill;
       part.scope.spawn(run(part, running));
     }
   }
   co_await home.enter();
+  if (request != nullptr && joined && *joined != nullptr) request->source = source;
   co_return joined;
 }
 
@@ -129,6 +140,8 @@ Task<std::shared_ptr<store::Fill>> Fills::find(RepositoryName repository, Digest
 
 Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
   const Digest digest = running->fill->digest();
+  co_await answer_for(running->context);
+  const FillBoard::Place shown = board_.show(running->repository, running->fill);
   part.scope.spawn(prepare(*running));
   auto row = co_await fetch(part, *running);
   co_await running->prepared.wait();
@@ -155,6 +168,7 @@ Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
     }
   } else {
     running->room->kept(row->size());
+    took_.observe(Clock::system().monotonic() - running->started);
   }
   running->room.reset();
   part.running.erase(digest);
@@ -248,6 +262,8 @@ Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
     if (got->empty()) break;
     Buffer buffer = std::move(*got);
     fetched_bytes_.add(buffer.size());
+    if (!std::exchange(running.first_byte_seen, true))
+      first_byte_.observe(Clock::system().monotonic() - running.started);
     if (skip > 0) {
       const std::size_t dropped = static_cast<std::size_t>(std::min<std::uint64_t>(skip, buffer.size()));
       skip -= dropped;

@@ -11,6 +11,7 @@
 #include "common/registry/storage.h"
 #include "common/store/fill.h"
 #include "node/eviction/cache_space.h"
+#include "node/fill/fill_board.h"
 #include "node/upstream/upstreams.h"
 
 namespace wherry::node {
@@ -29,6 +30,9 @@ class Fills {
 
   /// The Fill that runs for that repository, or null: starts nothing and asks nobody.
   Task<std::shared_ptr<store::Fill>> find(RepositoryName repository, Digest digest);
+
+  /// The fills that are under way, for whoever shows them.
+  const FillBoard& board() const { return board_; }
 
   /// Ends all; readers are told. Call once, from any loop, after Upstreams::cancel().
   Task<void> stop();
@@ -52,6 +56,9 @@ class Fills {
   Counter started_;
   Counter failed_;
   Counter resumed_;
+  Histogram took_;
+  Histogram first_byte_;
+  FillBoard board_;
 };
 
 }  // namespace wherry::node

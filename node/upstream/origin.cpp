@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/async/request_context.h"
 #include "common/base/bytes.h"
 #include "common/http/place.h"
 
@@ -83,6 +84,7 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::send(http::ClientRequest r
     co_return Error(ErrorKind::kUpstream, "{} cannot be reached; it is asked again in {} ms", options_.url,
                     circuit_.pause().count());
   auto transfer = co_await client().open(std::move(request));
+  calls_.note(transfer, true);
   if (transfer)
     circuit_.worked();
   else if (transfer.error().kind() == ErrorKind::kCancelled)
@@ -128,6 +130,7 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::ask(Question question) {
   if (!open) co_return open.error();
   std::string url = options_.url + question.target;
   bool shown_anew = false;
+  const RequestContext* const asked_for = co_await current_request();
   for (int redirects = 0; redirects <= kMaxRedirects;) {
     const auto place = http::Place::of(url);
     const bool at_home = place == own;
@@ -139,15 +142,18 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::ask(Question question) {
       if (!authorization) co_return authorization.error();
       shown = std::move(*authorization);
       if (!shown.empty()) request.header("Authorization", shown);
+      if (asked_for != nullptr && asked_for->trace) request.header("traceparent", asked_for->trace.text());
     } else if (std::find(options_.redirects.begin(), options_.redirects.end(), place->name()) ==
                options_.redirects.end()) {
       request.only_public();
     }
     Result<std::unique_ptr<http::Transfer>> transfer = Error(ErrorKind::kInternal, "not asked yet");
-    if (at_home)
+    if (at_home) {
       transfer = co_await send(std::move(request));
-    else
+    } else {
       transfer = co_await client().open(std::move(request));
+      calls_.note(transfer, false);
+    }
     if (!transfer) co_return transfer.error();
     const http::ClientHead& head = (*transfer)->head();
     const int status = head.status();

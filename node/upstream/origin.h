@@ -7,6 +7,7 @@
 
 #include "common/http/client.h"
 #include "node/upstream/budget.h"
+#include "node/upstream/call_record.h"
 #include "node/upstream/circuit.h"
 #include "node/upstream/options.h"
 #include "node/upstream/tokens.h"
@@ -36,6 +37,7 @@ class Origin {
   const std::string& url() const { return options_.url; }
   bool is_down() const { return circuit_.is_open(); }
   Budget& budget() { return budget_; }
+  const CallRecord& calls() const { return calls_; }
 
   /// The answer when it is 200, 206 or 304. Errors: `not_found` for 404; kDenied for 401 and 403 (when tokens did not
   /// help), for a redirect or a token server that is not allowed; kUpstreamLimited for 429; kUpstreamFailed for 5xx;
@@ -62,6 +64,7 @@ class Origin {
   Tokens tokens_;
   Circuit circuit_;
   Budget budget_;
+  CallRecord calls_;
 };
 
 /// True when an error says nothing about the content, only that nobody could be asked.

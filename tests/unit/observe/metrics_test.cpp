@@ -91,7 +91,7 @@ TEST(Metrics, RequestsAreCountedByKindAndStatus) {
   for (const auto& c : cases) {
     const std::string series = "wherry_http_requests_total{kind=\"blob\",status=\"" + c.label + "\"}";
     const auto before = std::stod(value_of(metrics.text(), series));
-    metrics.count_request(2, c.status, 10, 1ms);
+    metrics.count_request({.kind = 2, .status = c.status, .sent_bytes = 10, .took = 1ms});
     EXPECT_EQ(std::stod(value_of(metrics.text(), series)), before + 1) << c.status;
   }
   const auto text = metrics.text();
@@ -104,12 +104,75 @@ TEST(Metrics, RequestsAreCountedByKindAndStatus) {
 
 TEST(Metrics, AKindWithoutANameIsNotCountedAndHarmsNobody) {
   Metrics metrics("test");
-  metrics.count_request(0, 200, 1, 1ms);  // before they were named
+  metrics.count_request({.kind = 0, .status = 200, .sent_bytes = 1});  // before they were named
   RequestKinds kinds;
   kinds.names[0] = "other";
   metrics.name_requests(kinds);
-  for (const int kind : {1, 15, 16, 255}) metrics.count_request(static_cast<std::uint8_t>(kind), 200, 1, 1ms);
+  for (const int kind : {1, 15, 16, 255})
+    metrics.count_request({.kind = static_cast<std::uint8_t>(kind), .status = 200, .sent_bytes = 1});
   EXPECT_EQ(value_of(metrics.text(), "wherry_http_sent_bytes_total"), "0");
+}
+
+TEST(Metrics, AHistogramCountsEachInItsBucketAndAllBeyond) {
+  Metrics metrics("test");
+  auto histogram = metrics.histogram("wherry_h_seconds", "How long", {{"kind", "x"}});
+  for (const Duration took : {Duration(500us), Duration(501us), Duration(20s), Duration(2h), Duration(-1s)})
+    histogram.observe(took);
+  const auto text = metrics.text();
+  EXPECT_NE(text.find("# HELP wherry_h_seconds How long\n# TYPE wherry_h_seconds histogram\n"), std::string::npos);
+  EXPECT_EQ(value_of(text, "wherry_h_seconds_bucket{kind=\"x\",le=\"0.0005\"}"), "2");
+  EXPECT_EQ(value_of(text, "wherry_h_seconds_bucket{kind=\"x\",le=\"0.002\"}"), "3");
+  EXPECT_EQ(value_of(text, "wherry_h_seconds_bucket{kind=\"x\",le=\"30\"}"), "4");
+  EXPECT_EQ(value_of(text, "wherry_h_seconds_bucket{kind=\"x\",le=\"600\"}"), "4");
+  EXPECT_EQ(value_of(text, "wherry_h_seconds_bucket{kind=\"x\",le=\"+Inf\"}"), "5");
+  EXPECT_EQ(value_of(text, "wherry_h_seconds_count{kind=\"x\"}"), "5");
+  EXPECT_NEAR(std::stod(value_of(text, "wherry_h_seconds_sum{kind=\"x\"}")), 7220.001, 0.01);
+}
+
+TEST(Metrics, ThreadsObserveTogether) {
+  Metrics metrics("test");
+  auto histogram = metrics.histogram("wherry_h_seconds", "h");
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 12; ++t)
+    threads.emplace_back([&] {
+      for (int i = 0; i < 10000; ++i) histogram.observe(1ms);
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(value_of(metrics.text(), "wherry_h_seconds_count"), "120000");
+}
+
+TEST(Metrics, ACountKeptElsewhereIsAskedFor) {
+  Metrics metrics("test");
+  std::uint64_t count = 3;
+  metrics.count_of("wherry_c_total", "h", {{"code", "2xx"}}, [&] { return count; });
+  metrics.count_of("wherry_c_total", "h", {{"code", "5xx"}}, [] { return 7; });
+  count = 4;
+  const auto text = metrics.text();
+  EXPECT_NE(text.find("# TYPE wherry_c_total counter\n"), std::string::npos);
+  EXPECT_EQ(text.find("# TYPE wherry_c_total"), text.rfind("# TYPE wherry_c_total")) << "one family";
+  EXPECT_EQ(value_of(text, "wherry_c_total{code=\"2xx\"}"), "4");
+  EXPECT_EQ(value_of(text, "wherry_c_total{code=\"5xx\"}"), "7");
+}
+
+TEST(Metrics, AnswersAreCountedByKindAndSource) {
+  Metrics metrics("test");
+  RequestKinds kinds;
+  kinds.names[1] = "blob";
+  kinds.names[2] = "manifest";
+  metrics.name_requests(kinds);
+  metrics.name_sources({1, 2});
+  metrics.count_request({.kind = 1, .status = 200, .sent_bytes = 10, .first_byte = 1ms, .source = Source::kJoined});
+  metrics.count_request({.kind = 1, .status = 200, .sent_bytes = 5, .first_byte = 1ms, .source = Source::kJoined});
+  metrics.count_request({.kind = 2, .status = 200, .sent_bytes = 7, .source = Source::kStale});
+  metrics.count_request({.kind = 2, .status = 404, .sent_bytes = 100});
+  const auto text = metrics.text();
+  EXPECT_EQ(value_of(text, "wherry_cache_answers_total{kind=\"blob\",source=\"joined\"}"), "2");
+  EXPECT_EQ(value_of(text, "wherry_cache_answers_total{kind=\"manifest\",source=\"stale\"}"), "1");
+  EXPECT_EQ(value_of(text, "wherry_cache_answers_total{kind=\"manifest\",source=\"hit\"}"), "0");
+  EXPECT_EQ(value_of(text, "wherry_cache_answered_bytes_total{source=\"joined\"}"), "15");
+  EXPECT_EQ(value_of(text, "wherry_cache_answered_bytes_total{source=\"stale\"}"), "7");
+  EXPECT_EQ(value_of(text, "wherry_http_first_byte_seconds_count{kind=\"blob\"}"), "2");
+  EXPECT_EQ(value_of(text, "wherry_http_first_byte_seconds_count{kind=\"manifest\"}"), "0");
 }
 
 }  // namespace

@@ -1,0 +1,23 @@
+// What a node does just now, for /status.json and the metrics that are read out of other rooms.
+#pragma once
+
+#include <string>
+
+#include "common/observe/metrics.h"
+#include "node/eviction/cache_space.h"
+#include "node/fill/fill_board.h"
+#include "node/upstream/upstreams.h"
+
+namespace wherry::node {
+
+/// Fills that are listed; the rest is a number.
+inline constexpr std::size_t kMostListedFills = 64;
+
+/// One JSON object: `cache`, `fills`, `upstreams`. No I/O, and short locks only.
+std::string node_status(const CacheSpace& space, const FillBoard& fills, const Upstreams& upstreams);
+
+/// wherry_upstream_calls_total{upstream,code}, wherry_upstream_up{upstream}, wherry_fills, wherry_cache_blobs. All that
+/// is given outlives the last reading of the metrics.
+void name_node_metrics(Metrics& metrics, const CacheSpace& space, const FillBoard& fills, const Upstreams& upstreams);
+
+}  // namespace wherry::node

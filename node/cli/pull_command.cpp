@@ -1,0 +1,105 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "common/async/scope.h"
+#include "common/config/config_file.h"
+#include "common/daemon/daemon.h"
+#include "node/cli/commands.h"
+#include "node/cli/puller.h"
+#include "node/cli/run_on_loop.h"
+
+namespace wherry::node {
+namespace {
+
+/// Longer than a node waits for its upstream: it has the better message.
+constexpr std::chrono::seconds kSilence{120};
+
+struct PullOptions {
+  std::vector<std::string> images;
+  std::string node;
+  std::string config;
+  std::string ca_file;
+  std::vector<std::string> platforms;
+  bool all_platforms = false;
+};
+
+int wrong_use(const Error& error) {
+  std::fprintf(stderr, "wherry-node pull: %s\n", error.message().c_str());
+  return kExitUsage;
+}
+
+/// Where the node is: as said, or where its configuration lets it listen.
+Result<std::string> node_url(const PullOptions& options) {
+  if (!options.node.empty()) {
+    if (!http::is_server_url(options.node))
+      return Error(ErrorKind::kInvalid, "--node: '{}' is not a URL such as http://127.0.0.1:5010", options.node);
+    std::string url = options.node;
+    while (url.ends_with('/')) url.pop_back();
+    return url;
+  }
+  std::string listen;
+  if (!options.config.empty()) {
+    auto file = ConfigSection::load(options.config);
+    if (!file) return file.error();
+    if (auto read = file->read("listen", listen); !read) return read.error();
+  }
+  if (listen.empty())
+    return Error(ErrorKind::kInvalid, "--node: name the URL of a node that runs, such as http://127.0.0.1:5010");
+  return "http://" + listen;
+}
+
+Task<int> pull_all(const std::vector<ImageName>& images, const std::string& url, const PlatformChoice& platforms,
+                   const std::string& ca_file) {
+  http::ClientOptions with;
+  with.silence = kSilence;
+  with.ca_file = ca_file;
+  http::Client client(Loop::current(), std::move(with));
+  Progress progress(::isatty(STDERR_FILENO) == 1);
+  Puller puller(client, url, platforms, progress);
+  Scope drawing;
+  drawing.spawn(progress.redraw());
+  bool well = true;
+  for (const ImageName& image : images) {
+    const bool pulled = co_await puller.pull(image);
+    well = well && pulled;
+  }
+  progress.stop();
+  co_await drawing.join();
+  co_return well ? 0 : 1;
+}
+
+int pull(const PullOptions& options) {
+  std::vector<ImageName> images;
+  for (const std::string& text : options.images) {
+    auto image = ImageName::parse(text);
+    if (!image) return wrong_use(image.error());
+    images.push_back(std::move(*image));
+  }
+  const auto url = node_url(options);
+  if (!url) return wrong_use(url.error());
+  auto platforms = options.all_platforms       ? Result<PlatformChoice>(PlatformChoice::all())
+                   : options.platforms.empty() ? Result<PlatformChoice>(PlatformChoice::native())
+                                               : PlatformChoice::parse(options.platforms);
+  if (!platforms) return wrong_use(platforms.error());
+  return run_on_loop([&] { return pull_all(images, *url, *platforms, options.ca_file); });
+}
+
+}  // namespace
+
+void add_pull(CLI::App& app, std::function<int()>& run) {
+  auto options = std::make_shared<PullOptions>();
+  CLI::App* command = app.add_subcommand("pull", "warm a running node's cache with images");
+  command->add_option("IMAGE", options->images, "docker.io/library/alpine:3.20, or a name of the parent's")->required();
+  command->add_option("--node", options->node, "URL of the node, such as http://127.0.0.1:5010");
+  command->add_option("--config", options->config, "the node's YAML file, for its address");
+  command->add_option("--ca-file", options->ca_file, "PEM of who vouches for the node's certificate");
+  auto* platforms =
+      command->add_option("--platform", options->platforms, "OS/ARCH[/VARIANT]; this machine's if left out");
+  platforms->allow_extra_args(false);  // what follows is an image
+  command->add_flag("--all-platforms", options->all_platforms, "every platform of the images")->excludes(platforms);
+  command->callback([options, &run] { run = [options] { return pull(*options); }; });
+}
+
+}  // namespace wherry::node
