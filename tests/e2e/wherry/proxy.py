@@ -1,6 +1,7 @@
 """An HTTP proxy between a node and its upstream that counts requests, and can hold or slow the bodies."""
 
 import http.client
+import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,8 +26,10 @@ class QuietServer(ThreadingHTTPServer):
 
 
 class CountingProxy:
-    def __init__(self, target):
+    def __init__(self, target, certificate=None):
+        """With a certificate, (file, key file), it speaks TLS to its clients."""
         self.target = target
+        self.certificate = certificate
         self.seen = []
         self.bytes_per_second = None
         self.gate = None  # (path part, bytes, event): such a body stops after so many bytes until the event is set
@@ -35,10 +38,14 @@ class CountingProxy:
         self._server = None
         self._open(0)
         self.address = "127.0.0.1:%d" % self._server.server_address[1]
-        self.url = f"http://{self.address}"
+        self.url = f"{'https' if certificate else 'http'}://{self.address}"
 
     def _open(self, port):
         self._server = QuietServer(("127.0.0.1", port), self._handler())
+        if self.certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*self.certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def close(self):
