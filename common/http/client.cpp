@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ctime>
 #include <mutex>
 #include <span>
 #include <unordered_set>
@@ -20,6 +21,9 @@ namespace {
 /// What libcurl reads from a socket at a time; it gives no more than that at once. Small enough for the second-level
 /// cache, where the copy out of it finds it.
 constexpr std::size_t kReceiveBytes = std::size_t{128} << 10;
+
+/// How often is looked whether transfers are too slow.
+constexpr std::chrono::milliseconds kPaceEvery{250};
 
 }  // namespace
 
@@ -52,6 +56,16 @@ std::optional<std::uint64_t> ClientHead::content_length() const {
   return parse_decimal(header("content-length"), INT64_MAX);
 }
 
+std::optional<std::chrono::seconds> ClientHead::retry_after() const {
+  const auto text = header("retry-after");
+  if (const auto number = parse_decimal(text, INT32_MAX)) return std::chrono::seconds(*number);
+  const std::time_t date = text.empty() ? -1 : ::curl_getdate(std::string(text).c_str(), nullptr);
+  if (date < 0) return std::nullopt;
+  const auto wait = std::chrono::system_clock::from_time_t(date) - std::chrono::system_clock::now();
+  if (wait <= wait.zero()) return std::nullopt;
+  return std::chrono::ceil<std::chrono::seconds>(wait);
+}
+
 /// libcurl's multi handle on the loop: it tells which sockets and which time to watch, and is told what happened.
 struct Client::Machinery {
   struct Watch {
@@ -66,6 +80,7 @@ struct Client::Machinery {
   std::unordered_set<Transfer*> transfers;
   bool cancelled = false;
   uv_timer_t* timer = nullptr;
+  uv_timer_t* pace = nullptr;  // runs while there are transfers
 
   Machinery(Loop& on, ClientOptions with) : loop(on), options(std::move(with)) {
     static std::once_flag once;
@@ -75,6 +90,9 @@ struct Client::Machinery {
     timer = new uv_timer_t;
     uv_timer_init(loop.uv(), timer);
     timer->data = this;
+    pace = new uv_timer_t;
+    uv_timer_init(loop.uv(), pace);
+    pace->data = this;
     curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, &Machinery::on_socket);
     curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
     curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &Machinery::on_timer_wanted);
@@ -84,9 +102,16 @@ struct Client::Machinery {
 
   ~Machinery() {
     curl_multi_cleanup(multi);
-    uv_timer_stop(timer);
-    uv_close(reinterpret_cast<uv_handle_t*>(timer),
-             [](uv_handle_t* handle) { delete reinterpret_cast<uv_timer_t*>(handle); });
+    for (uv_timer_t* each : {timer, pace}) {
+      uv_timer_stop(each);
+      uv_close(reinterpret_cast<uv_handle_t*>(each),
+               [](uv_handle_t* handle) { delete reinterpret_cast<uv_timer_t*>(handle); });
+    }
+  }
+
+  void check_pace() {
+    if (transfers.empty()) uv_timer_stop(pace);
+    for (Transfer* transfer : transfers) transfer->check_pace(uv_now(loop.uv()));
   }
 
   static int on_timer_wanted(CURLM*, long timeout_ms, void* self) {
@@ -188,6 +213,8 @@ struct Transfer::Callbacks {
       transfer->paused_ = true;
       return CURL_WRITEFUNC_PAUSE;
     }
+    transfer->pace_bytes_ += bytes;
+    transfer->last_byte_at_ms_ = uv_now(transfer->client_.machinery_->loop.uv());
     transfer->take_in(std::as_bytes(std::span(data, bytes)));
     transfer->moved_.wake_all();
     return bytes;
@@ -200,6 +227,7 @@ void Transfer::head_arrived() {
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   head_.status_ = static_cast<int>(status);
   head_done_ = true;
+  begin_pace();
   moved_.wake_all();
 }
 
@@ -221,10 +249,32 @@ void Transfer::finished(int curl_code) {
   moved_.wake_all();
 }
 
-void Transfer::cancel() {
+void Transfer::cancel() { fail(Error(ErrorKind::kCancelled, "{}: no longer wanted", url_)); }
+
+void Transfer::fail(Error why) {
   done_ = true;
-  error_ = Error(ErrorKind::kCancelled, "{}: no longer wanted", url_);
+  error_ = std::move(why);
   moved_.wake_all();
+}
+
+void Transfer::begin_pace() {
+  pace_bytes_ = 0;
+  pace_from_ms_ = last_byte_at_ms_ = uv_now(client_.machinery_->loop.uv());
+}
+
+/// Own counting, since libcurl's looks at the last seconds alone and goes on counting while a transfer is paused.
+void Transfer::check_pace(std::uint64_t now_ms) {
+  if (done_ || paused_) return;
+  const ClientOptions& options = client_.machinery_->options;
+  const auto silence = static_cast<std::uint64_t>(options.silence.count());
+  if (now_ms - last_byte_at_ms_ >= silence)
+    return fail(Error(ErrorKind::kTimeout, "{}: nothing came for {} ms", url_, silence));
+  if (!head_done_ || now_ms - pace_from_ms_ < silence) return;
+  if (pace_bytes_ < options.least_bytes_per_second * silence / 1000)
+    return fail(
+        Error(ErrorKind::kTimeout, "{}: sends less than {} bytes a second", url_, options.least_bytes_per_second));
+  pace_bytes_ = 0;
+  pace_from_ms_ = now_ms;
 }
 
 Transfer::~Transfer() {
@@ -280,6 +330,7 @@ Task<Result<Buffer>> Transfer::next() {
 
 void Transfer::go_on() {
   paused_ = false;
+  begin_pace();
   curl_easy_pause(easy_, CURLPAUSE_CONT);  // may call back at once
 }
 
@@ -310,6 +361,12 @@ Task<Result<std::unique_ptr<Transfer>>> Client::open(ClientRequest request) {
   if (machinery_->cancelled) co_return Error(ErrorKind::kCancelled, "{}: no longer wanted", request.url());
   std::unique_ptr<Transfer> transfer(new Transfer(*this));
   machinery_->transfers.insert(transfer.get());
+  uv_update_time(machinery_->loop.uv());
+  transfer->begin_pace();
+  if (uv_is_active(reinterpret_cast<uv_handle_t*>(machinery_->pace)) == 0)
+    uv_timer_start(
+        machinery_->pace, [](uv_timer_t* handle) { static_cast<Machinery*>(handle->data)->check_pace(); },
+        kPaceEvery.count(), kPaceEvery.count());
   CURL* easy = curl_easy_init();
   WHERRY_CHECK(easy != nullptr);
   transfer->easy_ = easy;
@@ -333,8 +390,6 @@ Task<Result<std::unique_ptr<Transfer>>> Client::open(ClientRequest request) {
   curl_easy_setopt(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, static_cast<long>(kReceiveBytes));
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_time.count()));
-  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.silence.count()));
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error_text_);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Transfer::Callbacks::header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer.get());

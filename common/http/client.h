@@ -56,10 +56,13 @@ class ClientRequest {
 /// How long a server may take, and how it is trusted.
 struct ClientOptions {
   std::chrono::milliseconds connect_time{5'000};
-  std::chrono::seconds silence{30};  ///< Without a byte, the transfer fails with kTimeout.
-  long connections_a_host = 64;      ///< At most, on this loop.
-  std::string ca_file;               ///< PEM; empty: the system's.
-  std::string proxy;                 ///< URL; empty: none, whatever the environment says.
+  std::chrono::milliseconds silence{30'000};  ///< Without a byte of what is waited for, a transfer fails with kTimeout.
+  /// A body that comes slower, over `silence`, fails with kTimeout too; 0: any. Times in which its reader takes nothing
+  /// do not count.
+  std::uint64_t least_bytes_per_second = 1024;
+  long connections_a_host = 64;  ///< At most, on this loop.
+  std::string ca_file;           ///< PEM; empty: the system's.
+  std::string proxy;             ///< URL; empty: none, whatever the environment says.
 };
 
 class Client;
@@ -74,6 +77,8 @@ class ClientHead {
   std::vector<std::string_view> all(std::string_view name) const;
   bool has_header(std::string_view name) const;
   std::optional<std::uint64_t> content_length() const;
+  /// What Retry-After asks for, be it seconds or a date (RFC 9110 10.2.3); nothing when it is not there or in the past.
+  std::optional<std::chrono::seconds> retry_after() const;
 
  private:
   friend class Transfer;
@@ -109,6 +114,9 @@ class Transfer {
   Task<Result<void>> await_head();
   void head_arrived();
   void finished(int curl_code);
+  void check_pace(std::uint64_t now_ms);
+  void begin_pace();
+  void fail(Error why);
   std::size_t room() const;
   void take_in(std::span<const std::byte> bytes);
   void go_on();
@@ -123,6 +131,9 @@ class Transfer {
   bool done_ = false;
   bool paused_ = false;
   bool refused_address_ = false;
+  std::uint64_t pace_from_ms_ = 0;     // when the counting of bytes began
+  std::uint64_t pace_bytes_ = 0;       // that came since
+  std::uint64_t last_byte_at_ms_ = 0;  // on the loop's clock, as above
   std::optional<Error> error_;
   std::array<Buffer, kWindowBuffers> window_;  // a ring: full ones, then one in work
   std::size_t window_first_ = 0;

@@ -86,7 +86,7 @@ Task<Result<StoredManifest>> NodeCatalog::by_tag(const RepositoryName& repositor
   if (before && before->age) {
     const bool fresh = rule.max_age.count() > 0 && *before->age <= rule.max_age;
     const bool soon = rule.behind.count() > 0 && *before->age <= rule.max_age + rule.behind;
-    const bool down = remote->origin().is_down() && *before->age <= rule.unreachable;
+    const bool down = *before->age <= rule.unreachable && remote->upstream().is_out_of_reach(remote->repository());
     if (fresh || soon || down) {
       std::string why;
       if (!fresh && !soon) why = kStale;

@@ -157,7 +157,6 @@ Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
       log::warn("a blob could not be fetched", {{"digest", digest.to_string()},
                                                 {"repository", running->repository.text()},
                                                 {"error", stored.error().to_string()}});
-    running->fill->failed(stored.error());
     if (running->writer) {
       auto discarded = co_await running->writer->discard();
       if (!discarded) log::warn("a file in tmp/ stays", {{"error", discarded.error().to_string()}});
@@ -172,6 +171,8 @@ Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
   }
   running->room.reset();
   part.running.erase(digest);
+  // Told last: who hears of it and asks again begins anew, and does not join what has failed.
+  if (!stored) running->fill->failed(stored.error());
 }
 
 /// Fetches until the whole is there and its digest is right; readers are let through to the end then.

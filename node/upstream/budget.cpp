@@ -13,6 +13,13 @@ std::optional<std::uint64_t> leading_number(std::string_view field) {
   return parse_decimal(field.substr(0, field.find(';')), INT32_MAX);
 }
 
+/// The window in seconds of a field such as "76;w=21600".
+std::optional<std::uint64_t> window_of(std::string_view field) {
+  const auto at = field.find(";w=");
+  if (at == std::string_view::npos) return std::nullopt;
+  return leading_number(field.substr(at + 3));
+}
+
 }  // namespace
 
 Budget::Budget(BudgetLimits limits, const Clock& clock) : limits_(limits), clock_(clock) {}
@@ -94,7 +101,17 @@ Task<void> Budget::spend(std::uint64_t bytes) {
     bytes_free_at_ = std::max(bytes_free_at_, now) + cost;
     wait = std::chrono::duration_cast<std::chrono::milliseconds>(bytes_free_at_ - now);
   }
-  if (wait.count() > 0) co_await sleep_for(wait);
+  while (wait.count() > 0) {
+    const auto nap = std::min(wait, kLongestNap);
+    co_await sleep_for(nap);
+    wait -= nap;
+    const std::lock_guard lock(mutex_);
+    if (cancelled_) co_return;
+  }
+}
+
+std::chrono::seconds Budget::asked_to_wait(const http::ClientHead& head) {
+  return std::clamp(head.retry_after().value_or(std::chrono::seconds(1)), std::chrono::seconds(1), kLongestClosed);
 }
 
 Result<void> Budget::check_open() {
@@ -106,6 +123,7 @@ Result<void> Budget::check_open() {
 }
 
 void Budget::roll_window(Monotonic now) {
+  if (now >= told_until_) told_left_.reset();
   if (now < window_ends_) return;
   window_ends_ = now + limits_.window;
   used_ = 0;
@@ -120,9 +138,10 @@ Result<void> Budget::take_manifest(bool refresh) {
     return limited("this node has used up what it may ask of the upstream",
                    std::chrono::duration_cast<std::chrono::milliseconds>(window_ends_ - now));
   if (told_left_ && *told_left_ <= kept) {
-    if (refresh || now < told_at_ + kTryAgain)
+    const auto again = refresh ? told_until_ : std::min(told_until_, told_at_ + kTryAgain);
+    if (now < again)
       return limited("the upstream says that nothing is left for this node",
-                     std::chrono::duration_cast<std::chrono::milliseconds>(told_at_ + kTryAgain - now));
+                     std::chrono::duration_cast<std::chrono::milliseconds>(again - now));
     told_at_ = now;  // one try
   }
   ++used_;
@@ -132,11 +151,15 @@ Result<void> Budget::take_manifest(bool refresh) {
 
 void Budget::told(const http::ClientHead& head) {
   for (const std::string_view name : {"ratelimit-remaining", "x-ratelimit-remaining"}) {
-    const auto left = leading_number(head.header(name));
+    const auto field = head.header(name);
+    const auto left = leading_number(field);
     if (!left) continue;
+    auto window = std::chrono::duration_cast<std::chrono::seconds>(limits_.window);
+    if (const auto seconds = window_of(field)) window = std::chrono::seconds(*seconds);
     const std::lock_guard lock(mutex_);
     told_left_ = *left;
     told_at_ = clock_.monotonic();
+    told_until_ = told_at_ + window;
     return;
   }
 }

@@ -37,6 +37,8 @@ class Budget {
   static constexpr std::chrono::seconds kLongestClosed{600};
   /// With nothing left, one is tried after this: an upstream need not say when it gives more.
   static constexpr std::chrono::seconds kTryAgain{60};
+  /// A wait for bytes looks that often whether it is still wanted.
+  static constexpr std::chrono::milliseconds kLongestNap{200};
 
   explicit Budget(BudgetLimits limits, const Clock& clock = Clock::system());
   ~Budget();
@@ -64,7 +66,7 @@ class Budget {
   /// Waits for a slot. Errors: kUpstreamLimited with a Retry-After while the upstream is closed or too many wait;
   /// kCancelled.
   Task<Result<Slot>> slot(std::string lane);
-  /// Waits until that many bytes of a blob may be taken in.
+  /// Waits until that many bytes of a blob may be taken in, or all is cancelled.
   Task<void> spend(std::uint64_t bytes);
   /// Takes one GET of a manifest out of the window; `refresh` when an older one is held. Errors: kUpstreamLimited.
   Result<void> take_manifest(bool refresh);
@@ -74,6 +76,8 @@ class Budget {
   /// Reads what an answer says of limits.
   void told(const http::ClientHead& head);
   void closed_for(std::chrono::seconds time);
+  /// How long an answer of 429 asks to be left alone: its Retry-After, from 1 s to kLongestClosed.
+  static std::chrono::seconds asked_to_wait(const http::ClientHead& head);
   /// Ends all waiting with kCancelled.
   void cancel();
 
@@ -112,6 +116,7 @@ class Budget {
   std::uint64_t used_ = 0;
   std::optional<std::uint64_t> told_left_;
   Monotonic told_at_{};
+  Monotonic told_until_{};  // when the window that the upstream speaks of is over
   Monotonic bytes_free_at_{};
 };
 

@@ -16,8 +16,8 @@ void Circuit::worked() {
 }
 
 void Circuit::failed() {
-  // Requests that were on their way together fail together: they count once.
-  if (failures_.load() == 0 || now() >= open_until_.load()) {
+  // Requests that were on their way when it opened fail for the same reason: only the probe counts after that.
+  if (failures_.load() == 0 || probing_.load()) {
     const int failures = failures_.fetch_add(1);
     const auto pause = std::min(kFirstPause * (1 << std::min(failures, 10)), kLongestPause);
     open_until_.store(now() + pause.count());

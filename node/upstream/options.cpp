@@ -67,6 +67,7 @@ Result<void> read_common(ConfigSection& section, UpstreamOptions& into) {
   if (auto read = section.read_duration("silence", into.silence); !read) return read;
   if (into.silence < std::chrono::seconds(1))
     return Error(ErrorKind::kInvalid, "{}: at least 1s", section.place_of("silence"));
+  if (auto read = section.read_bytes("least-bytes-per-second", into.least_bytes_per_second); !read) return read;
   if (auto read = section.read_duration("negative-age", into.negative_age); !read) return read;
   if (into.negative_age > kMaxNegativeAge)
     return Error(ErrorKind::kInvalid, "{}: at most 10s", section.place_of("negative-age"));

@@ -26,7 +26,8 @@ struct UpstreamOptions {
   BudgetLimits limits;
   std::chrono::milliseconds connect_time{5'000};
   std::chrono::milliseconds silence{30'000};
-  std::chrono::milliseconds negative_age{0};  ///< how long "not there" is believed; at most kMaxNegativeAge
+  std::uint64_t least_bytes_per_second = 1024;  ///< of a blob, over `silence`: a slower source is given up; 0: any
+  std::chrono::milliseconds negative_age{0};    ///< how long "not there" is believed; at most kMaxNegativeAge
 };
 
 inline constexpr std::chrono::milliseconds kMaxNegativeAge{10'000};

@@ -1,15 +1,13 @@
 #include "node/upstream/origin.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/async/request_context.h"
-#include "common/base/bytes.h"
 #include "common/http/place.h"
 
 namespace wherry::node {
 namespace {
-
-constexpr std::chrono::seconds kLongestRetryAfter{600};
 
 bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
@@ -51,7 +49,9 @@ Task<void> Origin::open() {
     co_await loops_[i]->enter();
     http::ClientOptions with;
     with.connect_time = options_.connect_time;
-    with.silence = std::chrono::ceil<std::chrono::seconds>(options_.silence);
+    with.silence = options_.silence;
+    with.least_bytes_per_second = options_.least_bytes_per_second;
+    with.connections_a_host = kConnectionsForNames + static_cast<long>(options_.limits.concurrent);
     with.ca_file = options_.ca_file;
     with.proxy = options_.proxy;
     clients_[i] = std::make_unique<http::Client>(*loops_[i], std::move(with));
@@ -97,9 +97,10 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::send(http::ClientRequest r
 Result<std::string> Origin::follow(const std::string& from, const http::ClientHead& head) const {
   const std::string url = without_query(from);
   const auto next = http::resolve_url(from, std::string(head.header("location")));
-  const std::string location = without_query(std::string(head.header("location")));
   const auto to = next ? http::Place::of(*next) : std::nullopt;
-  if (!to) return Error(ErrorKind::kUpstream, "{} redirects to what is no place: {}", url, location);
+  // Not shown: whoever wrote a password into it did not mean our log.
+  if (!to) return Error(ErrorKind::kUpstream, "{} redirects to what is not the URL of a server", url);
+  const std::string location = without_query(*next);
   if (http::Place::of(from)->scheme == "https" && to->scheme != "https")
     return Error(ErrorKind::kDenied, "{} redirects from https to http, which is not followed: {}", url, location);
   return *next;
@@ -112,10 +113,8 @@ Error Origin::judge(const std::string& asked, const http::ClientHead& head, Erro
   if (status == 401 || status == 403)
     return Error(ErrorKind::kDenied, "{}: the upstream refuses this node ({})", url, status);
   if (status == 429) {
-    const auto seconds = parse_decimal(head.header("retry-after"), INT32_MAX);
-    const std::chrono::seconds wait(seconds.value_or(1));
     return Error(ErrorKind::kUpstreamLimited, "{}: the upstream wants fewer requests of this node", url)
-        .with_retry_after(std::clamp(wait, std::chrono::seconds(1), kLongestRetryAfter));
+        .with_retry_after(Budget::asked_to_wait(head));
   }
   return Error(status >= 500 ? ErrorKind::kUpstreamFailed : ErrorKind::kUpstream, "{}: the upstream answered {}", url,
                status);
@@ -139,7 +138,10 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::ask(Question question) {
     std::string shown;
     if (at_home) {
       auto authorization = co_await tokens_.authorization(question.scope);
-      if (!authorization) co_return authorization.error();
+      if (!authorization) {
+        if (authorization.error().retry_after()) budget_.closed_for(*authorization.error().retry_after());
+        co_return authorization.error();
+      }
       shown = std::move(*authorization);
       if (!shown.empty()) request.header("Authorization", shown);
       if (asked_for != nullptr && asked_for->trace) request.header("traceparent", asked_for->trace.text());
@@ -165,11 +167,10 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::ask(Question question) {
                         without_query(url), encoding);
       co_return std::move(*transfer);
     }
-    if (status == 401 && at_home && !shown_anew) {
-      shown_anew = true;
+    if (status == 401 && at_home) {
       auto worth_it = tokens_.challenged(question.scope, head.all("www-authenticate"), shown);
       if (!worth_it) co_return worth_it.error();
-      continue;
+      if (!std::exchange(shown_anew, true)) continue;
     }
     if (!is_redirect(status)) {
       Error why = judge(url, head, question.not_found);

@@ -29,13 +29,17 @@ struct Question {
 class Origin {
  public:
   static constexpr int kMaxRedirects = 5;
+  /// On each loop, beside those of blobs: no fetch of blobs keeps a question about names waiting.
+  static constexpr long kConnectionsForNames = 64;
 
   Origin(UpstreamOptions options, Credentials credentials, const std::vector<Loop*>& loops);
   ~Origin();
 
   const UpstreamOptions& options() const { return options_; }
   const std::string& url() const { return options_.url; }
-  bool is_down() const { return circuit_.is_open(); }
+  /// Whether a question of that scope would not be answered now: the server or, when a token has to be fetched, the
+  /// token server was found to be out of reach.
+  bool is_down(const std::string& scope) { return circuit_.is_open() || tokens_.is_down(scope); }
   Budget& budget() { return budget_; }
   const CallRecord& calls() const { return calls_; }
 

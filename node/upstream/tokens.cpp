@@ -6,8 +6,11 @@
 #include "common/base/bytes.h"
 #include "common/http/place.h"
 #include "common/http/uri.h"
+#include "common/oci/excerpt.h"
+#include "node/upstream/budget.h"
 
 namespace wherry::node {
+
 Tokens::Tokens(std::string url, std::vector<std::string> realms, Credentials credentials,
                std::function<http::Client&()> client, const std::vector<Loop*>& loops, const Clock& clock)
     : url_(std::move(url)),
@@ -15,6 +18,7 @@ Tokens::Tokens(std::string url, std::vector<std::string> realms, Credentials cre
       credentials_(std::move(credentials)),
       client_(std::move(client)),
       clock_(clock),
+      circuit_(clock),
       fetching_(loops) {}
 
 /// Whether a token server may be asked at all: a registry must not send a node to whomever it likes.
@@ -51,7 +55,7 @@ Result<void> Tokens::challenged(const std::string& scope, const std::vector<std:
     return Error(ErrorKind::kDenied, "{} refuses the credentials of its credentials-file", url_);
   if (challenge->scheme == "bearer" && !may_go_to(challenge->realm))
     return Error(ErrorKind::kDenied, "{} sends this node to the token server {}, which is not one of its realms", url_,
-                 challenge->realm);
+                 excerpt(challenge->realm));
   const std::lock_guard lock(mutex_);
   const auto kept = tokens_.find(scope);
   if (kept != tokens_.end() && "Bearer " + kept->second.value == shown) tokens_.erase(kept);
@@ -97,21 +101,27 @@ Result<Tokens::Token> Tokens::read(const std::string& realm, const std::string& 
   return token;
 }
 
+bool Tokens::is_down(const std::string& scope) {
+  if (!circuit_.is_open()) return false;
+  const std::lock_guard lock(mutex_);
+  if (!wanted_ || wanted_->scheme != "bearer") return false;
+  const auto kept = tokens_.find(scope);
+  return kept == tokens_.end() || clock_.monotonic() >= kept->second.expires;
+}
+
 Task<Result<std::string>> Tokens::fetch(std::string scope, Challenge challenge) {
-  bool post = !credentials_.identity_token.empty();
-  auto transfer = co_await ask(challenge, scope, post);
-  if (!transfer) co_return transfer.error();
-  const int status = (*transfer)->head().status();
-  if (status == 401 || status == 403 || status == 400)
-    co_return Error(ErrorKind::kDenied, "the token server {} refuses this node ({})", challenge.realm, status);
-  if (status == 429)
-    co_return Error(ErrorKind::kUpstreamLimited, "the token server {} wants fewer requests", challenge.realm);
-  if (status >= 500)
-    co_return Error(ErrorKind::kUpstreamFailed, "the token server {} answered {}", challenge.realm, status);
-  if (status != 200) co_return Error(ErrorKind::kUpstream, "the token server {} answered {}", challenge.realm, status);
-  auto body = co_await (*transfer)->read_whole(kMaxAnswerBytes);
-  if (!body) co_return Error(ErrorKind::kUpstream, "{}", body.error().message());
-  auto token = read(challenge.realm, *body);
+  if (!circuit_.admits())
+    co_return Error(ErrorKind::kUpstream, "the token server {} cannot be reached; it is asked again in {} ms",
+                    challenge.realm, circuit_.pause().count());
+  auto token = co_await request(challenge, scope);
+  if (token)
+    circuit_.worked();
+  else if (token.error().kind() == ErrorKind::kCancelled)
+    circuit_.neither_nor();
+  else if (token.error().kind() == ErrorKind::kUpstream || token.error().kind() == ErrorKind::kTimeout)
+    circuit_.failed();
+  else
+    circuit_.worked();
   if (!token) co_return token.error();
   std::string value = token->value;
   const std::lock_guard lock(mutex_);
@@ -120,6 +130,28 @@ Task<Result<std::string>> Tokens::fetch(std::string scope, Challenge challenge) 
                                    [](const auto& a, const auto& b) { return a.second.expires < b.second.expires; }));
   tokens_.insert_or_assign(scope, std::move(*token));
   co_return value;
+}
+
+/// Errors: kDenied when it refuses; kUpstream and kTimeout when it cannot be asked or makes no sense;
+/// kUpstreamFailed, kUpstreamLimited.
+Task<Result<Tokens::Token>> Tokens::request(Challenge challenge, std::string scope) {
+  bool post = !credentials_.identity_token.empty();
+  auto transfer = co_await ask(challenge, scope, post);
+  if (!transfer) co_return transfer.error();
+  const int status = (*transfer)->head().status();
+  if (status == 401 || status == 403 || status == 400)
+    co_return Error(ErrorKind::kDenied, "the token server {} refuses this node ({})", challenge.realm, status);
+  if (status == 429)
+    co_return Error(ErrorKind::kUpstreamLimited, "the token server {} wants fewer requests", challenge.realm)
+        .with_retry_after(Budget::asked_to_wait((*transfer)->head()));
+  if (status >= 500)
+    co_return Error(ErrorKind::kUpstreamFailed, "the token server {} answered {}", challenge.realm, status);
+  if (status != 200) co_return Error(ErrorKind::kUpstream, "the token server {} answered {}", challenge.realm, status);
+  auto body = co_await (*transfer)->read_whole(kMaxAnswerBytes);
+  if (!body && body.error().kind() == ErrorKind::kTooLarge)
+    co_return Error(ErrorKind::kUpstream, "{}", body.error().message());
+  if (!body) co_return body.error();
+  co_return read(challenge.realm, *body);
 }
 
 }  // namespace wherry::node

@@ -12,6 +12,7 @@
 #include "common/base/clock.h"
 #include "common/http/client.h"
 #include "node/upstream/challenge.h"
+#include "node/upstream/circuit.h"
 #include "node/upstream/credentials.h"
 
 namespace wherry::node {
@@ -39,6 +40,9 @@ class Tokens {
   Result<void> challenged(const std::string& scope, const std::vector<std::string_view>& fields,
                           const std::string& shown);
 
+  /// True when a request of that scope needs a token and the token server was found to be out of reach. Any thread.
+  bool is_down(const std::string& scope);
+
   Task<void> stop() { return fetching_.stop(); }
 
  private:
@@ -48,6 +52,7 @@ class Tokens {
   };
 
   Task<Result<std::string>> fetch(std::string scope, Challenge challenge);
+  Task<Result<Token>> request(Challenge challenge, std::string scope);
   Task<Result<std::unique_ptr<http::Transfer>>> ask(const Challenge& challenge, const std::string& scope, bool post);
   Result<Token> read(const std::string& realm, const std::string& body) const;
   bool may_go_to(const std::string& realm) const;
@@ -57,6 +62,7 @@ class Tokens {
   const Credentials credentials_;
   const std::function<http::Client&()> client_;
   const Clock& clock_;
+  Circuit circuit_;   // of token servers
   std::mutex mutex_;  // guards the two below; never held across a suspension
   std::optional<Challenge> wanted_;
   std::map<std::string, Token> tokens_;

@@ -31,11 +31,13 @@ std::string without_parameters(std::string_view content_type) {
   return std::string(type);
 }
 
+std::string pull_scope(const RepositoryName& repository) { return "repository:" + repository.text() + ":pull"; }
+
 /// A question about something in a repository.
 Question about(const RepositoryName& repository, std::string_view rest, ErrorKind not_found) {
   Question question;
   question.target = fmt::format("/v2/{}/{}", repository.text(), rest);
-  question.scope = fmt::format("repository:{}:pull", repository.text());
+  question.scope = pull_scope(repository);
   question.not_found = not_found;
   return question;
 }
@@ -55,6 +57,10 @@ std::string next_of(std::string_view link) {
 }
 
 }  // namespace
+
+bool Upstream::is_out_of_reach(const RepositoryName& repository) const {
+  return origin_.is_down(pull_scope(repository));
+}
 
 Task<Result<ManifestHead>> Upstream::head_manifest(const RepositoryName& repository, const Reference& reference,
                                                    const std::optional<Digest>& known) {

@@ -54,6 +54,8 @@ class Upstream {
   explicit Upstream(Origin& origin) : origin_(origin) {}
 
   const std::string& url() const { return origin_.url(); }
+  /// Whether asking about that repository is known to be of no use now.
+  bool is_out_of_reach(const RepositoryName& repository) const;
 
   /// Errors: kManifestUnknown.
   /// With the digest that is held, if one is, so that an upstream may answer with 304.

@@ -61,8 +61,9 @@ class Skopeo:
 class Podman:
     """podman, and buildah, whose commands are the same here."""
 
-    def __init__(self, area, program="podman"):
+    def __init__(self, area, program="podman", **env):
         self.area = area
+        self.env = env
         self.program = program
         self.root = area / f"{program}-root"
         self.common = ["--root", self.root, "--runroot", area / f"{program}-runroot", "--storage-driver", "vfs"]
@@ -70,7 +71,7 @@ class Podman:
         self.policy.write_text('{"default":[{"type":"insecureAcceptAnything"}]}')
 
     def run(self, *words):
-        return run(self.program, *self.common, *words, area=self.area)
+        return run(self.program, *self.common, *words, area=self.area, **self.env)
 
     def pull(self, image):
         """Gives the image's id."""

@@ -188,33 +188,58 @@ class Master(WherryServer):
 class Node(WherryServer):
     role = "node"
 
-    def __init__(self, folder, parent_url, name=None, data=None):
+    def __init__(self, folder, parent_url=None, name=None, data=None, settings=None):
+        """Without a parent's URL it has only the upstreams of its settings, which are the document of its --config."""
         super().__init__(folder, name, data)
         self.parent_url = parent_url
+        self.settings = settings
 
     def command(self):
-        return [*super().command(), "--parent", self.parent_url]
+        words = super().command()
+        if self.parent_url:
+            words += ["--parent", self.parent_url]
+        if self.settings is not None:
+            file = self.folder / "settings.yaml"
+            file.write_text(json.dumps(self.settings))
+            words += ["--config", file]
+        return words
+
+
+def _bcrypt(password):
+    """A password's hash as htpasswd -B writes it."""
+    libcrypt = ctypes.CDLL("libcrypt.so.1")
+    libcrypt.crypt.restype = ctypes.c_char_p
+    return libcrypt.crypt(password.encode(), b"$2y$04$" + b"wherrywherrywherrywher").decode()
 
 
 class DockerRegistry(Server):
-    """Debian's docker-registry: a parent that is not ours."""
+    """Debian's docker-registry: an upstream that is not ours."""
 
-    def __init__(self, folder, name="docker-registry"):
+    def __init__(self, folder, name="docker-registry", users=None, certificate=None):
+        """`users`: who may do all, {name: password}, everybody without; `certificate`: (file, key file)."""
         super().__init__(folder, name)
+        self.users = users
         self.config = self.folder / "config.yml"
-        self.config.write_text(
-            json.dumps(
-                {
-                    "version": 0.1,
-                    "log": {"level": "warn"},
-                    "storage": {"filesystem": {"rootdirectory": str(self.data)}, "delete": {"enabled": True}},
-                    "http": {"addr": self.address},
-                }
-            )
-        )
+        config = {
+            "version": 0.1,
+            "log": {"level": "warn"},
+            "storage": {"filesystem": {"rootdirectory": str(self.data)}, "delete": {"enabled": True}},
+            "http": {"addr": self.address},
+        }
+        if users:
+            htpasswd = self.folder / "htpasswd"
+            htpasswd.write_text("".join(f"{user}:{_bcrypt(password)}\n" for user, password in users.items()))
+            config["auth"] = {"htpasswd": {"realm": "tests", "path": str(htpasswd)}}
+        if certificate:
+            config["http"]["tls"] = {"certificate": str(certificate[0]), "key": str(certificate[1])}
+        self.certificate = certificate
+        self.config.write_text(json.dumps(config))
+
+    url = property(lambda self: f"{'https' if self.certificate else 'http'}://{self.address}")
 
     def command(self):
         return ["docker-registry", "serve", self.config]
 
     def is_ready(self):
-        return self.answers(self.port, "/v2/") == 200
+        # 401 to who shows no password, 400 to who speaks no TLS
+        return self.answers(self.port, "/v2/") in (200, 401, 400)

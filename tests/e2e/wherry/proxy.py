@@ -1,6 +1,7 @@
-"""An HTTP proxy between a node and its parent that counts requests, and can hold or slow the bodies."""
+"""An HTTP proxy between a node and its upstream that counts requests, and can hold or slow the bodies."""
 
 import http.client
+import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,19 +26,26 @@ class QuietServer(ThreadingHTTPServer):
 
 
 class CountingProxy:
-    def __init__(self, target):
+    def __init__(self, target, certificate=None):
+        """With a certificate, (file, key file), it speaks TLS to its clients."""
         self.target = target
+        self.certificate = certificate
         self.seen = []
         self.bytes_per_second = None
         self.gate = None  # (path part, bytes, event): such a body stops after so many bytes until the event is set
         self.broken = False  # answers nothing any more: every connection is closed at once
+        self.answers = None  # function of the handler, called first: true when it has answered by itself
         self._server = None
         self._open(0)
         self.address = "127.0.0.1:%d" % self._server.server_address[1]
-        self.url = f"http://{self.address}"
+        self.url = f"{'https' if certificate else 'http'}://{self.address}"
 
     def _open(self, port):
         self._server = QuietServer(("127.0.0.1", port), self._handler())
+        if self.certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*self.certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def close(self):
@@ -68,7 +76,9 @@ class CountingProxy:
                     self.close_connection = True
                     return
                 proxy.seen.append(Seen(self.command, self.path, dict(self.headers.items())))
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self.body = body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if proxy.answers and proxy.answers(self):
+                    return
                 headers = {k: v for k, v in self.headers.items() if k.lower() not in _HOP_BY_HOP | {"host"}}
                 upstream = http.client.HTTPConnection(proxy.target, timeout=120)
                 try:
@@ -82,6 +92,16 @@ class CountingProxy:
                     self.close_connection = True
                 finally:
                     upstream.close()
+
+            def answer(self, status, body=b"", **headers):
+                """Answers by itself; a header's underscores stand for hyphens."""
+                self.send_response_only(status)
+                for name, value in {"Content_Length": str(len(body)), **headers}.items():
+                    self.send_header(name.replace("_", "-"), value)
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+                return True
 
             def relay(self, answer):
                 self.send_response_only(answer.status, answer.reason)

@@ -1,0 +1,320 @@
+"""How long a tag is believed, what is said when nobody can be asked, and what is never mixed up."""
+
+import os
+import socket
+import threading
+import time
+
+import pytest
+from wherry import oci
+from wherry.client import Registry
+from wherry.process import DockerRegistry, Node, wait_until
+from wherry.proxy import CountingProxy
+
+NAME = "fresh.example"
+RULES = [
+    {"match": ["*:max-age"], "max-age": "2s"},
+    {"match": ["*:behind"], "stale-while-revalidate": "1h"},
+    {"match": ["*:short"], "stale-if": {"unreachable": "2s", "5xx": "2s", "429": "2s"}},
+    {"match": ["*:denied"], "stale-if": {"denied": "2s"}},
+    {"match": ["*:gone"], "stale-if": {"not-found": "2s"}},
+    {"match": ["*:never"], "stale-if": {"unreachable": "0s", "5xx": "0s", "429": "0s"}},
+    {"match": ["*:long-age"], "max-age": "1h"},
+]
+
+
+class Fresh:
+    """A node with a rule for each tag, a proxy that can play any upstream, and a registry behind it."""
+
+    def __init__(self, area, origin, **settings):
+        self.registry = Registry(origin.address)
+        self.proxy = CountingProxy(origin.address)
+        upstream = {"name": NAME, "url": self.proxy.url, "negative-age": "0s", **settings}
+        self.node = Node(area, name="fresh-node", settings={"upstreams": [upstream], "freshness": RULES})
+        self.node.start()
+        self.edge = Registry(self.node.address)
+
+    def put(self, repository, tag):
+        return self.registry.put_image(repository, tag, [os.urandom(100)])[0]
+
+    def pull(self, repository, tag):
+        path = f"/v2/{repository}/manifests/{tag}?ns={NAME}"
+        return self.edge.call("GET", path, headers={"Accept": f"{oci.OCI_MANIFEST}, {oci.OCI_INDEX}"})
+
+    def asked(self, repository, method=None):
+        return self.proxy.count(method, f"/v2/{repository}/")
+
+    def end(self):
+        self.node.end()
+        self.proxy.close()
+
+
+@pytest.fixture(scope="module")
+def origin(session_area):
+    server = DockerRegistry(session_area, "behind-fresh").start()
+    yield server
+    server.end()
+
+
+@pytest.fixture(scope="module")
+def shared(session_area, origin):
+    fresh = Fresh(session_area, origin)
+    yield fresh
+    fresh.end()
+
+
+@pytest.fixture
+def fresh(shared):
+    shared.proxy.answers = None
+    yield shared
+    shared.proxy.answers = None
+
+
+@pytest.fixture
+def own(area, origin):
+    """One of the test's own, to be killed and blackholed."""
+    fresh = Fresh(area, origin)
+    yield fresh
+    fresh.end()
+
+
+def test_within_max_age_the_upstream_is_not_asked_and_after_it_a_head_is_enough(fresh, repository):
+    manifest = fresh.put(repository, "max-age")
+    begin = time.monotonic()
+    assert fresh.pull(repository, "max-age").body == manifest
+    before = fresh.asked(repository)
+    answers = [fresh.pull(repository, "max-age") for _ in range(20)]
+    if time.monotonic() - begin < 1.9:
+        assert fresh.asked(repository) == before
+    assert all(answer.body == manifest and int(answer["Age"]) <= 2 and answer["Warning"] is None for answer in answers)
+    moved = fresh.put(repository, "max-age")
+    wait_until(lambda: fresh.pull(repository, "max-age").body == moved, "the moved tag is seen", 5, 0.1)
+    gets = fresh.asked(repository, "GET")
+    wait_until(lambda: fresh.pull(repository, "max-age").body == moved and fresh.asked(repository, "HEAD") >= 3, "a HEAD", 5, 0.1)
+    assert fresh.asked(repository, "GET") == gets
+
+
+def test_a_head_says_what_is_known_and_304_is_enough(fresh, repository):
+    manifest = fresh.put(repository, "v1")
+    digest = oci.digest_of(manifest)
+    assert fresh.pull(repository, "v1").body == manifest
+    gets = fresh.asked(repository, "GET")
+    seen = []
+
+    def unchanged(handler):
+        if repository in handler.path:
+            seen.append(handler.headers.get("If-None-Match"))
+            return handler.answer(304)
+
+    fresh.proxy.answers = unchanged
+    answer = fresh.pull(repository, "v1")
+    assert answer.status == 200 and answer.body == manifest and answer["Warning"] is None and answer["Docker-Content-Digest"] == digest
+    assert seen == [f'"{digest}"'] and fresh.asked(repository, "GET") == gets
+
+
+def test_stale_while_revalidate_answers_at_once_and_asks_behind_the_answer(fresh, repository):
+    manifest = fresh.put(repository, "behind")
+    assert fresh.pull(repository, "behind").body == manifest
+    moved = fresh.put(repository, "behind")
+    slow = threading.Event()
+
+    def slowly(handler):
+        slow.wait(20)
+
+    fresh.proxy.answers = slowly
+    for _ in range(5):
+        begin = time.monotonic()
+        answer = fresh.pull(repository, "behind")
+        assert answer.body == manifest and answer["Age"] is not None
+        assert time.monotonic() - begin < 1
+    asked = fresh.asked(repository, "HEAD")
+    slow.set()
+    assert asked <= 2, "the question behind is asked once"
+    fresh.proxy.answers = None
+    wait_until(lambda: fresh.pull(repository, "behind").body == moved, "the moved tag is known", 5, 0.05)
+
+
+def status(number, **headers):
+    return lambda handler: handler.answer(number, b"", **headers)
+
+
+def hang_up(handler):
+    handler.close_connection = True
+    return True
+
+
+FAILURES = {
+    "unreachable": ("short", hang_up, 502), "500": ("short", status(500), 502), "503": ("short", status(503), 502),
+    "401": ("denied", status(401), 403), "403": ("denied", status(403), 403), "404": ("gone", status(404), 404),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_a_stale_answer_says_so_and_ends_with_the_limit_of_its_kind(fresh, repository, case):
+    tag, failure, after = FAILURES[case]
+    manifest = fresh.put(repository, tag)
+    assert fresh.pull(repository, tag).body == manifest
+    asked_at = time.monotonic()
+    fresh.proxy.answers = lambda handler: repository in handler.path and failure(handler)
+    answer = fresh.pull(repository, tag)
+    if time.monotonic() - asked_at < 2:
+        assert answer.status == 200 and answer.body == manifest
+        assert answer["Warning"].startswith("110 ") and int(answer["Age"]) <= 2
+
+    def over():
+        answer = fresh.pull(repository, tag)
+        assert answer.status in (200, after), answer
+        return answer.status == after and answer.code
+
+    wait_until(over, "it is an error after the limit", 6, 0.1)
+    assert time.monotonic() - asked_at >= 1.9
+    fresh.proxy.answers = None
+    wait_until(lambda: fresh.pull(repository, tag).body == manifest, "well again", 10, 0.1)
+
+
+MIXED = {
+    "404 is told although the tag would be stale for a month": ("v1", status(404), 404, "MANIFEST_UNKNOWN"),
+    "401 is told as a refusal": ("v1", status(401), 403, "DENIED"), "403 is told as a refusal": ("v1", status(403), 403, "DENIED"),
+    "5xx with a limit of nothing": ("never", status(500), 502, "UNAVAILABLE"),
+    "out of reach with a limit of nothing": ("never", hang_up, 502, "UNAVAILABLE"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MIXED)
+def test_deleted_refused_and_down_are_never_mixed_up(own, repository, case):
+    tag, failure, code, word = MIXED[case]
+    manifest = own.put(repository, tag)
+    assert own.pull(repository, tag).body == manifest
+    own.proxy.answers = failure
+    answer = own.pull(repository, tag)
+    assert answer.status == code and answer.code == word
+    by_digest = own.pull(repository, oci.digest_of(manifest))
+    assert by_digest.body == manifest, "a digest is what it is"
+    # What is known afterwards: a deleted tag nothing, a refused one all that was known before.
+    own.proxy.answers = status(500)
+    later = own.pull(repository, tag)
+    remembered = code == 403 or tag == "never"
+    assert later.status == (502 if tag == "never" or not remembered else 200)
+    if tag == "v1" and remembered:
+        assert later.body == manifest and later["Warning"]
+    own.proxy.answers = None
+    assert wait_until(lambda: (a := own.pull(repository, tag)).status == 200 and a, "well again", 20, 0.1).body == manifest
+
+
+def test_a_deleted_tag_is_forgotten_even_when_the_upstream_dies_then(own, repository):
+    manifest = own.put(repository, "v1")
+    assert own.pull(repository, "v1").body == manifest
+    own.proxy.answers = status(404)
+    assert own.pull(repository, "v1").status == 404
+    own.proxy.close()
+    for _ in range(3):
+        assert own.pull(repository, "v1").status == 502
+
+
+def test_a_restart_keeps_ages(own, repository):
+    manifests = {tag: own.put(repository, tag) for tag in ("long-age", "short")}
+    for tag, manifest in manifests.items():
+        assert own.pull(repository, tag).body == manifest
+    begin = time.monotonic()
+    own.node.restart()
+    before = len(own.proxy.seen)
+    answer = own.pull(repository, "long-age")
+    assert answer.body == manifests["long-age"] and int(answer["Age"]) <= time.monotonic() - begin + 2
+    assert len(own.proxy.seen) == before
+    own.proxy.close()
+    wait_until(lambda: time.monotonic() - begin > 3, "the limit is over", 5)
+    assert own.pull(repository, "short").status == 502
+    assert own.pull(repository, "long-age").body == manifests["long-age"]
+
+
+def test_what_is_not_there_is_asked_for_once_and_believed_for_a_while(area, origin, repository):
+    own = Fresh(area, origin, **{"negative-age": "2s"})
+    try:
+        own.put(repository, "v1")
+        release = threading.Event()
+        own.proxy.answers = lambda handler: release.wait(1) and False
+        digest = oci.digest_of(b"nothing")
+        paths = [f"/v2/{repository}/{what}?ns={NAME}" for what in ("manifests/none", f"manifests/{digest}", f"blobs/{digest}")]
+        for path in paths:
+            for method in ("GET", "HEAD") if "blobs" not in path else ("GET",):
+                results = []
+
+                def one(method=method, path=path, results=results):
+                    results.append(own.edge.call(method, path).status)
+
+                begin, before = time.monotonic(), len(own.proxy.seen)
+                threads = [threading.Thread(target=one) for _ in range(30)]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join(30)
+                assert results == [404] * 30
+                if time.monotonic() - begin < 1.9:
+                    assert len(own.proxy.seen) - before <= 1, path
+        assert own.edge.get(paths[0]).status == 404
+        own.put(repository, "none")
+        begin = time.monotonic()
+        wait_until(lambda: own.edge.get(paths[0]).status == 200, "it is seen after negative-age", 5, 0.1)
+        assert time.monotonic() - begin < 4
+    finally:
+        own.end()
+
+
+class Blackhole:
+    """A port where nobody answers, not even the kernel: its backlog is full."""
+
+    def __init__(self, port):
+        self.listener = socket.socket()
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(("127.0.0.1", port))
+        self.listener.listen(0)
+        self.fillers = []
+        for _ in range(8):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+            self.fillers.append(filler)
+        time.sleep(0.1)
+
+    def close(self):
+        for each in [*self.fillers, self.listener]:
+            each.close()
+
+
+def test_a_blackholed_upstream_is_found_out_once_and_what_is_held_stays_fast(area, origin, repository):
+    own = Fresh(area, origin, **{"connect-time": "2s"})
+    hole = None
+    try:
+        manifests = {f"v{number}": own.put(repository, f"v{number}") for number in range(100)}
+        for tag, manifest in manifests.items():
+            assert own.pull(repository, tag).body == manifest
+        layer = oci.digest_of(manifests["v0"])
+        port = int(own.proxy.address.split(":")[1])
+        own.proxy.close()
+        own.node.restart()  # its connections are gone
+        hole = Blackhole(port)
+        begin = time.monotonic()
+        answer = own.pull(repository, "v0")
+        assert answer.body == manifests["v0"] and answer["Warning"]
+        assert 1.5 < time.monotonic() - begin < 10, "the first finds out"
+        times = []
+        for _ in range(2):
+            for tag, manifest in manifests.items():
+                begin = time.monotonic()
+                answer = own.pull(repository, tag)
+                times.append(time.monotonic() - begin)
+                assert answer.body == manifest and answer["Warning"].startswith("110 ")
+        times.sort()
+        assert times[len(times) * 95 // 100] < 0.05 and times[-1] < 0.5, times[-5:]
+        cold = time.monotonic()
+        assert own.pull(repository, "cold").status in (502, 504)
+        assert own.pull("other/app", layer).status in (502, 504)
+        assert time.monotonic() - cold < 6
+        hole.close()
+        own.proxy.reopen()
+        moved = own.put(repository, "v1")
+        wait_until(lambda: own.pull(repository, "v1").body == moved, "it is found to be back", 20, 0.1)
+    finally:
+        if hole:
+            hole.close()
+        own.end()
