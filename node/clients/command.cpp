@@ -103,6 +103,9 @@ class Command {
 
   /// Errors: kInvalid, with its exit code in `wrong_wish_`; kIo.
   Result<void> make_wish() {
+    // Folders below it are made; it is not, so that a misspelt one is told.
+    if (std::error_code failed; !std::filesystem::is_directory(flags_.root_dir, failed))
+      return Error(ErrorKind::kInvalid, "--root-dir: {} is no folder", flags_.root_dir);
     wish_.kind = flags_.kind == "containerd" ? ClientKind::kContainerd
                  : flags_.kind == "docker"   ? ClientKind::kDocker
                  : flags_.kind == "podman"   ? ClientKind::kPodman

@@ -12,16 +12,23 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kMirrors = "registry-mirrors";
 constexpr const char* kInsecure = "insecure-registries";
 constexpr int kIndent = 2;
+/// Values within values; copying and writing them takes stack for each.
+constexpr int kMaxDepth = 64;
 
 Result<Json> parse_json(const std::string& text) {
   // dockerd takes a file without content as one without settings.
   if (text.find_first_not_of(" \t\r\n") == text.npos) return Json::object();
   Json json;
+  bool is_too_deep = false;
   try {
-    json = Json::parse(text);
+    json = Json::parse(text, [&](int depth, Json::parse_event_t, Json&) {
+      is_too_deep = is_too_deep || depth > kMaxDepth;
+      return !is_too_deep;
+    });
   } catch (const Json::exception& error) {
     return Error(ErrorKind::kInvalid, "{}", error.what());
   }
+  if (is_too_deep) return Error(ErrorKind::kInvalid, "its values are nested too deeply");
   if (!json.is_object()) return Error(ErrorKind::kInvalid, "it is no JSON object");
   for (const char* key : {kMirrors, kInsecure}) {
     const auto list = json.find(key);

@@ -357,6 +357,8 @@ def test_wrong_use(area, configure, root):
     configure("podman", "--config", empty, code=78)
     assert f"{odd}:1" in configure("podman", "--config", odd, "--node", "http://127.0.0.1:1", code=78)
     configure("podman", "--config", area / "nowhere.yaml", code=78)
+    configure("podman", "--config", node.config, root_dir=area / "nowhere", code=64)
+    assert not (area / "nowhere").exists()
     assert files_of(root) == {}
 
 

@@ -92,5 +92,13 @@ TEST(DaemonJson, WhatCannotBeUnderstoodIsRefused) {
   }
 }
 
+TEST(DaemonJson, DepthHasABound) {
+  const auto nested = [](std::size_t depth) {
+    return "{\"a\":" + std::string(depth, '[') + std::string(depth, ']') + "}";
+  };
+  EXPECT_TRUE(add_to_daemon_json(nested(32), kNode));
+  EXPECT_EQ(kind_of(add_to_daemon_json(nested(500'000), kNode)), ErrorKind::kInvalid);
+}
+
 }  // namespace
 }  // namespace wherry::node
