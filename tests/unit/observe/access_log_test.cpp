@@ -100,6 +100,35 @@ TEST(AccessLog, HostileTextStaysInsideItsFieldAndIsBounded) {
   EXPECT_EQ(nlohmann::json::parse(lines[1])["path"], "/v2/a/manifests/v1");
 }
 
+TEST(AccessLog, AnyByteAtAnyPlaceIsReadBackAsItWas) {
+  std::vector<std::string> paths;
+  for (int c = 0; c < 256; ++c)
+    for (std::size_t place = 0; place < 17; ++place) {
+      std::string path(17, 'a');
+      path[place] = static_cast<char>(c);
+      paths.push_back(path);
+    }
+  std::vector<AccessEntry> entries;
+  for (const auto& path : paths) {
+    entries.push_back(usual());
+    entries.back().path = path;
+    if (entries.size() == 500 || &path == &paths.back()) {
+      const auto lines = lines_of(entries);
+      ASSERT_EQ(lines.size(), entries.size());
+      for (std::size_t i = 0; i < lines.size(); ++i) {
+        std::string wanted;  // a byte is read as the character of that number
+        for (const char byte : entries[i].path) {
+          const auto value = static_cast<unsigned char>(byte);
+          if (value >= 0x80) wanted.push_back(static_cast<char>(0xc0 | value >> 6));
+          wanted.push_back(static_cast<char>(value >= 0x80 ? 0x80 | (value & 0x3f) : value));
+        }
+        ASSERT_EQ(nlohmann::json::parse(lines[i])["path"].get<std::string>(), wanted);
+      }
+      entries.clear();
+    }
+  }
+}
+
 TEST(AccessLog, IdsThatAreMadeDiffer) {
   AccessEntry entry = usual();
   entry.request_id = "";
