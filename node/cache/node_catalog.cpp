@@ -25,6 +25,10 @@ std::string validated_key(const RepositoryName& repository, std::string_view tag
   return key.append(tag);
 }
 
+Error out_of_reach(const Upstream& upstream) {
+  return Error(ErrorKind::kUpstream, "{} cannot be reached now", upstream.url());
+}
+
 std::string question_key(char kind, const RepositoryName& repository, std::string_view rest) {
   std::string key(1, kind);
   key.append(repository.text()).push_back('\0');
@@ -287,7 +291,8 @@ Task<Result<NamePage>> NodeCatalog::tags(const RepositoryName& repository, std::
   auto remote = upstreams_.remote(repository);
   if (!remote) co_return remote.error();
   Upstream upstream = remote->upstream();
-  auto page = co_await upstream.tags(remote->repository(), last, limit);
+  Result<NamePage> page = out_of_reach(upstream);
+  if (!upstream.is_out_of_reach(remote->repository())) page = co_await upstream.tags(remote->repository(), last, limit);
   if (page || !is_down(page.error())) co_return page;
   const Error why = page.error();
   auto known = co_await held_.tags(repository, std::move(last), limit);
@@ -318,7 +323,9 @@ Task<Result<ReferrerPage>> NodeCatalog::referrers(const RepositoryName& reposito
   auto remote = upstreams_.remote(repository);
   if (!remote) co_return remote.error();
   Upstream upstream = remote->upstream();
-  auto page = co_await upstream.referrers(remote->repository(), digest, artifact_type, last, limit);
+  Result<ReferrerPage> page = out_of_reach(upstream);
+  if (!remote->origin().is_resting())
+    page = co_await upstream.referrers(remote->repository(), digest, artifact_type, last, limit);
   if (page || !is_down(page.error())) co_return page;
   auto known = co_await held_.referrers(repository, digest, std::move(artifact_type), std::move(last), limit);
   if (known) {

@@ -17,6 +17,8 @@ namespace {
 namespace tables = registry::tables;
 
 constexpr int kAttemptsWithoutProgress = 4;
+/// A try that brought less and broke counts as none: a source must not keep a fill alive byte by byte.
+constexpr std::uint64_t kLeastProgressBytes = std::uint64_t{16} << 10;
 constexpr std::chrono::milliseconds kFirstBackOff{200};
 
 /// Waits between tries, doubling, each anywhere in its upper half: after an outage not everybody comes at once.
@@ -208,7 +210,7 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
     last = drained.error();
     if (!worth_another_try(last)) co_return last;
     const std::uint64_t after = running.writer ? running.writer->size() : 0;
-    idle_attempts = after > before ? 1 : idle_attempts + 1;
+    idle_attempts = after >= before + kLeastProgressBytes ? 1 : idle_attempts + 1;
   }
   if (part.stopping) co_return Error(ErrorKind::kUnavailable, "this node is ending");
   co_return last;

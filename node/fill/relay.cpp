@@ -13,6 +13,8 @@ namespace wherry::node {
 namespace {
 
 constexpr int kAttemptsWithoutProgress = 4;
+/// Less than that is no progress: a source must not keep a relay alive byte by byte.
+constexpr std::uint64_t kLeastProgressBytes = std::uint64_t{16} << 10;
 constexpr std::chrono::milliseconds kBetweenAttempts{300};
 
 std::atomic<int> relays{0};
@@ -90,12 +92,13 @@ void Relay::begin_anew() {
   verified_ = false;
   kept_from_ = 0;
   kept_to_ = 0;
+  progress_from_ = 0;
 }
 
 /// Takes in the next bytes and keeps what lies in the range given; what lies before it is given up.
 Task<Result<void>> Relay::advance(std::uint64_t keep_from, std::uint64_t keep_to) {
-  for (int idle = 0; idle < kAttemptsWithoutProgress; ++idle) {
-    if (idle > 0) co_await sleep_for(kBetweenAttempts * idle);
+  while (idle_ < kAttemptsWithoutProgress) {
+    if (idle_ > 0 && !source_) co_await sleep_for(kBetweenAttempts * idle_);
     Result<void> well;
     if (!source_) well = co_await connect();
     while (well) {
@@ -119,7 +122,8 @@ Task<Result<void>> Relay::advance(std::uint64_t keep_from, std::uint64_t keep_to
       co_return co_await pool_.run([this, &count, &keep_from, &keep_to] { return take_in(count, keep_from, keep_to); });
     }
     source_.reset();
-    if (!is_down(well.error()) || idle + 1 == kAttemptsWithoutProgress) co_return well;
+    ++idle_;
+    if (!is_down(well.error()) || idle_ == kAttemptsWithoutProgress) co_return well;
   }
   co_return Error(ErrorKind::kUpstream, "{} does not send the blob", upstream_.url());
 }
@@ -143,6 +147,10 @@ Result<void> Relay::take_in(std::uint64_t count, std::uint64_t keep_from, std::u
   }
   kept_to_ = std::max(keep_from, std::min(start + count, std::max(keep_to, kept_to_)));
   hasher_.update(bytes);
+  if (hasher_.size() >= progress_from_ + kLeastProgressBytes) {
+    idle_ = 0;
+    progress_from_ = hasher_.size();
+  }
   if (hasher_.size() == size_) return check_end();
   return {};
 }

@@ -50,6 +50,8 @@ class Relay final : public http::Body {
   std::uint64_t kept_from_ = 0;
   std::uint64_t kept_to_ = 0;
   bool verified_ = false;
+  int idle_ = 0;                     // tries since there was progress
+  std::uint64_t progress_from_ = 0;  // of the blob, where it was counted last
   Buffer buffer_;
 };
 

@@ -2,12 +2,23 @@
 
 #include <algorithm>
 
+#include "common/async/sleep.h"
+
 namespace wherry::node {
 
 bool Circuit::admits() {
   if (failures_.load() == 0) return true;
   if (now() < open_until_.load()) return false;
   return !probing_.exchange(true);
+}
+
+Task<bool> Circuit::admits_soon() {
+  constexpr std::chrono::milliseconds kNap{20};
+  for (auto left = kPatience; left.count() > 0 && pause() < left; left -= kNap) {
+    if (admits()) co_return true;
+    co_await sleep_for(kNap);
+  }
+  co_return admits();
 }
 
 void Circuit::worked() {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 
+#include "common/async/task.h"
 #include "common/base/clock.h"
 
 namespace wherry::node {
@@ -14,9 +15,13 @@ class Circuit {
  public:
   static constexpr std::chrono::milliseconds kFirstPause{500};
   static constexpr std::chrono::milliseconds kLongestPause{15'000};
+  static constexpr std::chrono::milliseconds kPatience{1'000};
 
   explicit Circuit(const Clock& clock = Clock::system()) : clock_(clock) {}
 
+  /// As admits(), but waits for up to kPatience for the probe that is on its way or due: so a server that is well again
+  /// is not refused to the next who asks.
+  Task<bool> admits_soon();
   /// True when a request may go out: its outcome is to be told by worked(), failed() or neither_nor().
   bool admits();
   /// The server answered, whatever it said.

@@ -80,7 +80,8 @@ Task<void> Origin::close() {
 }
 
 Task<Result<std::unique_ptr<http::Transfer>>> Origin::send(http::ClientRequest request) {
-  if (!circuit_.admits())
+  const bool admitted = co_await circuit_.admits_soon();
+  if (!admitted)
     co_return Error(ErrorKind::kUpstream, "{} cannot be reached; it is asked again in {} ms", options_.url,
                     circuit_.pause().count());
   auto transfer = co_await client().open(std::move(request));

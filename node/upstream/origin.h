@@ -40,6 +40,8 @@ class Origin {
   /// Whether a question of that scope would not be answered now: the server or, when a token has to be fetched, the
   /// token server was found to be out of reach.
   bool is_down(const std::string& scope) { return circuit_.is_open() || tokens_.is_down(scope); }
+  /// Whether the server was found to be out of reach a moment ago, and it is not yet time to try again.
+  bool is_resting() const { return circuit_.pause().count() > 0; }
   Budget& budget() { return budget_; }
   const CallRecord& calls() const { return calls_; }
 

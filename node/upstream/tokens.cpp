@@ -110,7 +110,8 @@ bool Tokens::is_down(const std::string& scope) {
 }
 
 Task<Result<std::string>> Tokens::fetch(std::string scope, Challenge challenge) {
-  if (!circuit_.admits())
+  const bool admitted = co_await circuit_.admits_soon();
+  if (!admitted)
     co_return Error(ErrorKind::kUpstream, "the token server {} cannot be reached; it is asked again in {} ms",
                     challenge.realm, circuit_.pause().count());
   auto token = co_await request(challenge, scope);
