@@ -179,12 +179,14 @@ Task<Result<StoredManifest>> NodeCatalog::ask(RepositoryName repository, Tag tag
     co_return head.error();
   }
   if (head->digest()) answer = co_await held_.by_digest(repository, *head->digest());
-  if (answer)
+  if (answer) {
     hits_.add();
-  else if (head->digest())
+    co_await note_source(Source::kHit);
+  } else if (head->digest()) {
     answer = co_await fetch(repository, Reference(*head->digest()), true);
-  else
+  } else {
     answer = co_await fetch(repository, reference, true);
+  }
   if (!answer) co_return answer;
   co_await keep_tag_if_possible(repository, tag, answer->digest());
   co_return answer;

@@ -20,6 +20,7 @@ RULES = [
     {"match": ["*:gone"], "stale-if": {"not-found": "2s"}},
     {"match": ["*:never"], "stale-if": {"unreachable": "0s", "5xx": "0s", "429": "0s"}},
     {"match": ["*:long-age"], "max-age": "1h"},
+    {"match": ["*"]},  # asked each time
 ]
 
 

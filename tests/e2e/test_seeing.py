@@ -99,8 +99,9 @@ def test_a_line_says_where_the_answer_came_from(tier):
     for name, source in (("cold", "filled"), ("warm", "hit")):
         tier.edge.get_manifest("a/b", digest, x_request_id=name)
         assert request_line(tier.node, request_id=name)["source"] == source
-    tier.edge.get_manifest("a/b", "v1", x_request_id="tag")
-    assert request_line(tier.node, request_id="tag")["source"] == "hit"
+    for name, source in (("cold-tag", "filled"), ("tag", "hit")):
+        tier.edge.get_manifest("a/b", "v1", x_request_id=name)
+        assert request_line(tier.node, request_id=name)["source"] == source
     tier.proxy.close()
     assert tier.edge.get_manifest("a/b", "v1", x_request_id="old")["Warning"]
     assert request_line(tier.node, request_id="old")["source"] == "stale"
@@ -182,7 +183,8 @@ def test_lines_of_the_last_requests_are_there_after_the_end(area, run_server):
 def test_a_trace_goes_on_to_the_upstream_and_into_the_log(tier):
     layer = os.urandom(1000)
     tier.registry.put_image("a/b", "v1", [layer])
-    tier.edge.get_manifest("a/b", "v1", traceparent=TRACE)
+    for _ in range(2):
+        tier.edge.get_manifest("a/b", "v1", traceparent=TRACE)
     tier.edge.get_blob("a/b", oci.digest_of(layer), traceparent=TRACE)
     sent = {seen.method + " " + seen.path.split("/")[4]: seen.headers.get("traceparent") for seen in tier.proxy.seen}
     assert sent == {"HEAD manifests": TRACE, "GET manifests": TRACE, "GET blobs": TRACE}
@@ -219,7 +221,7 @@ def test_the_metrics_tell_hits_fills_upstreams_and_times_and_are_in_order(tier):
     assert value("wherry_cache_answers_total", kind="manifest", source="filled") == 1
     assert value("wherry_cache_answers_total", kind="manifest", source="hit") == 1
     assert value("wherry_cache_answered_bytes_total", source="filled") >= 110_000
-    assert value("wherry_upstream_calls_total", upstream="parent", code="2xx") == 4
+    assert value("wherry_upstream_calls_total", upstream="parent", code="2xx") == 3
     assert value("wherry_upstream_calls_total", upstream="parent", code="304") == 1
     assert value("wherry_upstream_calls_total", upstream="parent", code="404") >= 1
     assert value("wherry_upstream_up", upstream="parent") == 1

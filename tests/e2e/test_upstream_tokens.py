@@ -33,7 +33,8 @@ class Gate:
             file.write_text(credentials)
             file.chmod(0o600)
             upstream["credentials-file"] = str(file)
-        node = self.run_server(Node(self.area, name=f"node-{self.nodes}", settings={"upstreams": [upstream]}))
+        settings = {"upstreams": [upstream], "freshness": [{"match": ["*"]}]}  # tags are asked for each time
+        node = self.run_server(Node(self.area, name=f"node-{self.nodes}", settings=settings))
         return Registry(node.address)
 
 
