@@ -9,7 +9,6 @@ import pytest
 from wherry import oci
 from wherry.client import Registry
 from wherry.clients import Containerd, Crane, Oras, Podman, Skopeo
-from wherry.fixtures import unique
 from wherry.image import MEBIBYTE, make_image
 from wherry.process import DockerRegistry, Master, Node, wait_until
 from wherry.proxy import CountingProxy

@@ -7,7 +7,6 @@ import gzip
 import os
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
@@ -17,7 +16,7 @@ from wherry import oci
 from wherry.client import Broken, Registry
 from wherry.disk import Disk
 from wherry.liar import Liar
-from wherry.process import DockerRegistry, Master, Node, wait_until
+from wherry.process import Node, wait_until
 from wherry.proxy import CountingProxy
 
 MEBIBYTE = 1 << 20
