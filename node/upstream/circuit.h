@@ -14,7 +14,7 @@ namespace wherry::node {
 class Circuit {
  public:
   static constexpr std::chrono::milliseconds kFirstPause{500};
-  static constexpr std::chrono::milliseconds kLongestPause{15'000};
+  static constexpr std::chrono::milliseconds kLongestPause{800};  ///< Less than kPatience: who needs it gets the probe.
   static constexpr std::chrono::milliseconds kPatience{1'000};
 
   explicit Circuit(const Clock& clock = Clock::system()) : clock_(clock) {}
