@@ -4,8 +4,8 @@
 #include "common/daemon/command_line.h"
 #include "common/http/client.h"
 #include "node/cache/node.h"
-#include "node/clients/command.h"
 #include "node/cli/commands.h"
+#include "node/clients/command.h"
 
 namespace wherry::node {
 namespace {
