@@ -21,7 +21,8 @@ class Limited:
         upstream = {"name": NAME, "url": self.proxy.url, "negative-age": "0s", **settings}
         if limits:
             upstream["limits"] = limits
-        self.node = Node(area, name="limited-node", settings={"upstreams": [upstream]}).start()
+        rules = [{"match": ["*"]}]  # tags are asked for each time
+        self.node = Node(area, name="limited-node", settings={"upstreams": [upstream], "freshness": rules}).start()
         self.edge = Registry(self.node.address)
 
     def get(self, path):
