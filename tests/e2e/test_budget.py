@@ -207,6 +207,7 @@ def test_what_the_upstream_says_is_left_is_kept_for_what_is_cold_and_ends_with_i
     assert answer.body == made["v0"] and answer["Warning"]
     assert site.manifest(repository, "v1").body == made["v1"], "what is cold comes out of the reserve"
     left[0] = "0;w=3"
+    assert site.manifest(repository, "v0")["Warning"], "its HEAD tells that nothing is left"
     answer = site.manifest(repository, "v2")
     assert answer.status == 503 and answer.code and int(answer["Retry-After"]) >= 1
     assert site.proxy.count("GET", "/manifests/") - before == 1
