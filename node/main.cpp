@@ -2,19 +2,13 @@
 #include <cstdio>
 
 #include "common/daemon/command_line.h"
-#include "common/http/client.h"
+#include "common/http/place.h"
 #include "node/cache/node.h"
 #include "node/cli/commands.h"
 #include "node/clients/command.h"
 
 namespace wherry::node {
 namespace {
-
-Result<void> check_parent(const std::string& place, const std::string& url) {
-  if (http::is_server_url(url)) return {};
-  return Error(ErrorKind::kInvalid, "{}: '{}' is not the URL of a registry, such as https://registry.example:5000",
-               place, url);
-}
 
 Result<void> read_cache(ConfigSection& file, CacheOptions& cache) {
   auto section = file.section("cache");
@@ -26,7 +20,7 @@ Result<void> read_cache(ConfigSection& file, CacheOptions& cache) {
   read = section->read_duration("whole-image-time", cache.whole_image_time);
   if (!read) return read;
   std::vector<std::string> pins;
-  read = section->read("pins", pins);
+  read = section->read_list("pins", pins);
   if (!read) return read;
   auto patterns = PinPatterns::parse(pins);
   if (!patterns) return Error(ErrorKind::kInvalid, "{}: {}", section->place_of("pins"), patterns.error().message());
@@ -36,36 +30,21 @@ Result<void> read_cache(ConfigSection& file, CacheOptions& cache) {
 
 int serve(ServeOptions& options, const std::string& parent_flag) {
   NodeOptions node;
-  node.parent.url = parent_flag;
-  std::string place = "--parent";
   auto complete = options.complete([&](ConfigSection& file) -> Result<void> {
-    auto parent = file.section("parent");
-    if (!parent) return parent.error();
-    std::string url;
-    if (auto read = parent->read("url", url); !read) return read;
-    if (node.parent.url.empty() && !url.empty()) {
-      node.parent.url = url;
-      place = parent->place_of("url");
-    }
-    if (auto read = parent->read_list("names", node.parent.aliases); !read) return read;
-    if (auto read = read_common(*parent, node.parent); !read) return read;
-    if (auto finished = parent->finish(); !finished) return finished;
-    auto upstreams = file.sections("upstreams");
-    if (!upstreams) return upstreams.error();
-    for (ConfigSection& section : *upstreams) {
-      auto upstream = read_upstream(section);
-      if (!upstream) return upstream.error();
-      node.upstreams.push_back(std::move(*upstream));
-    }
-    if (auto read = file.read("root", node.root); !read) return read;
+    auto registries = read_registries(file);
+    if (!registries) return registries.error();
+    node.registries = std::move(*registries);
     auto freshness = Freshness::read(file);
     if (!freshness) return freshness.error();
     node.freshness = std::move(*freshness);
     return read_cache(file, node.cache);
   });
-  if (complete && node.parent.url.empty() && node.upstreams.empty())
+  if (!parent_flag.empty()) node.registries.parent.url = parent_flag;
+  if (complete && !parent_flag.empty() && !http::is_server_url(parent_flag))
+    complete = Error(ErrorKind::kInvalid,
+                     "--parent: '{}' is not the URL of a registry, such as https://registry.example:5000", parent_flag);
+  if (complete && node.registries.parent.url.empty() && node.registries.upstreams.empty())
     complete = Error(ErrorKind::kInvalid, "--parent: neither a parent nor upstreams are configured");
-  if (complete && !node.parent.url.empty()) complete = check_parent(place, node.parent.url);
   if (!complete) {
     std::fprintf(stderr, "wherry-node: %s\n", complete.error().message().c_str());
     return options.config.empty() ? kExitUsage : kExitConfig;

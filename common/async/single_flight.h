@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/async/event.h"
+#include "common/async/per_loop.h"
 #include "common/async/request_context.h"
 #include "common/async/scope.h"
 
@@ -19,17 +20,15 @@ namespace wherry {
 template <class T>
 class SingleFlight {
  public:
-  explicit SingleFlight(std::vector<Loop*> loops) : loops_(std::move(loops)) {
-    for (std::size_t i = 0; i < loops_.size(); ++i) parts_.push_back(std::make_unique<Part>());
-  }
+  explicit SingleFlight(std::vector<Loop*> loops) : parts_(std::move(loops)) {}
 
   /// Joins the work of that key that is on its way, or starts `work`. Any loop of those given.
   Task<T> join(std::string key, std::function<Task<T>()> work) {
-    const std::size_t index = std::hash<std::string>()(key) % loops_.size();
+    const std::size_t index = std::hash<std::string>()(key) % parts_.size();
     Loop& home = Loop::current();
     RequestContext* const request = co_await current_request();
-    co_await loops_[index]->enter();
-    Part& part = *parts_[index];
+    co_await parts_.loop(index).enter();
+    Part& part = parts_.part(index);
     const auto found = part.flights.find(key);
     std::shared_ptr<Flight> flight;
     const bool began = found == part.flights.end();
@@ -51,12 +50,7 @@ class SingleFlight {
 
   /// Waits for what is on its way.
   Task<void> stop() {
-    Loop& home = Loop::current();
-    for (std::size_t i = 0; i < loops_.size(); ++i) {
-      co_await loops_[i]->enter();
-      co_await parts_[i]->scope.join();
-    }
-    co_await home.enter();
+    return parts_.visit_each([](Part& part) { return part.scope.join(); });
   }
 
  private:
@@ -79,8 +73,7 @@ class SingleFlight {
     flight->landed.set();
   }
 
-  std::vector<Loop*> loops_;
-  std::vector<std::unique_ptr<Part>> parts_;
+  PerLoop<Part> parts_;
 };
 
 }  // namespace wherry

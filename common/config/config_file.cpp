@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <set>
 #include <utility>
 
 #include "common/base/bytes.h"
+#include "common/base/files.h"
 
 namespace wherry {
 namespace {
@@ -33,14 +33,11 @@ constexpr std::size_t kMaxConfigBytes = 1024 * 1024;
 
 /// A whole file. Read here, for yaml-cpp throws out of half-made objects when what it was given is a directory, and its
 /// bytes have no bound.
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kMaxConfigBytes + 1, '\0');
-  if (file) file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!file.is_open() || file.bad()) return Error(ErrorKind::kInvalid, "{}: cannot be read", path);
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > kMaxConfigBytes) return Error(ErrorKind::kInvalid, "{}: larger than 1 MiB", path);
-  return text;
+Result<std::string> read_text(const std::string& path) {
+  auto text = read_small_file(path, kMaxConfigBytes);
+  if (text) return text;
+  if (text.error().kind() == ErrorKind::kTooLarge) return Error(ErrorKind::kInvalid, "{}: larger than 1 MiB", path);
+  return Error(ErrorKind::kInvalid, "{}: cannot be read", path);
 }
 
 }  // namespace
@@ -52,7 +49,7 @@ ConfigSection& ConfigSection::operator=(ConfigSection&&) noexcept = default;
 ConfigSection::~ConfigSection() = default;
 
 Result<ConfigSection> ConfigSection::load(const std::string& path) {
-  const auto text = read_file(path);
+  const auto text = read_text(path);
   if (!text) return text.error();
   try {
     auto node = std::make_unique<YAML::Node>(YAML::Load(*text));
@@ -95,20 +92,6 @@ Result<void> ConfigSection::read(const std::string& key, bool& into) {
   if (!*text) return {};
   if (**text != "true" && **text != "false") return wrong(key, "'" + **text + "' is neither true nor false");
   into = **text == "true";
-  return {};
-}
-
-Result<void> ConfigSection::read(const std::string& key, std::vector<std::string>& into) {
-  known_.push_back(key);
-  const YAML::Node value = std::as_const(*node_)[key];
-  if (!value.IsDefined() || value.IsNull()) return {};
-  if (!value.IsSequence()) return wrong(key, "is not a list");
-  std::vector<std::string> texts;
-  for (const YAML::Node& entry : value) {
-    if (!entry.IsScalar()) return wrong(key, "holds what is not a single value");
-    texts.push_back(entry.Scalar());
-  }
-  into = std::move(texts);
   return {};
 }
 
@@ -181,16 +164,17 @@ Result<void> ConfigSection::read_list(const std::string& key, std::vector<std::s
   known_.push_back(key);
   const YAML::Node value = std::as_const(*node_)[key];
   if (!value.IsDefined() || value.IsNull()) return {};
-  if (!value.IsScalar() && !value.IsSequence()) return wrong(key, "is not a list");
-  into.clear();
   if (value.IsScalar()) {
-    into.push_back(value.Scalar());
+    into = {value.Scalar()};
     return {};
   }
+  if (!value.IsSequence()) return wrong(key, "is not a list");
+  std::vector<std::string> texts;
   for (std::size_t i = 0; i < value.size(); ++i) {
     if (!value[i].IsScalar()) return wrong(key, fmt::format("entry {} is not a single value", i + 1));
-    into.push_back(value[i].Scalar());
+    texts.push_back(value[i].Scalar());
   }
+  into = std::move(texts);
   return {};
 }
 

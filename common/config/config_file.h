@@ -28,8 +28,6 @@ class ConfigSection {
 
   Result<void> read(const std::string& key, std::string& into);
   Result<void> read(const std::string& key, bool& into);
-  /// A list of texts.
-  Result<void> read(const std::string& key, std::vector<std::string>& into);
   /// A whole number, or one with a unit: 64KiB, 10MiB, 2GiB, 1TiB.
   Result<void> read_bytes(const std::string& key, std::uint64_t& into);
   Result<void> read_count(const std::string& key, std::uint64_t least, std::uint64_t most, std::uint64_t& into);

@@ -233,20 +233,17 @@ void Transfer::head_arrived() {
 
 void Transfer::finished(int curl_code) {
   if (done_) return;
-  done_ = true;
   if (curl_code == CURLE_OK) {
+    done_ = true;
     head_arrived();
-  } else {
-    if (refused_address_) {
-      error_ = Error(ErrorKind::kDenied, "{}: leads to an address that is not public, which is not allowed here", url_);
-      moved_.wake_all();
-      return;
-    }
-    const char* why = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(static_cast<CURLcode>(curl_code));
-    error_ =
-        Error(curl_code == CURLE_OPERATION_TIMEDOUT ? ErrorKind::kTimeout : ErrorKind::kUpstream, "{}: {}", url_, why);
+    moved_.wake_all();
+    return;
   }
-  moved_.wake_all();
+  if (refused_address_)
+    return fail(
+        Error(ErrorKind::kDenied, "{}: leads to an address that is not public, which is not allowed here", url_));
+  const char* why = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(static_cast<CURLcode>(curl_code));
+  fail(Error(curl_code == CURLE_OPERATION_TIMEDOUT ? ErrorKind::kTimeout : ErrorKind::kUpstream, "{}: {}", url_, why));
 }
 
 void Transfer::cancel() { fail(Error(ErrorKind::kCancelled, "{}: no longer wanted", url_)); }
@@ -358,8 +355,12 @@ void Client::cancel_all() {
 }
 
 Task<Result<std::unique_ptr<Transfer>>> Client::open(ClientRequest request) {
-  if (machinery_->cancelled) co_return Error(ErrorKind::kCancelled, "{}: no longer wanted", request.url());
   std::unique_ptr<Transfer> transfer(new Transfer(*this));
+  transfer->url_ = request.url().substr(0, request.url().find('?'));  // a query may hold a signature
+  if (machinery_->cancelled) {
+    transfer->cancel();
+    co_return *transfer->error_;
+  }
   machinery_->transfers.insert(transfer.get());
   uv_update_time(machinery_->loop.uv());
   transfer->begin_pace();
@@ -370,7 +371,6 @@ Task<Result<std::unique_ptr<Transfer>>> Client::open(ClientRequest request) {
   CURL* easy = curl_easy_init();
   WHERRY_CHECK(easy != nullptr);
   transfer->easy_ = easy;
-  transfer->url_ = request.url().substr(0, request.url().find('?'));  // a query may hold a signature
   const ClientOptions& options = machinery_->options;
   curl_slist* headers = nullptr;
   for (const std::string& line : request.headers()) headers = curl_slist_append(headers, line.c_str());
@@ -408,21 +408,6 @@ Task<Result<std::unique_ptr<Transfer>>> Client::open(ClientRequest request) {
   auto head = co_await transfer->await_head();
   if (!head) co_return head.error();
   co_return std::move(transfer);
-}
-
-bool is_server_url(const std::string& url) {
-  // libcurl reads up to a NUL, and escapes or refuses other such bytes as its version does.
-  if (std::any_of(url.begin(), url.end(), [](unsigned char c) { return c <= 0x20 || c == 0x7f; })) return false;
-  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), curl_url_cleanup);
-  if (!url.starts_with("http://") && !url.starts_with("https://")) return false;
-  if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return false;
-  for (const CURLUPart part : {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT}) {
-    char* found = nullptr;
-    const bool there = curl_url_get(parsed.get(), part, &found, 0) == CURLUE_OK;
-    curl_free(found);
-    if (there) return false;
-  }
-  return true;
 }
 
 }  // namespace wherry::http

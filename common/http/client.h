@@ -18,10 +18,6 @@
 
 namespace wherry::http {
 
-/// Whether this is the address of a server that requests can go to: http or https, a host, a path perhaps; neither
-/// credentials nor a query.
-bool is_server_url(const std::string& url);
-
 /// What is asked of another server.
 class ClientRequest {
  public:

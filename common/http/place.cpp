@@ -19,6 +19,7 @@ std::string part_of(const Parsed& url, CURLUPart part, unsigned flags = 0) {
   return out;
 }
 
+/// libcurl reads up to a NUL, and escapes or refuses other such bytes as its version does.
 bool has_strange_bytes(const std::string& text) {
   return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c <= 0x20 || c == 0x7f; });
 }
@@ -39,6 +40,11 @@ std::optional<Place> Place::of(const std::string& url) {
 }
 
 std::string Place::name() const { return port == (scheme == "https" ? "443" : "80") ? host : host + ":" + port; }
+
+bool is_server_url(const std::string& url) {
+  const bool begins_well = url.starts_with("http://") || url.starts_with("https://");
+  return begins_well && url.find_first_of("?#") == std::string::npos && Place::of(url).has_value();
+}
 
 std::optional<std::string> resolve_url(const std::string& base, const std::string& reference) {
   if (has_strange_bytes(reference) || reference.empty()) return std::nullopt;

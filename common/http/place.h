@@ -19,6 +19,10 @@ struct Place {
   friend bool operator==(const Place&, const Place&) = default;
 };
 
+/// Whether this is the address of a server that requests can go to: http or https, a host, a path perhaps; neither
+/// credentials nor a query.
+bool is_server_url(const std::string& url);
+
 /// The URL that `reference` (absolute or relative) means at `base`, without its fragment; nothing when it means none.
 /// Source: RFC 3986 5.
 std::optional<std::string> resolve_url(const std::string& base, const std::string& reference);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "common/base/bytes.h"
+#include "common/base/files.h"
 #include "common/base/log.h"
 
 namespace wherry::kv {
@@ -58,13 +59,6 @@ Result<std::optional<Slot>> newest_slot(int fd, const std::string& path) {
   return newest;
 }
 
-Result<void> sync_parent(const std::string& path) {
-  const std::string parent = std::filesystem::path(path).parent_path();
-  const UniqueFd folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder || ::fsync(folder.get()) != 0) return system_error(errno, "sync " + parent);
-  return {};
-}
-
 }  // namespace
 
 Result<std::optional<Mark>> HighWater::read(const std::string& path) {
@@ -89,7 +83,7 @@ Result<std::unique_ptr<HighWater>> HighWater::open(const std::string& path, cons
     auto synced = made->sync();  // one after the other: a whole slot is there at any time
     if (!synced) return synced.error();
   }
-  auto named = sync_parent(path);
+  auto named = sync_folder(std::filesystem::path(path).parent_path().string());
   if (!named) return named.error();
   return made;
 }

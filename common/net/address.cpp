@@ -7,6 +7,31 @@
 #include "common/base/bytes.h"
 
 namespace wherry {
+namespace {
+
+struct Block {
+  std::uint32_t first;
+  int bits;
+};
+
+/// What is not globally reachable. Source: IANA IPv4 Special-Purpose Address Registry.
+constexpr Block kNotPublic[] = {
+    {0x00000000, 8},  {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},  {0xa9fe0000, 16},
+    {0xac100000, 12}, {0xc0000000, 24}, {0xc0000200, 24}, {0xc0a80000, 16}, {0xc6120000, 15},
+    {0xc6336400, 24}, {0xcb007100, 24}, {0xe0000000, 3},
+};
+
+bool is_public_v4(std::uint32_t address) {
+  for (const Block& block : kNotPublic)
+    if ((address ^ block.first) >> (32 - block.bits) == 0) return false;
+  return true;
+}
+
+std::uint32_t v4_at(const std::uint8_t* bytes) {
+  return std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 | std::uint32_t{bytes[2]} << 8 | bytes[3];
+}
+
+}  // namespace
 
 Result<SocketAddress> SocketAddress::parse(std::string_view text) {
   const auto wrong = [&] {
@@ -50,37 +75,23 @@ SocketAddress SocketAddress::peer_of(int fd) {
   return address;
 }
 
+SocketAddress SocketAddress::reached_from_here() const {
+  SocketAddress reached = *this;
+  if (storage.ss_family == AF_INET) {
+    auto& address = reinterpret_cast<sockaddr_in*>(&reached.storage)->sin_addr;
+    if (address.s_addr == htonl(INADDR_ANY)) address.s_addr = htonl(INADDR_LOOPBACK);
+  } else {
+    auto& address = reinterpret_cast<sockaddr_in6*>(&reached.storage)->sin6_addr;
+    if (IN6_IS_ADDR_UNSPECIFIED(&address)) address = in6addr_loopback;
+  }
+  return reached;
+}
+
 bool SocketAddress::is_loopback() const {
   if (storage.ss_family == AF_INET)
     return (ntohl(reinterpret_cast<const sockaddr_in*>(&storage)->sin_addr.s_addr) >> 24) == 127;
   return IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr);
 }
-
-namespace {
-
-struct Block {
-  std::uint32_t first;
-  int bits;
-};
-
-/// What is not globally reachable. Source: IANA IPv4 Special-Purpose Address Registry.
-constexpr Block kNotPublic[] = {
-    {0x00000000, 8},  {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},  {0xa9fe0000, 16},
-    {0xac100000, 12}, {0xc0000000, 24}, {0xc0000200, 24}, {0xc0a80000, 16}, {0xc6120000, 15},
-    {0xc6336400, 24}, {0xcb007100, 24}, {0xe0000000, 3},
-};
-
-bool is_public_v4(std::uint32_t address) {
-  for (const Block& block : kNotPublic)
-    if ((address ^ block.first) >> (32 - block.bits) == 0) return false;
-  return true;
-}
-
-std::uint32_t v4_at(const std::uint8_t* bytes) {
-  return std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 | std::uint32_t{bytes[2]} << 8 | bytes[3];
-}
-
-}  // namespace
 
 bool SocketAddress::is_public() const {
   if (storage.ss_family == AF_INET)

@@ -22,6 +22,9 @@ struct SocketAddress {
   static SocketAddress local_of(int fd);
   static SocketAddress peer_of(int fd);
 
+  /// Where this machine reaches whoever listens at this address: the same, or loopback for all addresses (0.0.0.0, ::).
+  SocketAddress reached_from_here() const;
+
   bool is_loopback() const;
   /// False for loopback, private, shared, link-local, unspecified, multicast and reserved addresses, also when they are
   /// written as IPv6 ones. Source: RFC 6890 and the IANA registries after it.

@@ -14,6 +14,7 @@
 #include <random>
 
 #include "common/base/log.h"
+#include "common/base/thread_number.h"
 #include "common/observe/metrics.h"
 
 namespace wherry {
@@ -116,12 +117,6 @@ bool is_plain_id(std::string_view id) {
   });
 }
 
-std::size_t lane_of_thread() {
-  static std::atomic<std::size_t> threads{0};
-  thread_local const std::size_t lane = threads.fetch_add(1, std::memory_order_relaxed) % AccessLog::kLanes;
-  return lane;
-}
-
 constexpr std::size_t kMaxMethodBytes = 16;
 constexpr std::size_t kMaxRemoteBytes = 64;
 constexpr std::size_t kEscapedBytes = 6;  // a byte at most
@@ -154,7 +149,7 @@ AccessLog::~AccessLog() {
 
 void AccessLog::write(const AccessEntry& entry) {
   thread_local std::uint32_t made = 0;
-  const std::size_t number = lane_of_thread();
+  const std::size_t number = thread_number() % kLanes;
   Lane& lane = lanes_[number];
   std::size_t used = 0;
   {

@@ -2,17 +2,9 @@
 
 #include <algorithm>
 
+#include "common/base/thread_number.h"
+
 namespace wherry {
-namespace {
-
-/// A number of this thread's own, for as long as there are few threads.
-std::size_t thread_number() {
-  static std::atomic<std::size_t> threads{0};
-  thread_local const std::size_t number = threads.fetch_add(1, std::memory_order_relaxed);
-  return number;
-}
-
-}  // namespace
 
 void HistogramSeries::observe(Duration took) {
   const std::int64_t nanos = std::max<std::int64_t>(0, took.count());

@@ -26,6 +26,12 @@ inline constexpr std::string_view kDockerForeignLayer = "application/vnd.docker.
 inline constexpr std::string_view kDockerSchema1 = "application/vnd.docker.distribution.manifest.v1+json";
 inline constexpr std::string_view kDockerSchema1Signed = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
+/// The Accept header of who wants a manifest as it is: every form there is, then anything.
+inline constexpr std::string_view kAcceptManifests =
+    "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
+    "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, "
+    "*/*";
+
 /// RFC 6838 allows 127 bytes on each side of the slash.
 inline constexpr std::size_t kMaxMediaTypeBytes = 255;
 

@@ -41,6 +41,8 @@ std::string uploads_prefix();
 /// E kind number -> a piece of the order in which a node's blobs ('b') and manifests ('m') leave
 std::string order_key(char kind, std::uint32_t number);
 std::string order_prefix(char kind);
+/// v repo 0 tag -> when a node's upstream last said what the tag means, in ms since 1970
+std::string validated_key(const RepositoryName& repository, std::string_view tag);
 std::string scrub_key();  ///< S -> the key of the blob that was checked last
 
 /// A manifest as stored: its media type, then its bytes.

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "common/base/failpoint.h"
+#include "common/base/files.h"
 #include "common/base/log.h"
-#include "common/store/files.h"
 
 namespace wherry::store {
 namespace {

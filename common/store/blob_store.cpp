@@ -6,10 +6,10 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/base/files.h"
 #include "common/store/blob_core.h"
 #include "common/store/blob_writer_state.h"
 #include "common/store/block_buffer.h"
-#include "common/store/files.h"
 #include "common/store/scrub.h"
 
 namespace wherry::store {

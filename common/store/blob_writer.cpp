@@ -8,8 +8,8 @@
 
 #include "common/async/frame_pool.h"
 #include "common/base/check.h"
+#include "common/base/files.h"
 #include "common/store/blob_writer_state.h"
-#include "common/store/files.h"
 
 namespace wherry::store {
 namespace {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "common/base/files.h"
 #include "common/base/log.h"
-#include "common/store/files.h"
 
 namespace wherry::store {
 namespace {

@@ -7,9 +7,9 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/base/files.h"
 #include "common/store/block_buffer.h"
 #include "common/store/file_closer.h"
-#include "common/store/files.h"
 #include "common/store/residency.h"
 
 namespace wherry::store {

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "common/base/files.h"
 #include "common/store/block_buffer.h"
-#include "common/store/files.h"
 
 namespace wherry::store {
 

@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/base/files.h"
 #include "common/base/log.h"
-#include "common/store/files.h"
 
 namespace wherry::store {
 namespace {

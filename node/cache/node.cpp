@@ -3,7 +3,7 @@
 namespace wherry::node {
 
 Task<Result<void>> Node::start(Daemon& daemon) {
-  auto upstreams = Upstreams::make(options_.parent, options_.upstreams, options_.root, daemon.loops());
+  auto upstreams = Upstreams::make(options_.registries, daemon.loops());
   if (!upstreams) co_return upstreams.error();
   upstreams_ = std::move(*upstreams);
   registry::StorageOptions with;
@@ -30,12 +30,11 @@ Task<Result<void>> Node::start(Daemon& daemon) {
   scrubber_ = std::make_unique<registry::Scrubber>(*storage_, *checked_, options_.scrub_round, metrics);
   scrubber_->start();
   co_await upstreams_->open();
-  fills_ = std::make_unique<Fills>(*storage_, *space_, *upstreams_, loops, metrics);
+  fills_ = std::make_unique<Fills>(*storage_, *space_, *upstreams_, negatives_, loops, metrics);
   prefetch_ = std::make_unique<Prefetch>(*upstreams_, *fills_, loops);
   catalog_ = std::make_unique<NodeCatalog>(*storage_, *space_, *names_, *upstreams_, options_.freshness, negatives_,
                                            *prefetch_, loops, metrics);
-  blobs_ = std::make_unique<NodeBlobs>(*storage_, *space_, *names_, *checked_, *upstreams_, negatives_, *fills_, loops,
-                                       metrics);
+  blobs_ = std::make_unique<NodeBlobs>(*storage_, *space_, *names_, *checked_, *upstreams_, *fills_, metrics);
   service_ = std::make_unique<NodeService>(*catalog_, *blobs_, metrics, *upstreams_);
   using registry::Endpoint;
   metrics.name_sources({static_cast<std::uint8_t>(Endpoint::kManifest), static_cast<std::uint8_t>(Endpoint::kBlob)});
@@ -48,7 +47,6 @@ Task<void> Node::stop() {
   co_await prefetch_->stop();
   co_await fills_->stop();
   co_await catalog_->stop();
-  co_await blobs_->stop();
   co_await scrubber_->stop();
   co_await checked_->stop();
   co_await space_->stop();

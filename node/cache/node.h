@@ -19,9 +19,7 @@ namespace wherry::node {
 
 struct NodeOptions {
   std::string data;
-  UpstreamOptions parent;  ///< without a URL: none
-  std::vector<UpstreamOptions> upstreams;
-  std::string root;  ///< the upstream that unprefixed names mean; empty: the parent
+  Registries registries;
   Freshness freshness;
   std::chrono::milliseconds scrub_round{std::chrono::hours(24 * 7)};  ///< scrub.round
   std::optional<std::uint64_t> low_water_bytes;                       ///< space.low-water-bytes

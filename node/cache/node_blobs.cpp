@@ -46,29 +46,23 @@ class HeldBody final : public http::Body {
   std::unique_ptr<http::Body> body_;
 };
 
-std::string negative_key(const RepositoryName& repository, const Digest& digest) {
-  return "b" + repository.text() + '\0' + digest.to_string();
-}
+/// A fill for another repository that failed says nothing of this one: it is begun anew so often.
+constexpr int kMostJoins = 3;
 
 }  // namespace
 
 NodeBlobs::NodeBlobs(registry::Storage& storage, CacheSpace& space, registry::NameStore& held,
-                     registry::CheckedBlobs& checked, const Upstreams& upstreams, Negatives& negatives, Fills& fills,
-                     const std::vector<Loop*>& loops, Metrics& metrics)
+                     registry::CheckedBlobs& checked, const Upstreams& upstreams, Fills& fills, Metrics& metrics)
     : storage_(storage),
       space_(space),
       held_(held),
       checked_(checked),
       upstreams_(upstreams),
-      negatives_(negatives),
       fills_(fills),
-      asking_(loops),
       hits_(metrics.counter("wherry_cache_blobs_total", "Blobs answered", "from", "held")),
       misses_(metrics.counter("wherry_cache_blobs_total", "Blobs answered", "from", "parent")),
       relayed_(metrics.counter("wherry_cache_blobs_total", "Blobs answered", "from", "parent unstored")) {}
 
-/// The row of a blob that is held and that this repository may see. Errors: kBlobUnknown when it is not held; those of
-/// the parent when it has to be asked.
 Task<Result<store::BlobRow>> NodeBlobs::held_row(const RepositoryName& repository, const Digest& digest) {
   auto member = co_await held_.member(repository, digest);
   if (member || member.error().kind() != ErrorKind::kBlobUnknown) co_return member;
@@ -77,7 +71,7 @@ Task<Result<store::BlobRow>> NodeBlobs::held_row(const RepositoryName& repositor
   if (!*value) co_return registry::blob_unknown(repository, digest);
   auto row = store::BlobRow::decode(**value);
   if (!row) co_return row;
-  auto said = co_await upstream_size(repository, digest);
+  auto said = co_await fills_.ask_size(repository, digest);
   if (!said) co_return said.error();
   auto kept = co_await storage_.names().transact(
       [&](kv::Transaction& transaction) -> Result<void> {
@@ -100,84 +94,69 @@ Task<Result<std::uint64_t>> NodeBlobs::size(const RepositoryName& repository, co
     auto size = co_await fill->size();
     if (size) co_return size;
   }
-  co_return co_await upstream_size(repository, digest);
-}
-
-Task<Result<std::uint64_t>> NodeBlobs::upstream_size(const RepositoryName& repository, const Digest& digest) {
-  const std::string key = negative_key(repository, digest);
-  if (auto negative = negatives_.find(key)) co_return *negative;
-  const auto work = [this, repository, digest] { return ask_size(repository, digest); };
-  co_return co_await asking_.join(key, work);
-}
-
-Task<Result<std::uint64_t>> NodeBlobs::ask_size(RepositoryName repository, Digest digest) {
-  auto remote = upstreams_.remote(repository);
-  if (!remote) co_return remote.error();
-  Upstream upstream = remote->upstream();
-  auto size = co_await upstream.blob_size(remote->repository(), digest);
-  if (size) co_return size;
-  Error error = size.error();
-  if (error.kind() == ErrorKind::kBlobUnknown) error = registry::blob_unknown(repository, digest);
-  negatives_.keep(negative_key(repository, digest), error, remote->origin().options().negative_age);
-  co_return error;
+  co_return co_await fills_.ask_size(repository, digest);
 }
 
 Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open(const RepositoryName& repository, const Digest& digest) {
-  auto hold = space_.hold(digest);  // before its row is looked at: from here on it stays, or is on its way out already
-  auto row = co_await held_row(repository, digest);
-  if (row) {
-    auto held = co_await checked_.open(digest, std::move(*row));
-    if (held) {
-      hits_.add();
-      co_await note_source(Source::kHit);
-      co_return std::make_unique<HeldBody>(std::move(*held), std::move(hold));
-    }
-    if (held.error().kind() != ErrorKind::kCorrupt) co_return held;
-    // It was damaged, or evicted since, and is forgotten now: it comes anew.
-  } else if (row.error().kind() != ErrorKind::kBlobUnknown) {
-    co_return row.error();
+  auto held = co_await open_held(repository, digest);
+  if (held) {
+    hits_.add();
+    co_await note_source(Source::kHit);
+    co_return held;
   }
-  hold.end();
+  // Damaged, or evicted since it was looked up, and forgotten now: it comes anew like what was never here.
+  const ErrorKind why = held.error().kind();
+  if (why != ErrorKind::kBlobUnknown && why != ErrorKind::kCorrupt) co_return held;
   misses_.add();
   co_return co_await open_filling(repository, digest);
 }
 
+/// Errors: kBlobUnknown when it is not here; kCorrupt when it is not any more; those of the upstream.
+Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open_held(const RepositoryName& repository, const Digest& digest) {
+  auto hold = space_.hold(digest);  // before its row is looked at: from here on it stays, or is on its way out already
+  auto row = co_await held_row(repository, digest);
+  if (!row) co_return row.error();
+  auto body = co_await checked_.open(digest, std::move(*row));
+  if (!body) co_return body;
+  co_return std::make_unique<HeldBody>(std::move(*body), std::move(hold));
+}
+
 Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open_filling(const RepositoryName& repository,
                                                                   const Digest& digest) {
-  const std::string key = negative_key(repository, digest);
-  if (auto negative = negatives_.find(key)) co_return *negative;
-  auto fill = co_await fills_.join(repository, digest);
-  if (!fill) co_return fill.error();
-  if (*fill == nullptr) {  // it came in since we looked
-    auto hold = space_.hold(digest);
-    auto row = co_await held_row(repository, digest);
-    if (!row) co_return row.error();
-    auto held = co_await checked_.open(digest, std::move(*row));
-    if (!held) co_return held;
-    co_await note_source(Source::kJoined);
-    co_return std::make_unique<HeldBody>(std::move(*held), std::move(hold));
-  }
-  auto size = co_await (*fill)->size();
-  if (!size) {
-    Error error = size.error();
-    if (error.kind() == ErrorKind::kNoSpace) {
-      auto remote = upstreams_.remote(repository);
-      if (!remote) co_return remote.error();
-      relayed_.add();
-      Upstream upstream = remote->upstream();
-      co_return co_await Relay::open(upstream, storage_.blobs().pool(), remote->repository(), digest);
+  Error last(ErrorKind::kInternal, "nothing was joined");
+  for (int joins = 0; joins < kMostJoins; ++joins) {
+    auto joined = co_await fills_.join(repository, digest);
+    if (!joined) co_return joined.error();
+    if (joined->fill == nullptr) {  // it came in since we looked
+      auto held = co_await open_held(repository, digest);
+      if (held) co_await note_source(Source::kJoined);
+      co_return held;
     }
-    if (error.kind() == ErrorKind::kBlobUnknown) error = registry::blob_unknown(repository, digest);
-    if (auto remote = upstreams_.remote(repository))
-      negatives_.keep(key, error, remote->origin().options().negative_age);
-    co_return error;
+    const std::shared_ptr<store::Fill> fill = std::move(joined->fill);
+    auto size = co_await fill->size();
+    if (!size) {
+      last = size.error();
+      if (last.kind() == ErrorKind::kNoSpace) co_return co_await relay(repository, digest);
+      if (joined->own) break;
+      continue;
+    }
+    auto hold = space_.hold(digest, CacheSpace::Read::kFill);
+    if (*size == 0) {  // no byte to hold back: the answer itself waits until it is known to be right
+      auto done = co_await fill->done();
+      if (!done) co_return done.error();
+    }
+    co_return std::make_unique<HeldBody>(std::make_unique<FillBody>(fill, *size), std::move(hold));
   }
-  auto hold = space_.hold(digest, CacheSpace::Read::kFill);
-  if (*size == 0) {  // no byte to hold back: the answer itself waits until it is known to be right
-    auto done = co_await (*fill)->done();
-    if (!done) co_return done.error();
-  }
-  co_return std::make_unique<HeldBody>(std::make_unique<FillBody>(std::move(*fill), *size), std::move(hold));
+  co_return last;
+}
+
+/// There is no room for it: it is passed on unstored.
+Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::relay(const RepositoryName& repository, const Digest& digest) {
+  auto remote = upstreams_.remote(repository);
+  if (!remote) co_return remote.error();
+  relayed_.add();
+  Upstream upstream = remote->upstream();
+  co_return co_await Relay::open(upstream, storage_.blobs().pool(), remote->repository(), digest);
 }
 
 }  // namespace wherry::node

@@ -1,7 +1,5 @@
 #include "node/cache/node_catalog.h"
 
-#include <algorithm>
-
 #include "common/base/bytes.h"
 #include "common/base/log.h"
 #include "common/registry/tables.h"
@@ -18,21 +16,13 @@ constexpr std::string_view kStale = "the upstream cannot be asked; this is the l
 /// A clock that was set back by more makes an age unknown.
 constexpr std::chrono::minutes kClockSlack{5};
 
-/// v repo 0 tag -> when the upstream last said what the tag means, in ms since 1970
-std::string validated_key(const RepositoryName& repository, std::string_view tag) {
-  std::string key = "v" + repository.text();
-  key.push_back('\0');
-  return key.append(tag);
+/// Whether what is known may be given although its upstream did not confirm it; `limit` is its rule's.
+bool may_stand_in(const std::optional<std::chrono::milliseconds>& age, std::chrono::milliseconds limit) {
+  return limit.count() > 0 && (!age || *age <= limit);
 }
 
-Error out_of_reach(const Upstream& upstream) {
-  return Error(ErrorKind::kUpstream, "{} cannot be reached now", upstream.url());
-}
-
-std::string question_key(char kind, const RepositoryName& repository, std::string_view rest) {
-  std::string key(1, kind);
-  key.append(repository.text()).push_back('\0');
-  return key.append(rest);
+bool is_gone(const Error& error) {
+  return error.kind() == ErrorKind::kManifestUnknown || error.kind() == ErrorKind::kNameUnknown;
 }
 
 }  // namespace
@@ -45,17 +35,14 @@ NodeCatalog::NodeCatalog(registry::Storage& storage, CacheSpace& space, registry
       held_(held),
       upstreams_(upstreams),
       freshness_(freshness),
-      negatives_(negatives),
       prefetch_(prefetch),
-      asking_(loops),
-      fetching_(loops),
-      loops_(loops),
+      asking_(loops, negatives),
+      fetching_(loops, negatives),
+      behind_(loops),
       hits_(metrics.counter("wherry_cache_manifests_total", "Manifests answered", "from", "held")),
       misses_(metrics.counter("wherry_cache_manifests_total", "Manifests answered", "from", "parent")),
       stale_(
-          metrics.counter("wherry_cache_stale_answers_total", "Answers given although they could not be confirmed")) {
-  for (std::size_t i = 0; i < loops_.size(); ++i) scopes_.push_back(std::make_unique<Scope>());
-}
+          metrics.counter("wherry_cache_stale_answers_total", "Answers given although they could not be confirmed")) {}
 
 Task<Result<StoredManifest>> NodeCatalog::manifest(const RepositoryName& repository, const Reference& reference) {
   Answer answer = Error(ErrorKind::kInternal, "nobody was asked");
@@ -82,48 +69,35 @@ Task<Result<StoredManifest>> NodeCatalog::by_digest_of(RepositoryName repository
   co_return co_await by_digest(repository, digest);
 }
 
+const FreshnessRule& NodeCatalog::rule_of(const RepositoryName& repository, const Tag& tag,
+                                          const Remote& remote) const {
+  return freshness_.rule(repository.text(), tag.text(), upstreams_.parent() == &remote.origin());
+}
+
 Task<Result<StoredManifest>> NodeCatalog::by_tag(const RepositoryName& repository, const Tag& tag) {
   auto remote = upstreams_.remote(repository);
   if (!remote) co_return remote.error();
-  const FreshnessRule& rule = freshness_.rule(repository.text(), tag.text(), upstreams_.parent() == &remote->origin());
+  const FreshnessRule& rule = rule_of(repository, tag, *remote);
   const auto before = co_await known(repository, tag);
-  if (before && before->age) {
-    const bool fresh = rule.max_age.count() > 0 && *before->age <= rule.max_age;
-    const bool soon = rule.behind.count() > 0 && *before->age <= rule.max_age + rule.behind;
-    const bool down = *before->age <= rule.unreachable && remote->upstream().is_out_of_reach(remote->repository());
+  if (before) {
+    const auto within = [&](std::chrono::milliseconds limit) { return before->age && *before->age <= limit; };
+    const bool fresh = rule.max_age.count() > 0 && within(rule.max_age);
+    const bool soon = rule.behind.count() > 0 && within(rule.max_age + rule.behind);
+    const bool down =
+        may_stand_in(before->age, rule.unreachable) && remote->upstream().is_out_of_reach(remote->repository());
     if (fresh || soon || down) {
-      std::string why;
-      if (!fresh && !soon) why = kStale;
-      auto held = co_await last_known(repository, *before, why);
-      if (held) {
-        if (!fresh) revalidate_behind(repository, tag, before->digest);
-        if (!fresh && !soon) {
-          stale_.add();
-          co_await note_source(Source::kStale);
-        }
-        co_return held;
-      }
+      auto held = co_await last_known(repository, *before, fresh || soon);
+      if (held && !fresh) revalidate_behind(repository, tag, *before);
+      if (held) co_return held;
     }
   }
-  std::optional<Digest> last;
-  if (before) last = before->digest;
-  auto answer = co_await revalidate(repository, tag, last);
+  auto answer = co_await revalidate(repository, tag, before);
   if (answer) co_return answer;
-  const ErrorKind why = answer.error().kind();
-  const auto limit = rule.stale_if(why);
-  if (before && limit.count() > 0 && (!before->age || *before->age <= limit)) {
-    const std::string stale(kStale);
-    auto held = co_await last_known(repository, *before, stale);
-    if (held) {
-      stale_.add();
-      co_await note_source(Source::kStale);
-      co_return held;
-    }
+  if (before && may_stand_in(before->age, rule.stale_if(answer.error().kind()))) {
+    auto held = co_await last_known(repository, *before, false);
+    if (held) co_return held;
   }
-  if (why == ErrorKind::kManifestUnknown || why == ErrorKind::kNameUnknown) {
-    if (before) co_await forget_tag(repository, tag);
-    co_return registry::manifest_unknown(repository, tag.text());
-  }
+  if (is_gone(answer.error())) co_return registry::manifest_unknown(repository, tag.text());
   co_return answer;
 }
 
@@ -131,7 +105,7 @@ Task<std::optional<NodeCatalog::Known>> NodeCatalog::known(const RepositoryName&
   auto digest = co_await held_.resolve(repository, tag);
   if (!digest) co_return std::nullopt;
   Known known{*digest, std::nullopt};
-  auto row = co_await storage_.names().get(validated_key(repository, tag.text()));
+  auto row = co_await storage_.names().get(tables::validated_key(repository, tag.text()));
   if (!row || !*row) co_return known;
   std::string_view stored = **row;
   const auto millis = take_be64(stored);
@@ -142,54 +116,61 @@ Task<std::optional<NodeCatalog::Known>> NodeCatalog::known(const RepositoryName&
   co_return known;
 }
 
-Task<Result<StoredManifest>> NodeCatalog::last_known(const RepositoryName& repository, const Known& known,
-                                                     const std::string& why) {
+Task<Result<StoredManifest>> NodeCatalog::last_known(const RepositoryName& repository, const Known& known, bool sure) {
   auto held = co_await held_.by_digest(repository, known.digest);
   if (!held) co_return held;
   hits_.add();
-  co_await note_source(Source::kHit);
   if (known.age) held->set_age(std::chrono::duration_cast<std::chrono::seconds>(*known.age));
-  if (!why.empty()) held->warn(why);
+  if (!sure) {
+    held->warn(std::string(kStale));
+    stale_.add();
+  }
+  co_await note_source(sure ? Source::kHit : Source::kStale);
   co_return held;
 }
 
 Task<Result<StoredManifest>> NodeCatalog::revalidate(const RepositoryName& repository, const Tag& tag,
-                                                     std::optional<Digest> known) {
-  const std::string key = question_key('t', repository, tag.text());
-  if (auto negative = negatives_.find(key)) co_return *negative;
-  const auto work = [this, repository, tag, known] { return ask(repository, tag, known); };
-  co_return co_await asking_.join(key, work);
-}
-
-Task<Result<StoredManifest>> NodeCatalog::ask(RepositoryName repository, Tag tag, std::optional<Digest> known) {
+                                                     std::optional<Known> known) {
   auto remote = upstreams_.remote(repository);
   if (!remote) co_return remote.error();
-  const Reference reference(tag);
+  const auto work = [this, repository, tag, known] { return ask(repository, tag, known); };
+  co_return co_await asking_.ask(question_key('t', repository, tag.text()), remote->origin().options().negative_age,
+                                 work);
+}
+
+Task<Result<StoredManifest>> NodeCatalog::ask(RepositoryName repository, Tag tag, std::optional<Known> known) {
+  auto remote = upstreams_.remote(repository);
+  if (!remote) co_return remote.error();
   Answer answer = Error(ErrorKind::kInternal, "nobody was asked");
-  if (!known) {  // nothing that a HEAD could confirm: one question is enough
+  const Reference reference(tag);
+  if (known)
+    answer = co_await confirm(*remote, repository, tag, known->digest);
+  else  // nothing that a HEAD could confirm: one question is enough
     answer = co_await fetch(repository, reference, false);
-    if (!answer) co_return answer;
+  if (answer)
     co_await keep_tag_if_possible(repository, tag, answer->digest());
-    co_return answer;
-  }
-  Upstream upstream = remote->upstream();
-  auto head = co_await upstream.head_manifest(remote->repository(), reference, known);
-  if (!head) {
-    negatives_.keep(question_key('t', repository, tag.text()), head.error(), remote->origin().options().negative_age);
-    co_return head.error();
-  }
-  if (head->digest()) answer = co_await held_.by_digest(repository, *head->digest());
-  if (answer) {
+  else if (known && is_gone(answer.error()) && !may_stand_in(known->age, rule_of(repository, tag, *remote).not_found))
+    co_await forget_tag(repository, tag);
+  co_return answer;
+}
+
+Task<Result<StoredManifest>> NodeCatalog::confirm(const Remote& remote, const RepositoryName& repository,
+                                                  const Tag& tag, const Digest& known) {
+  const Reference reference(tag);
+  const std::optional<Digest> shown(known);
+  Upstream upstream = remote.upstream();
+  auto head = co_await upstream.head_manifest(remote.repository(), reference, shown);
+  if (!head) co_return head.error();
+  const std::optional<Digest>& now = head->digest();
+  if (!now) co_return co_await fetch(repository, reference, true);
+  auto held = co_await held_.by_digest(repository, *now);
+  if (held) {
     hits_.add();
     co_await note_source(Source::kHit);
-  } else if (head->digest()) {
-    answer = co_await fetch(repository, Reference(*head->digest()), true);
-  } else {
-    answer = co_await fetch(repository, reference, true);
+    co_return held;
   }
-  if (!answer) co_return answer;
-  co_await keep_tag_if_possible(repository, tag, answer->digest());
-  co_return answer;
+  const Reference meant(*now);
+  co_return co_await fetch(repository, meant, true);
 }
 
 Task<void> NodeCatalog::keep_tag_if_possible(const RepositoryName& repository, const Tag& tag, const Digest& digest) {
@@ -197,28 +178,23 @@ Task<void> NodeCatalog::keep_tag_if_possible(const RepositoryName& repository, c
   if (!kept) log::warn("a tag could not be kept", {{"tag", tag.text()}, {"error", kept.error().to_string()}});
 }
 
-void NodeCatalog::revalidate_behind(const RepositoryName& repository, const Tag& tag, const Digest& known) {
-  const auto index =
-      static_cast<std::size_t>(std::find(loops_.begin(), loops_.end(), &Loop::current()) - loops_.begin());
-  Scope& scope = *scopes_[index];
+void NodeCatalog::revalidate_behind(const RepositoryName& repository, const Tag& tag, const Known& known) {
+  Scope& scope = behind_.here();
   if (scope.running() < kMostBehind) scope.spawn(revalidate_quietly(repository, tag, known));
 }
 
-Task<void> NodeCatalog::revalidate_quietly(RepositoryName repository, Tag tag, Digest known) {
+Task<void> NodeCatalog::revalidate_quietly(RepositoryName repository, Tag tag, Known known) {
   co_await Loop::current().yield();  // the answer goes first
-  auto answer = co_await revalidate(repository, tag, known);
-  if (answer || is_down(answer.error())) co_return;
-  const FreshnessRule& rule = freshness_.rule(repository.text(), tag.text(), false);
-  if (answer.error().kind() == ErrorKind::kManifestUnknown && rule.not_found.count() == 0)
-    co_await forget_tag(repository, tag);
+  co_await revalidate(repository, tag, known);
 }
 
 Task<Result<StoredManifest>> NodeCatalog::fetch(const RepositoryName& repository, Reference reference, bool refresh) {
   misses_.add();
-  const std::string key = question_key('m', repository, reference.to_string());
-  if (auto negative = negatives_.find(key)) co_return *negative;
+  auto remote = upstreams_.remote(repository);
+  if (!remote) co_return remote.error();
   const auto work = [this, repository, reference, refresh] { return fetch_now(repository, reference, refresh); };
-  co_return co_await fetching_.join(key, work);
+  co_return co_await fetching_.ask(question_key('m', repository, reference.to_string()),
+                                   remote->origin().options().negative_age, work);
 }
 
 Task<Result<StoredManifest>> NodeCatalog::fetch_now(RepositoryName repository, Reference reference, bool refresh) {
@@ -226,13 +202,9 @@ Task<Result<StoredManifest>> NodeCatalog::fetch_now(RepositoryName repository, R
   if (!remote) co_return remote.error();
   Upstream upstream = remote->upstream();
   auto answer = co_await upstream.manifest(remote->repository(), reference, refresh);
-  if (!answer) {
-    negatives_.keep(question_key('m', repository, reference.to_string()), answer.error(),
-                    remote->origin().options().negative_age);
-    if (answer.error().kind() == ErrorKind::kManifestUnknown)
-      co_return registry::manifest_unknown(repository, reference.to_string());
-    co_return answer;
-  }
+  if (!answer && answer.error().kind() == ErrorKind::kManifestUnknown)
+    co_return registry::manifest_unknown(repository, reference.to_string());
+  if (!answer) co_return answer;
   co_await note_source(Source::kFilled);
   auto kept = co_await keep(repository, *answer);
   // It is right all the same: a node without room still passes manifests on.
@@ -266,7 +238,7 @@ Task<Result<void>> NodeCatalog::keep_tag(const RepositoryName& repository, const
   append_be64(now, static_cast<std::uint64_t>(to_millis(Clock::system().wall())));
   co_return co_await storage_.names().transact(
       [&](kv::Transaction& transaction) -> Result<void> {
-        transaction.put(validated_key(repository, tag.text()), now);
+        transaction.put(tables::validated_key(repository, tag.text()), now);
         if (!changed) return {};
         auto before = registry::put_tag(transaction, repository, tag.text(), digest);
         if (!before) return before.error();
@@ -279,7 +251,7 @@ Task<Result<void>> NodeCatalog::keep_tag(const RepositoryName& repository, const
 Task<void> NodeCatalog::forget_tag(const RepositoryName& repository, const Tag& tag) {
   auto forgotten = co_await storage_.names().transact(
       [&](kv::Transaction& transaction) -> Result<void> {
-        transaction.erase(validated_key(repository, tag.text()));
+        transaction.erase(tables::validated_key(repository, tag.text()));
         auto erased = registry::erase_tag(transaction, repository, tag.text());
         if (!erased) return erased.error();
         if (*erased) space_.untagged(repository, **erased);
@@ -289,20 +261,25 @@ Task<void> NodeCatalog::forget_tag(const RepositoryName& repository, const Tag& 
   if (!forgotten) log::warn("a deleted tag stays known", {{"error", forgotten.error().to_string()}});
 }
 
+template <class Page>
+Task<Result<Page>> NodeCatalog::in_place_of(Error why, Result<Page> held) {
+  // That nothing is held says nothing of what the upstream has.
+  if (!held && held.error().kind() == ErrorKind::kNameUnknown) co_return why;
+  if (!held) co_return held;
+  held->warn(std::string(kStale));
+  stale_.add();
+  co_await note_source(Source::kStale);
+  co_return held;
+}
+
 Task<Result<NamePage>> NodeCatalog::tags(const RepositoryName& repository, std::string last, std::size_t limit) {
   auto remote = upstreams_.remote(repository);
   if (!remote) co_return remote.error();
   Upstream upstream = remote->upstream();
-  Result<NamePage> page = out_of_reach(upstream);
-  if (!upstream.is_out_of_reach(remote->repository())) page = co_await upstream.tags(remote->repository(), last, limit);
+  auto page = co_await upstream.tags(remote->repository(), last, limit);
   if (page || !is_down(page.error())) co_return page;
-  const Error why = page.error();
-  auto known = co_await held_.tags(repository, std::move(last), limit);
-  if (!known) co_return why;
-  stale_.add();
-  co_await note_source(Source::kStale);
-  known->warn(std::string(kStale));
-  co_return known;
+  auto held = co_await held_.tags(repository, std::move(last), limit);
+  co_return co_await in_place_of(page.error(), std::move(held));
 }
 
 Task<Result<NamePage>> NodeCatalog::repositories(std::string last, std::size_t limit) {
@@ -312,12 +289,8 @@ Task<Result<NamePage>> NodeCatalog::repositories(std::string last, std::size_t l
   Upstream upstream(*root);
   auto page = co_await upstream.repositories(last, limit);
   if (page || !is_down(page.error())) co_return page;
-  auto known = co_await held_.repositories(std::move(last), limit);
-  if (known) {
-    known->warn(std::string(kStale));
-    co_await note_source(Source::kStale);
-  }
-  co_return known;
+  auto held = co_await held_.repositories(std::move(last), limit);
+  co_return co_await in_place_of(page.error(), std::move(held));
 }
 
 Task<Result<ReferrerPage>> NodeCatalog::referrers(const RepositoryName& repository, const Digest& digest,
@@ -325,25 +298,14 @@ Task<Result<ReferrerPage>> NodeCatalog::referrers(const RepositoryName& reposito
   auto remote = upstreams_.remote(repository);
   if (!remote) co_return remote.error();
   Upstream upstream = remote->upstream();
-  Result<ReferrerPage> page = out_of_reach(upstream);
-  if (!remote->origin().is_resting())
-    page = co_await upstream.referrers(remote->repository(), digest, artifact_type, last, limit);
+  auto page = co_await upstream.referrers(remote->repository(), digest, artifact_type, last, limit);
   if (page || !is_down(page.error())) co_return page;
-  auto known = co_await held_.referrers(repository, digest, std::move(artifact_type), std::move(last), limit);
-  if (known) {
-    known->warn(std::string(kStale));
-    co_await note_source(Source::kStale);
-  }
-  co_return known;
+  auto held = co_await held_.referrers(repository, digest, std::move(artifact_type), std::move(last), limit);
+  co_return co_await in_place_of(page.error(), std::move(held));
 }
 
 Task<void> NodeCatalog::stop() {
-  Loop& home = Loop::current();
-  for (std::size_t i = 0; i < loops_.size(); ++i) {
-    co_await loops_[i]->enter();
-    co_await scopes_[i]->join();
-  }
-  co_await home.enter();
+  co_await join_all(behind_);
   co_await asking_.stop();
   co_await fetching_.stop();
 }

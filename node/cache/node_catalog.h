@@ -5,15 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "common/async/per_loop.h"
 #include "common/async/scope.h"
-#include "common/async/single_flight.h"
 #include "common/observe/metrics.h"
 #include "common/registry/name_store.h"
 #include "common/registry/storage.h"
 #include "node/cache/freshness.h"
-#include "node/cache/negatives.h"
 #include "node/cache/prefetch.h"
 #include "node/eviction/cache_space.h"
+#include "node/upstream/questions.h"
 #include "node/upstream/upstreams.h"
 
 namespace wherry::node {
@@ -52,15 +52,19 @@ class NodeCatalog final : public registry::Catalog {
   Task<Answer> by_tag(const RepositoryName& repository, const Tag& tag);
   Task<Answer> by_digest(const RepositoryName& repository, const Digest& digest);
   Task<Answer> by_digest_of(RepositoryName repository, Digest digest);
+  const FreshnessRule& rule_of(const RepositoryName& repository, const Tag& tag, const Remote& remote) const;
   Task<std::optional<Known>> known(const RepositoryName& repository, const Tag& tag);
-  /// The held manifest that a tag is known to mean, with its age and, if `why` is not empty, a warning.
-  Task<Answer> last_known(const RepositoryName& repository, const Known& known, const std::string& why);
-  /// Asks the upstream what a tag means and keeps that; once for all who want it now.
-  Task<Answer> revalidate(const RepositoryName& repository, const Tag& tag, std::optional<Digest> known);
-  Task<Answer> ask(RepositoryName repository, Tag tag, std::optional<Digest> known);
+  /// The held manifest that a tag is known to mean, with its age and, unless that is `sure`, a warning.
+  Task<Answer> last_known(const RepositoryName& repository, const Known& known, bool sure);
+  /// Asks the upstream what a tag means and keeps that; once for all who want it now. A tag that is gone, and may not
+  /// be answered for all that, is forgotten.
+  Task<Answer> revalidate(const RepositoryName& repository, const Tag& tag, std::optional<Known> known);
+  Task<Answer> ask(RepositoryName repository, Tag tag, std::optional<Known> known);
+  /// By a HEAD, if what is known is right still.
+  Task<Answer> confirm(const Remote& remote, const RepositoryName& repository, const Tag& tag, const Digest& known);
   /// Starts to ask what a tag means now; whoever started it does not wait for it.
-  void revalidate_behind(const RepositoryName& repository, const Tag& tag, const Digest& known);
-  Task<void> revalidate_quietly(RepositoryName repository, Tag tag, Digest known);
+  void revalidate_behind(const RepositoryName& repository, const Tag& tag, const Known& known);
+  Task<void> revalidate_quietly(RepositoryName repository, Tag tag, Known known);
   /// Fetches and keeps a manifest; once for all who want it now.
   Task<Answer> fetch(const RepositoryName& repository, Reference reference, bool refresh);
   Task<Answer> fetch_now(RepositoryName repository, Reference reference, bool refresh);
@@ -68,18 +72,19 @@ class NodeCatalog final : public registry::Catalog {
   Task<Result<void>> keep_tag(const RepositoryName& repository, const Tag& tag, const Digest& digest);
   Task<void> keep_tag_if_possible(const RepositoryName& repository, const Tag& tag, const Digest& digest);
   Task<void> forget_tag(const RepositoryName& repository, const Tag& tag);
+  /// What is held of a list, given because its upstream cannot be asked: `why`.
+  template <class Page>
+  Task<Result<Page>> in_place_of(Error why, Result<Page> held);
 
   registry::Storage& storage_;
   CacheSpace& space_;
   registry::NameStore& held_;
   const Upstreams& upstreams_;
   const Freshness& freshness_;
-  Negatives& negatives_;
   Prefetch& prefetch_;
-  SingleFlight<Answer> asking_;
-  SingleFlight<Answer> fetching_;
-  std::vector<Loop*> loops_;
-  std::vector<std::unique_ptr<Scope>> scopes_;  // of revalidations behind answers, a loop each
+  Questions<registry::StoredManifest> asking_;
+  Questions<registry::StoredManifest> fetching_;
+  PerLoop<Scope> behind_;  // revalidations behind answers
   Counter hits_;
   Counter misses_;
   Counter stale_;

@@ -1,5 +1,6 @@
 #include "node/cache/node_status.h"
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 namespace wherry::node {
@@ -49,6 +50,9 @@ ordered_json upstream_of(const Origin& origin) {
     upstream["last_error"] = state.failure->message;
     upstream["last_error_at"] = to_rfc3339(state.failure->at);
   }
+  upstream["manifests_left"] = nullptr;
+  if (const auto left = origin.budget().manifests_left()) upstream["manifests_left"] = *left;
+  upstream["blobs_waiting"] = origin.budget().waiting();
   ordered_json calls = ordered_json::object();
   for (std::size_t code = 0; code < CallRecord::kCodes.size(); ++code)
     if (const auto count = origin.calls().count(code); count > 0) calls[std::string(CallRecord::kCodes[code])] = count;
@@ -79,6 +83,15 @@ void name_node_metrics(Metrics& metrics, const CacheSpace& space, const FillBoar
     metrics.gauge("wherry_upstream_up",
                   "1 while an upstream answers or was not asked yet, 0 while it cannot be reached",
                   [origin] { return origin->calls().state().up.value_or(true) ? 1.0 : 0.0; }, {{"upstream", name}});
+    metrics.gauge("wherry_upstream_manifests_left",
+                  "Manifests that may still be fetched in this window; +Inf while nobody sets a limit",
+                  [origin] {
+                    const auto left = origin->budget().manifests_left();
+                    return left ? static_cast<double>(*left) : std::numeric_limits<double>::infinity();
+                  },
+                  {{"upstream", name}});
+    metrics.gauge("wherry_upstream_blobs_waiting", "Fetches of blobs that wait for their turn at an upstream",
+                  [origin] { return static_cast<double>(origin->budget().waiting()); }, {{"upstream", name}});
   }
   metrics.gauge("wherry_fills", "Blobs that are being fetched",
                 [&fills] { return static_cast<double>(fills.list(0).second); });

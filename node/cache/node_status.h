@@ -16,8 +16,9 @@ inline constexpr std::size_t kMostListedFills = 64;
 /// One JSON object: `cache`, `fills`, `upstreams`. No I/O, and short locks only.
 std::string node_status(const CacheSpace& space, const FillBoard& fills, const Upstreams& upstreams);
 
-/// wherry_upstream_calls_total{upstream,code}, wherry_upstream_up{upstream}, wherry_fills, wherry_cache_blobs. All that
-/// is given outlives the last reading of the metrics.
+/// wherry_upstream_calls_total{upstream,code}, wherry_upstream_up{upstream},
+/// wherry_upstream_manifests_left{upstream}, wherry_upstream_blobs_waiting{upstream}, wherry_fills, wherry_cache_blobs.
+/// All that is given outlives the last reading of the metrics.
 void name_node_metrics(Metrics& metrics, const CacheSpace& space, const FillBoard& fills, const Upstreams& upstreams);
 
 }  // namespace wherry::node

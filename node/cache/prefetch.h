@@ -7,8 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "common/async/scope.h"
-#include "common/oci/manifest.h"
+#include "common/async/per_loop.h"
 #include "common/registry/catalog.h"
 #include "node/fill/fills.h"
 #include "node/upstream/upstreams.h"
@@ -36,12 +35,8 @@ class Prefetch {
 
   const Upstreams& upstreams_;
   Fills& fills_;
-  std::vector<Loop*> loops_;
-  std::vector<std::unique_ptr<Scope>> scopes_;
+  PerLoop<Scope> scopes_;
   std::atomic<bool> stopping_{false};
 };
-
-/// True when `platform` is one of `wanted`, each OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT (without a variant: any).
-bool platform_matches(const Platform& platform, const std::vector<std::string>& wanted);
 
 }  // namespace wherry::node

@@ -1,6 +1,7 @@
 #include "node/cli/image_name.h"
 
-#include "node/cli/text.h"
+#include "common/oci/excerpt.h"
+#include "node/upstream/options.h"
 
 namespace wherry::node {
 
@@ -25,9 +26,8 @@ Result<ImageName> ImageName::parse(std::string_view text) {
     rest = name.substr(colon + 1);
     name.resize(colon);
   }
-  const auto slash = name.find('/');
-  if (const auto colon = name.find(':'); colon != std::string::npos && slash != std::string::npos && colon < slash)
-    name.replace(colon, 1, "__");
+  if (const auto slash = name.find('/'); slash != std::string::npos)
+    name = prefix_of(name.substr(0, slash)) + name.substr(slash);
   auto repository = RepositoryName::parse(name);
   if (!repository) return wrong(repository.error());
   auto reference = Reference::parse(rest);

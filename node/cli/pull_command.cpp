@@ -6,6 +6,7 @@
 #include "common/async/scope.h"
 #include "common/config/config_file.h"
 #include "common/daemon/daemon.h"
+#include "common/http/place.h"
 #include "node/cli/commands.h"
 #include "node/cli/puller.h"
 #include "node/cli/run_on_loop.h"
@@ -47,7 +48,9 @@ Result<std::string> node_url(const PullOptions& options) {
   }
   if (listen.empty())
     return Error(ErrorKind::kInvalid, "--node: name the URL of a node that runs, such as http://127.0.0.1:5010");
-  return "http://" + listen;
+  const auto address = SocketAddress::parse(listen);
+  if (!address) return Error(ErrorKind::kInvalid, "{}: listen: {}", options.config, address.error().message());
+  return "http://" + address->reached_from_here().to_string();
 }
 
 Task<int> pull_all(const std::vector<ImageName>& images, const std::string& url, const PlatformChoice& platforms,
@@ -82,7 +85,7 @@ int pull(const PullOptions& options) {
   auto platforms = options.all_platforms       ? Result<PlatformChoice>(PlatformChoice::all())
                    : options.platforms.empty() ? Result<PlatformChoice>(PlatformChoice::native())
                                                : PlatformChoice::parse(options.platforms);
-  if (!platforms) return wrong_use(platforms.error());
+  if (!platforms) return wrong_use(Error(ErrorKind::kInvalid, "--platform: {}", platforms.error().message()));
   return run_on_loop([&] { return pull_all(images, *url, *platforms, options.ca_file); });
 }
 

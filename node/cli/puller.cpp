@@ -4,9 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "common/async/scope.h"
-#include "common/base/bytes.h"
+#include "common/oci/excerpt.h"
 #include "common/oci/hasher.h"
-#include "node/cli/text.h"
+#include "common/oci/media_types.h"
 
 namespace wherry::node {
 namespace {
@@ -15,10 +15,6 @@ constexpr std::size_t kMaxErrorBytes = 64 * 1024;
 constexpr std::size_t kShownErrorBytes = 300;
 constexpr std::chrono::milliseconds kBetweenTries{500};
 constexpr std::chrono::seconds kLongestRetryAfter{10};
-constexpr std::string_view kAccept =
-    "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
-    "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, "
-    "*/*";
 
 /// What the node says in its error body, or nothing.
 std::string message_in(const std::string& body) {
@@ -181,19 +177,19 @@ Task<Result<void>> Puller::blob_once(const std::string& url, const Wanted& wante
 
 Task<Result<std::unique_ptr<http::Transfer>>> Puller::get(const std::string& url, bool is_manifest) {
   http::ClientRequest request("GET", url);
-  if (is_manifest) request.header("Accept", kAccept);
+  if (is_manifest) request.header("Accept", media_type::kAcceptManifests);
   auto transfer = co_await client_.open(std::move(request));
   if (!transfer) co_return transfer.error();
   const http::ClientHead& head = (*transfer)->head();
   const int status = head.status();
   if (status == 200) co_return std::move(*transfer);
-  const auto retry_after = parse_decimal(head.header("retry-after"), INT32_MAX);
+  const auto retry_after = head.retry_after();
   auto body = co_await (*transfer)->read_whole(kMaxErrorBytes);
   std::string why;
   if (body) why = message_in(*body);
   if (why.empty()) why = "the node answered no more than that";
   Error error(status >= 500 ? ErrorKind::kUnavailable : ErrorKind::kInvalid, "{} ({})", why, status);
-  if (retry_after) co_return std::move(error).with_retry_after(std::chrono::seconds(*retry_after));
+  if (retry_after) co_return std::move(error).with_retry_after(*retry_after);
   co_return error;
 }
 

@@ -9,8 +9,8 @@
 
 #include "common/http/client.h"
 #include "common/oci/manifest.h"
+#include "common/oci/platforms.h"
 #include "node/cli/image_name.h"
-#include "node/cli/platforms.h"
 #include "node/cli/progress.h"
 
 namespace wherry::node {

@@ -4,10 +4,10 @@
 #include "common/config/config_file.h"
 #include "common/daemon/daemon.h"
 #include "common/http/client.h"
+#include "common/oci/excerpt.h"
 #include "node/cli/commands.h"
 #include "node/cli/run_on_loop.h"
 #include "node/cli/status_table.h"
-#include "node/cli/text.h"
 
 namespace wherry::node {
 namespace {
@@ -65,7 +65,7 @@ int status(const StatusOptions& options) {
     std::fprintf(stderr, "wherry-node status: %s\n", address.error().message().c_str());
     return kExitUsage;
   }
-  const std::string url = "http://" + address->to_string() + "/status.json";
+  const std::string url = "http://" + address->reached_from_here().to_string() + "/status.json";
   return run_on_loop([&] { return show(url, options.json); });
 }
 

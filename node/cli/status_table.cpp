@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/oci/excerpt.h"
 #include "node/cli/text.h"
 
 namespace wherry::node {
@@ -42,6 +43,10 @@ void add_upstream(std::string& table, const ordered_json& upstream) {
   if (const auto calls = upstream.find("calls"); calls != upstream.end() && calls->is_object())
     for (const auto& [code, count] : calls->items())
       table += fmt::format("  {}: {:.0f}", printable(code, kNameBytes), number_of(*calls, code.c_str()));
+  if (const auto left = upstream.find("manifests_left"); left != upstream.end() && left->is_number())
+    table += fmt::format("  manifests left: {:.0f}", left->get<double>());
+  if (const double waiting = number_of(upstream, "blobs_waiting"); waiting > 0)
+    table += fmt::format("  blobs waiting: {:.0f}", waiting);
   table.push_back('\n');
   if (const auto error = text_of(upstream, "last_error", kErrorBytes); !error.empty())
     table += fmt::format("  {:<20} last error at {}: {}\n", "", text_of(upstream, "last_error_at", kNameBytes), error);

@@ -27,13 +27,4 @@ std::string bar(double fraction, std::size_t width) {
   return "[" + inside + "]";
 }
 
-std::string printable(std::string_view text, std::size_t most) {
-  std::string shown;
-  for (const char c : text.substr(0, most)) {
-    const auto byte = static_cast<unsigned char>(c);
-    shown.push_back(byte < 0x20 || byte >= 0x7f ? '?' : c);
-  }
-  return shown;
-}
-
 }  // namespace wherry::node

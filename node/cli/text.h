@@ -1,9 +1,8 @@
-// How sizes, shares and others' words look on a terminal. Pure.
+// How sizes and shares look on a terminal. Pure.
 #pragma once
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 namespace wherry::node {
 
@@ -11,7 +10,5 @@ namespace wherry::node {
 std::string human_bytes(double bytes);
 /// "[=====>    ]", `width` characters in all; `fraction` is taken into 0..1.
 std::string bar(double fraction, std::size_t width);
-/// Without bytes that a terminal would obey, and at most `most` long.
-std::string printable(std::string_view text, std::size_t most);
 
 }  // namespace wherry::node

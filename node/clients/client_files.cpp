@@ -5,8 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <fstream>
+#include <span>
 
+#include "common/base/files.h"
 #include "common/base/random.h"
 #include "common/base/unique_fd.h"
 
@@ -19,12 +20,6 @@ constexpr mode_t kNewFileMode = 0644;
 
 Error io_error(const fs::path& path, std::string_view what) {
   return Error(ErrorKind::kIo, "{}: {}", path.string(), system_error(errno, what).message());
-}
-
-Result<void> sync_folder(const fs::path& folder) {
-  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || ::fsync(fd.get()) != 0) return io_error(folder, "sync");
-  return {};
 }
 
 /// A text that is on the disk, not yet at its place; gone with this object unless it was put there.
@@ -47,12 +42,8 @@ class StagedFile {
     const bool has_old = ::stat(like.c_str(), &old) == 0;
     if (has_old && ::fchown(fd.get(), old.st_uid, old.st_gid) != 0) return io_error(target, "keep the owner");
     if (::fchmod(fd.get(), has_old ? old.st_mode & 07777 : kNewFileMode) != 0) return io_error(target, "set the mode");
-    for (std::size_t done = 0; done < text.size();) {
-      const auto written = ::write(fd.get(), text.data() + done, text.size() - done);
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return io_error(target, "write");
-      done += static_cast<std::size_t>(written);
-    }
+    if (auto written = write_all(fd.get(), std::as_bytes(std::span(text)), 0); !written)
+      return io_error(target, "write");
     if (::fsync(fd.get()) != 0) return io_error(target, "sync");
     return staged;
   }
@@ -60,7 +51,7 @@ class StagedFile {
   Result<void> put() {
     if (::rename(temporary_.c_str(), target_.c_str()) != 0) return io_error(target_, "write");
     temporary_.clear();
-    return sync_folder(target_.parent_path());
+    return sync_folder(target_.parent_path().string());
   }
 
  private:
@@ -84,21 +75,10 @@ Result<fs::path> ClientFiles::resolve(const std::string& path) const {
 Result<std::optional<std::string>> ClientFiles::read(const std::string& path) const {
   auto file = resolve(path);
   if (!file) return file.error();
-  const UniqueFd fd(::open(file->c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd && (errno == ENOENT || errno == ENOTDIR)) return std::optional<std::string>();
-  if (!fd) return io_error(real(path), "read");
-  std::string text(kMaxBytes + 1, '\0');
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const auto got = ::read(fd.get(), text.data() + size, text.size() - size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return io_error(real(path), "read");
-    if (got == 0) break;
-    size += static_cast<std::size_t>(got);
-  }
-  if (size > kMaxBytes) return Error(ErrorKind::kTooLarge, "{}: over {} bytes", real(path), kMaxBytes);
-  text.resize(size);
-  return std::optional(std::move(text));
+  auto text = read_small_file(file->string(), kMaxBytes);
+  if (text) return std::optional(std::move(*text));
+  if (text.error().kind() == ErrorKind::kNotFound) return std::optional<std::string>();
+  return text.error();
 }
 
 std::vector<std::string> ClientFiles::names_in(const std::string& folder) const {
@@ -151,7 +131,7 @@ Result<void> ClientFiles::apply(const std::vector<FileEdit>& edits) const {
   for (const auto& [edit, target] : removed) {
     if (::unlink(target.c_str()) != 0 && errno != ENOENT) return io_error(target, "remove");
     if (edit->owns_folder && ::rmdir(target.parent_path().c_str()) == 0) continue;
-    if (auto synced = sync_folder(target.parent_path()); !synced) return synced;
+    if (auto synced = sync_folder(target.parent_path().string()); !synced) return synced;
   }
   for (const fs::path& copy : copies_done_with) ::unlink(copy.c_str());
   return {};

@@ -34,49 +34,24 @@ struct NodeFacts {
 
 Mirror mirror_of(const UpstreamOptions& upstream) { return {upstream.name, prefix_of(upstream.name), upstream.url}; }
 
-/// The parent's repositories are at the root, and nowhere when that is another's; clients know it by `parent.names`.
-Result<void> read_parent(ConfigSection& file, NodeFacts& facts) {
-  auto parent = file.section("parent");
-  if (!parent) return parent.error();
-  std::string url;
-  std::vector<std::string> names;
-  if (auto read = parent->read("url", url); !read) return read;
-  if (auto read = parent->read_list("names", names); !read) return read;
-  for (const std::string& name : names) {
-    auto named = upstream_of_name(name);
-    if (!named) return Error(ErrorKind::kInvalid, "{}: {}", parent->place_of("names"), named.error().message());
-    const auto place = http::Place::of(url);
-    facts.mirrors.push_back({name, "", place && place->name() == name ? url : named->url});
-  }
-  return {};
-}
-
 Result<NodeFacts> read_facts(const std::string& path) {
   NodeFacts facts;
   auto file = ConfigSection::load(path);
   if (!file) return file.error();
   if (auto read = file->read("listen", facts.listen); !read) return read.error();
-  if (auto read = file->read("root", facts.root); !read) return read.error();
-  auto upstreams = file->sections("upstreams");
-  if (!upstreams) return upstreams.error();
-  for (ConfigSection& section : *upstreams) {
-    auto upstream = read_upstream(section);
-    if (!upstream) return upstream.error();
-    facts.mirrors.push_back(mirror_of(*upstream));
+  auto registries = read_registries(*file);
+  if (!registries) return registries.error();
+  facts.root = registries->root;
+  for (const UpstreamOptions& upstream : registries->upstreams) facts.mirrors.push_back(mirror_of(upstream));
+  // The parent's repositories are at the root, and nowhere when that is another's; clients know it by `parent.names`.
+  const std::string& url = registries->parent.url;
+  const auto place = http::Place::of(url);
+  for (const std::string& name : registries->parent.aliases) {
+    auto named = upstream_of_name(name);
+    if (!named) return named.error();
+    facts.mirrors.push_back({name, "", place && place->name() == name ? url : named->url});
   }
-  if (auto read = read_parent(*file, facts); !read) return read.error();
   return facts;
-}
-
-/// Where the clients of this machine reach a node that listens there.
-Result<std::string> url_of_listen(const std::string& listen) {
-  auto address = SocketAddress::parse(listen);
-  if (!address) return address.error();
-  const std::string port = std::to_string(address->port());
-  const std::string host = address->to_string().substr(0, address->to_string().rfind(':'));
-  if (host == "0.0.0.0") return "http://127.0.0.1:" + port;
-  if (host == "[::]") return "http://[::1]:" + port;
-  return "http://" + listen;
 }
 
 class Command {
@@ -128,10 +103,9 @@ class Command {
   Result<void> place_node(const NodeFacts& facts) {
     std::string url = flags_.node;
     if (url.empty() && !facts.listen.empty()) {
-      auto from_listen = url_of_listen(facts.listen);
-      if (!from_listen)
-        return Error(ErrorKind::kInvalid, "{}: listen: {}", flags_.config, from_listen.error().message());
-      url = *from_listen;
+      const auto listen = SocketAddress::parse(facts.listen);
+      if (!listen) return Error(ErrorKind::kInvalid, "{}: listen: {}", flags_.config, listen.error().message());
+      url = "http://" + listen->reached_from_here().to_string();
     }
     if (url.empty() && flags_.remove && wish_.kind != ClientKind::kDocker) return {};
     if (url.empty())

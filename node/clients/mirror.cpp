@@ -1,6 +1,5 @@
 #include "node/clients/mirror.h"
 
-#include "common/http/client.h"
 #include "common/http/place.h"
 #include "common/net/address.h"
 

@@ -27,10 +27,8 @@ void Ledger::add_reader(Blob& blob) {
   change(blob, [&] { ++blob.readers; });
 }
 
-bool Ledger::end_reader(Blob& blob) {
-  const std::uint64_t before = used_bytes_;
+void Ledger::end_reader(Blob& blob) {
   change(blob, [&] { --blob.readers; });
-  return used_bytes_ < before || (blob.state == State::kHeld && blob.readers == 0);
 }
 
 void Ledger::hit(const Blob& blob) { policy_of(blob).hit(blob.digest); }
@@ -87,22 +85,13 @@ void Ledger::settle(Blob& blob, std::optional<EvictionPolicy::Place> place) {
     policy_of(blob).insert(blob.digest, blob.charged_bytes);
 }
 
-bool Ledger::drop(Blob& blob) {
+void Ledger::drop(Blob& blob) {
   const auto found = blobs_.find(blob.digest);
-  if (found == blobs_.end() || found->second.get() != &blob) return false;
+  if (found == blobs_.end() || found->second.get() != &blob) return;
   const std::shared_ptr<Blob> alive = found->second;
-  const std::uint64_t before = used_bytes_;
   change(blob, [&] { blob.state = State::kGone; });
   policy_of(blob).remove(blob.digest);
   blobs_.erase(found);
-  return used_bytes_ < before;
-}
-
-std::shared_ptr<Blob> Ledger::bar(const Digest& digest) {
-  auto blob = std::make_shared<Blob>(digest, 0);
-  WHERRY_CHECK(blobs_.emplace(digest, blob).second);
-  change(*blob, [&] { blob->state = State::kLeaving; });
-  return blob;
 }
 
 void Ledger::stays(Blob& blob) {

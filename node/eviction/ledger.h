@@ -92,8 +92,7 @@ class Ledger {
   /// The blob that this digest names now; null when there is none.
   std::shared_ptr<Blob> find(const Digest& digest) const;
   void add_reader(Blob& blob);
-  /// True when bytes became free.
-  bool end_reader(Blob& blob);
+  void end_reader(Blob& blob);
   /// A read of what is held.
   void hit(const Blob& blob);
   /// A read of a fill: all but the first are hits.
@@ -107,10 +106,8 @@ class Ledger {
   void filled(Blob& blob, std::uint64_t charge);
   /// What a start finds; `place` where it is known.
   void found(const Digest& digest, std::uint64_t charge, bool pinned, std::optional<EvictionPolicy::Place> place);
-  /// It is gone (a failed fill, damage, after an eviction). True when bytes became free.
-  bool drop(Blob& blob);
-  /// A file without a row: nobody may fill that digest until drop(). The digest must not be there.
-  std::shared_ptr<Blob> bar(const Digest& digest);
+  /// It is gone (a failed fill, damage, after an eviction).
+  void drop(Blob& blob);
 
   /// Chooses what goes so that `bytes` become free, at most `most` blobs; they are kLeaving then. Less when no more may
   /// go.

@@ -2,29 +2,9 @@
 
 #include <algorithm>
 
-namespace wherry::node {
+#include "common/base/glob.h"
 
-bool matches_glob(std::string_view pattern, std::string_view text) {
-  std::size_t at = 0;
-  std::size_t star = std::string_view::npos;  // the last one seen, and what it stands for so far
-  std::size_t star_end = 0;
-  std::size_t in = 0;
-  while (in < text.size()) {
-    if (at < pattern.size() && pattern[at] == '*') {
-      star = at++;
-      star_end = in;
-    } else if (at < pattern.size() && (pattern[at] == '?' || pattern[at] == text[in])) {
-      ++at;
-      ++in;
-    } else if (star != std::string_view::npos) {
-      at = star + 1;
-      in = ++star_end;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', at) == std::string_view::npos;
-}
+namespace wherry::node {
 
 Result<PinPatterns> PinPatterns::parse(const std::vector<std::string>& patterns) {
   constexpr std::string_view kInNames = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/*?";
@@ -46,13 +26,13 @@ Result<PinPatterns> PinPatterns::parse(const std::vector<std::string>& patterns)
 
 bool PinPatterns::match_repository(std::string_view repository) const {
   return std::any_of(patterns_.begin(), patterns_.end(), [&](const Pattern& pattern) {
-    return pattern.tag.empty() && matches_glob(pattern.repository, repository);
+    return pattern.tag.empty() && glob_matches(pattern.repository, repository);
   });
 }
 
 bool PinPatterns::match_tag(std::string_view repository, std::string_view tag) const {
   return std::any_of(patterns_.begin(), patterns_.end(), [&](const Pattern& pattern) {
-    return matches_glob(pattern.repository, repository) && (pattern.tag.empty() || matches_glob(pattern.tag, tag));
+    return glob_matches(pattern.repository, repository) && (pattern.tag.empty() || glob_matches(pattern.tag, tag));
   });
 }
 

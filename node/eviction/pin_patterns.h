@@ -9,10 +9,7 @@
 
 namespace wherry::node {
 
-/// True when `text` is of the form of `pattern`: '*' stands for any characters, '?' for one. O(text x pattern).
-bool matches_glob(std::string_view pattern, std::string_view text);
-
-/// Patterns REPOSITORY or REPOSITORY:TAG, each side a glob.
+/// Patterns REPOSITORY or REPOSITORY:TAG, each side a glob (glob_matches).
 class PinPatterns {
  public:
   static constexpr std::size_t kMaxPatterns = 256;

@@ -4,33 +4,27 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <random>
 
 #include "common/base/failpoint.h"
 #include "common/base/log.h"
 #include "common/registry/name_store.h"
 #include "common/registry/tables.h"
+#include "node/fill/attempts.h"
 
 namespace wherry::node {
 namespace {
 
 namespace tables = registry::tables;
 
-constexpr int kAttemptsWithoutProgress = 4;
-/// A try that brought less and broke counts as none: a source must not keep a fill alive byte by byte.
-constexpr std::uint64_t kLeastProgressBytes = std::uint64_t{16} << 10;
-constexpr std::chrono::milliseconds kFirstBackOff{200};
-
-/// Waits between tries, doubling, each anywhere in its upper half: after an outage not everybody comes at once.
-std::chrono::milliseconds back_off(int attempt) {
-  thread_local std::minstd_rand random{std::random_device{}()};
-  const auto whole = kFirstBackOff * (1 << std::min(attempt, 5));
-  std::uniform_int_distribution<std::int64_t> jitter(whole.count() / 2, whole.count());
-  return std::chrono::milliseconds(jitter(random));
+/// What is asked of an upstream about a blob: its size, or all of it.
+std::string blob_question(const RepositoryName& repository, const Digest& digest) {
+  return question_key('b', repository, digest.to_string());
 }
 
-/// Errors of a source that another try may cure.
-bool worth_another_try(const Error& error) { return is_down(error); }
+/// An upstream's "no" as this node says it.
+Error as_said_here(const Error& error, const RepositoryName& repository, const Digest& digest) {
+  return error.kind() == ErrorKind::kBlobUnknown ? registry::blob_unknown(repository, digest) : error;
+}
 
 }  // namespace
 
@@ -58,32 +52,33 @@ struct Fills::Part {
   bool stopping = false;
 };
 
-Fills::Fills(registry::Storage& storage, CacheSpace& space, const Upstreams& upstreams, std::vector<Loop*> loops,
-             Metrics& metrics)
+Fills::Fills(registry::Storage& storage, CacheSpace& space, const Upstreams& upstreams, Negatives& negatives,
+             const std::vector<Loop*>& loops, Metrics& metrics)
     : storage_(storage),
       space_(space),
       upstreams_(upstreams),
-      loops_(std::move(loops)),
+      negatives_(negatives),
+      sizes_(loops, negatives),
+      parts_(loops),
       fetched_bytes_(metrics.counter("wherry_fill_fetched_bytes_total", "Bytes of blobs fetched from upstream")),
       started_(metrics.counter("wherry_fill_started_total", "Blobs that began to be fetched")),
       failed_(metrics.counter("wherry_fill_failed_total", "Blobs that could not be fetched")),
       resumed_(metrics.counter("wherry_fill_resumed_total", "Times a broken fetch went on where it stopped")),
       took_(metrics.histogram("wherry_fill_seconds", "From the first request for a blob to its end in the store")),
       first_byte_(
-          metrics.histogram("wherry_fill_first_byte_seconds", "From the first request for a blob to its first byte")) {
-  for (std::size_t i = 0; i < loops_.size(); ++i) parts_.push_back(std::make_unique<Part>());
-}
+          metrics.histogram("wherry_fill_first_byte_seconds", "From the first request for a blob to its first byte")) {}
 
 Fills::~Fills() = default;
 
-Task<Result<std::shared_ptr<store::Fill>>> Fills::join(const RepositoryName& repository, const Digest& digest) {
-  const std::size_t index = digest.hash() % loops_.size();
+Task<Result<Fills::Joined>> Fills::join(const RepositoryName& repository, const Digest& digest) {
+  if (auto no = negatives_.find(blob_question(repository, digest))) co_return *no;
+  const std::size_t index = digest.hash() % parts_.size();
   Loop& home = Loop::current();
   RequestContext* const request = co_await current_request();
   Source source = Source::kJoined;
-  co_await loops_[index]->enter();
-  Part& part = *parts_[index];
-  Result<std::shared_ptr<store::Fill>> joined = std::shared_ptr<store::Fill>();
+  co_await parts_.loop(index).enter();
+  Part& part = parts_.part(index);
+  Result<Joined> joined = Joined();
   const auto found = part.running.find(digest);
   if (found != part.running.end() && found->second->repository != repository) {
     // Somebody fetches it for another repository: that this one has it too is for the upstream to say.
@@ -94,17 +89,19 @@ Task<Result<std::shared_ptr<store::Fill>>> Fills::join(const RepositoryName& rep
       co_return why;
     }
   }
+  const auto join_running = [&]() -> bool {
+    const auto now = part.running.find(digest);
+    if (now == part.running.end()) return false;
+    joined = Joined{now->second->fill, now->second->repository == repository};
+    return true;
+  };
   // Looked up again: the upstream's answer took its time.
-  const auto now = part.running.find(digest);
-  if (now != part.running.end()) {
-    joined = now->second->fill;
-  } else if (part.stopping) {
-    joined = Error(ErrorKind::kUnavailable, "this node is ending");
-  } else {
+  if (!join_running()) {
     auto row = co_await storage_.names().get(tables::blob_key(digest));
-    const auto again = part.running.find(digest);
-    if (again != part.running.end()) {
-      joined = again->second->fill;
+    if (join_running()) {
+      // somebody was faster
+    } else if (part.stopping) {
+      joined = Error(ErrorKind::kUnavailable, "this node is ending");
     } else if (!row) {
       joined = row.error();
     } else if (!*row) {
@@ -113,29 +110,39 @@ Task<Result<std::shared_ptr<store::Fill>>> Fills::join(const RepositoryName& rep
       started_.add();
       source = Source::kFilled;
       if (request != nullptr) running->context.trace = request->trace;
-      joined = running->fill;
+      joined = Joined{running->fill, true};
       part.scope.spawn(run(part, running));
     }
   }
   co_await home.enter();
-  if (request != nullptr && joined && *joined != nullptr) request->source = source;
+  if (request != nullptr && joined && joined->fill != nullptr) request->source = source;
   co_return joined;
 }
 
 Task<Result<std::uint64_t>> Fills::ask_size(const RepositoryName& repository, const Digest& digest) {
   auto remote = upstreams_.remote(repository);
   if (!remote) co_return remote.error();
+  const auto work = [this, repository, digest] { return upstream_size(repository, digest); };
+  co_return co_await sizes_.ask(blob_question(repository, digest), remote->origin().options().negative_age, work);
+}
+
+Task<Result<std::uint64_t>> Fills::upstream_size(RepositoryName repository, Digest digest) {
+  auto remote = upstreams_.remote(repository);
+  if (!remote) co_return remote.error();
   Upstream upstream = remote->upstream();
-  co_return co_await upstream.blob_size(remote->repository(), digest);
+  auto size = co_await upstream.blob_size(remote->repository(), digest);
+  if (!size) co_return as_said_here(size.error(), repository, digest);
+  co_return size;
 }
 
 Task<std::shared_ptr<store::Fill>> Fills::find(RepositoryName repository, Digest digest) {
-  const std::size_t index = digest.hash() % loops_.size();
+  const std::size_t index = digest.hash() % parts_.size();
   Loop& home = Loop::current();
-  co_await loops_[index]->enter();
+  co_await parts_.loop(index).enter();
   std::shared_ptr<store::Fill> fill;
-  const auto found = parts_[index]->running.find(digest);
-  if (found != parts_[index]->running.end() && found->second->repository == repository) fill = found->second->fill;
+  const auto& running = parts_.part(index).running;
+  const auto found = running.find(digest);
+  if (found != running.end() && found->second->repository == repository) fill = found->second->fill;
   co_await home.enter();
   co_return fill;
 }
@@ -173,8 +180,12 @@ Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
   }
   running->room.reset();
   part.running.erase(digest);
+  if (stored) co_return;
+  const Error why = as_said_here(stored.error(), running->repository, digest);
+  if (auto remote = upstreams_.remote(running->repository))
+    negatives_.keep(blob_question(running->repository, digest), why, remote->origin().options().negative_age);
   // Told last: who hears of it and asks again begins anew, and does not join what has failed.
-  if (!stored) running->fill->failed(stored.error());
+  running->fill->failed(why);
 }
 
 /// Fetches until the whole is there and its digest is right; readers are let through to the end then.
@@ -184,9 +195,9 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
   if (!remote) co_return remote.error();
   Upstream upstream = remote->upstream();
   Error last(ErrorKind::kUpstream, "nothing was tried");
-  int idle_attempts = 0;
-  while (idle_attempts < kAttemptsWithoutProgress && !part.stopping) {
-    if (idle_attempts > 0) co_await sleep_for(back_off(idle_attempts));
+  Attempts attempts;
+  while (!attempts.used_up() && !part.stopping) {
+    co_await attempts.pause();
     if (part.stopping) break;
     const std::uint64_t before = running.writer ? running.writer->size() : 0;
     if (before > 0) resumed_.add();
@@ -194,8 +205,8 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
     if (!source) {
       last = source.error();
       // Who is told 429 before the first byte had better hear of it at once.
-      if (!worth_another_try(last) || (before == 0 && last.kind() == ErrorKind::kUpstreamLimited)) co_return last;
-      ++idle_attempts;
+      if (!is_down(last) || (before == 0 && last.kind() == ErrorKind::kUpstreamLimited)) co_return last;
+      attempts.broke(0);
       continue;
     }
     auto drained = co_await drain(running, *source);
@@ -208,9 +219,9 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
       co_return co_await running.writer->commit(fill.digest());
     }
     last = drained.error();
-    if (!worth_another_try(last)) co_return last;
+    if (!is_down(last)) co_return last;
     const std::uint64_t after = running.writer ? running.writer->size() : 0;
-    idle_attempts = after >= before + kLeastProgressBytes ? 1 : idle_attempts + 1;
+    attempts.broke(after - before);
   }
   if (part.stopping) co_return Error(ErrorKind::kUnavailable, "this node is ending");
   co_return last;
@@ -303,14 +314,12 @@ Task<Result<void>> Fills::record(const RepositoryName& repository, const Digest&
 }
 
 Task<void> Fills::stop() {
-  Loop& home = Loop::current();
-  for (std::size_t i = 0; i < loops_.size(); ++i) {
-    co_await loops_[i]->enter();
-    Part& part = *parts_[i];
+  const auto stop_part = [](Part& part) {
     part.stopping = true;
-    co_await part.scope.join();
-  }
-  co_await home.enter();
+    return part.scope.join();
+  };
+  co_await parts_.visit_each(stop_part);
+  co_await sizes_.stop();
 }
 
 }  // namespace wherry::node

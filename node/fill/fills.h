@@ -5,13 +5,13 @@
 #include <unordered_map>
 #include <vector>
 
-#include "common/async/scope.h"
-#include "common/async/sleep.h"
+#include "common/async/per_loop.h"
 #include "common/observe/metrics.h"
 #include "common/registry/storage.h"
 #include "common/store/fill.h"
 #include "node/eviction/cache_space.h"
 #include "node/fill/fill_board.h"
+#include "node/upstream/questions.h"
 #include "node/upstream/upstreams.h"
 
 namespace wherry::node {
@@ -20,13 +20,21 @@ namespace wherry::node {
 /// client that started it leaves, and goes on where it stopped when its source breaks.
 class Fills {
  public:
-  Fills(registry::Storage& storage, CacheSpace& space, const Upstreams& upstreams, std::vector<Loop*> loops,
-        Metrics& metrics);
+  Fills(registry::Storage& storage, CacheSpace& space, const Upstreams& upstreams, Negatives& negatives,
+        const std::vector<Loop*>& loops, Metrics& metrics);
   ~Fills();
 
-  /// The Fill of that digest, for a repository that may see it: its reader is to wait for size() first. Null when the
-  /// blob came in meanwhile and lies in the store. size() gives kNoSpace when no room can be made: pass it on unstored.
-  Task<Result<std::shared_ptr<store::Fill>>> join(const RepositoryName& repository, const Digest& digest);
+  /// A fill that somebody waits for.
+  struct Joined {
+    std::shared_ptr<store::Fill> fill;  ///< null when the blob came in meanwhile and lies in the store
+    bool own = true;  ///< fetched on behalf of the repository that it is wanted for: why it fails is said of that one
+  };
+  /// The Fill of that digest, for a repository that may see it: its reader is to wait for size() first, which gives
+  /// kNoSpace when no room can be made (pass it on unstored). Errors: kBlobUnknown and those of Upstream.
+  Task<Result<Joined>> join(const RepositoryName& repository, const Digest& digest);
+
+  /// What the upstream says of a blob's size; once for all who want it now. Errors: kBlobUnknown and those of Upstream.
+  Task<Result<std::uint64_t>> ask_size(const RepositoryName& repository, const Digest& digest);
 
   /// The Fill that runs for that repository, or null: starts nothing and asks nobody.
   Task<std::shared_ptr<store::Fill>> find(RepositoryName repository, Digest digest);
@@ -44,14 +52,15 @@ class Fills {
   Task<Result<store::BlobRow>> fetch(Part& part, Running& running);
   Task<void> prepare(Running& running);
   Task<Result<void>> drain(Running& running, BlobSource& source);
-  Task<Result<std::uint64_t>> ask_size(const RepositoryName& repository, const Digest& digest);
+  Task<Result<std::uint64_t>> upstream_size(RepositoryName repository, Digest digest);
   Task<Result<void>> record(const RepositoryName& repository, const Digest& digest, const store::BlobRow& row);
 
   registry::Storage& storage_;
   CacheSpace& space_;
   const Upstreams& upstreams_;
-  std::vector<Loop*> loops_;
-  std::vector<std::unique_ptr<Part>> parts_;
+  Negatives& negatives_;
+  Questions<std::uint64_t> sizes_;
+  PerLoop<Part> parts_;
   Counter fetched_bytes_;
   Counter started_;
   Counter failed_;

@@ -7,15 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "common/async/sleep.h"
-
 namespace wherry::node {
 namespace {
-
-constexpr int kAttemptsWithoutProgress = 4;
-/// Less than that is no progress: a source must not keep a relay alive byte by byte.
-constexpr std::uint64_t kLeastProgressBytes = std::uint64_t{16} << 10;
-constexpr std::chrono::milliseconds kBetweenAttempts{300};
 
 std::atomic<int> relays{0};
 
@@ -60,6 +53,7 @@ Task<Result<std::unique_ptr<http::Body>>> Relay::open(Upstream upstream, Pool& p
 
 /// Begins to fetch, behind what came so far.
 Task<Result<void>> Relay::connect() {
+  connected_at_ = hasher_.size();
   auto source = co_await upstream_.blob(repository_, digest_, hasher_.size());
   if (!source) co_return source.error();
   if (hasher_.size() > 0 && source->size() && *source->size() != size_)
@@ -92,13 +86,12 @@ void Relay::begin_anew() {
   verified_ = false;
   kept_from_ = 0;
   kept_to_ = 0;
-  progress_from_ = 0;
 }
 
 /// Takes in the next bytes and keeps what lies in the range given; what lies before it is given up.
 Task<Result<void>> Relay::advance(std::uint64_t keep_from, std::uint64_t keep_to) {
-  while (idle_ < kAttemptsWithoutProgress) {
-    if (idle_ > 0 && !source_) co_await sleep_for(kBetweenAttempts * idle_);
+  while (!attempts_.used_up()) {
+    if (!source_) co_await attempts_.pause();
     Result<void> well;
     if (!source_) well = co_await connect();
     while (well) {
@@ -122,8 +115,8 @@ Task<Result<void>> Relay::advance(std::uint64_t keep_from, std::uint64_t keep_to
       co_return co_await pool_.run([this, &count, &keep_from, &keep_to] { return take_in(count, keep_from, keep_to); });
     }
     source_.reset();
-    ++idle_;
-    if (!is_down(well.error()) || idle_ == kAttemptsWithoutProgress) co_return well;
+    attempts_.broke(hasher_.size() - connected_at_);
+    if (!is_down(well.error()) || attempts_.used_up()) co_return well;
   }
   co_return Error(ErrorKind::kUpstream, "{} does not send the blob", upstream_.url());
 }
@@ -147,10 +140,6 @@ Result<void> Relay::take_in(std::uint64_t count, std::uint64_t keep_from, std::u
   }
   kept_to_ = std::max(keep_from, std::min(start + count, std::max(keep_to, kept_to_)));
   hasher_.update(bytes);
-  if (hasher_.size() >= progress_from_ + kLeastProgressBytes) {
-    idle_ = 0;
-    progress_from_ = hasher_.size();
-  }
   if (hasher_.size() == size_) return check_end();
   return {};
 }

@@ -8,6 +8,7 @@
 #include "common/http/body.h"
 #include "common/oci/hasher.h"
 #include "common/store/blob_store.h"
+#include "node/fill/attempts.h"
 #include "node/upstream/upstream.h"
 
 namespace wherry::node {
@@ -50,8 +51,8 @@ class Relay final : public http::Body {
   std::uint64_t kept_from_ = 0;
   std::uint64_t kept_to_ = 0;
   bool verified_ = false;
-  int idle_ = 0;                     // tries since there was progress
-  std::uint64_t progress_from_ = 0;  // of the blob, where it was counted last
+  Attempts attempts_;
+  std::uint64_t connected_at_ = 0;  // what had come when the source was asked last
   Buffer buffer_;
 };
 

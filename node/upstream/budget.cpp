@@ -23,7 +23,6 @@ std::optional<std::uint64_t> window_of(std::string_view field) {
 }  // namespace
 
 Budget::Budget(BudgetLimits limits, const Clock& clock) : limits_(limits), clock_(clock) {}
-Budget::~Budget() = default;
 
 void Budget::Slot::give_back() {
   if (budget_ != nullptr) std::exchange(budget_, nullptr)->slot_ended();
@@ -185,18 +184,20 @@ void Budget::cancel() {
   }
 }
 
-std::optional<std::uint64_t> Budget::manifests_left() {
+std::optional<std::uint64_t> Budget::manifests_left() const {
   const std::lock_guard lock(mutex_);
-  roll_window(clock_.monotonic());
-  std::optional<std::uint64_t> left = told_left_;
+  const auto now = clock_.monotonic();
+  std::optional<std::uint64_t> left;
+  if (now < told_until_) left = told_left_;
   if (limits_.manifests > 0) {
-    const std::uint64_t own = limits_.manifests - std::min(limits_.manifests, used_);
+    const std::uint64_t used = now < window_ends_ ? used_ : 0;
+    const std::uint64_t own = limits_.manifests - std::min(limits_.manifests, used);
     left = left ? std::min(*left, own) : own;
   }
   return left;
 }
 
-std::size_t Budget::waiting() {
+std::size_t Budget::waiting() const {
   const std::lock_guard lock(mutex_);
   return waiting_;
 }

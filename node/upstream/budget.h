@@ -41,7 +41,6 @@ class Budget {
   static constexpr std::chrono::milliseconds kLongestNap{200};
 
   explicit Budget(BudgetLimits limits, const Clock& clock = Clock::system());
-  ~Budget();
 
   /// The right to fetch a blob, until it is dropped.
   class Slot {
@@ -82,8 +81,9 @@ class Budget {
   void cancel();
 
   /// GETs of manifests left in this window; nothing when there is no limit.
-  std::optional<std::uint64_t> manifests_left();
-  std::size_t waiting();
+  std::optional<std::uint64_t> manifests_left() const;
+  /// Fetches of blobs that wait for their turn.
+  std::size_t waiting() const;
 
  private:
   struct Waiter : Loop::Message {
@@ -105,7 +105,7 @@ class Budget {
 
   const BudgetLimits limits_;
   const Clock& clock_;
-  std::mutex mutex_;  // guards all below; never held across a suspension
+  mutable std::mutex mutex_;  // guards all below; never held across a suspension
   std::uint64_t taken_ = 0;
   std::map<std::string, std::deque<Waiter*>> lanes_;
   std::string last_lane_;

@@ -7,11 +7,6 @@
 namespace wherry::node {
 namespace {
 
-bool is_token_char(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
 /// A field's text with what is still to be read at its front.
 class Reader {
  public:
@@ -22,7 +17,7 @@ class Reader {
   }
   std::string_view token() {
     std::size_t length = 0;
-    while (length < text_.size() && is_token_char(text_[length])) ++length;
+    while (length < text_.size() && http::is_token_char(text_[length])) ++length;
     const auto token = text_.substr(0, length);
     text_.remove_prefix(length);
     return token;

@@ -31,6 +31,8 @@ class Circuit {
   void neither_nor() { probing_.store(false); }
 
   bool is_open() const { return failures_.load() > 0; }
+  /// Found out of reach a moment ago, and not yet time to try again.
+  bool is_resting() const { return pause().count() > 0; }
   /// How long until a probe is let through.
   std::chrono::milliseconds pause() const;
 

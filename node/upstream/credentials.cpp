@@ -2,10 +2,10 @@
 
 #include <sys/stat.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "common/base/base64.h"
+#include "common/base/files.h"
 
 namespace wherry::node {
 namespace {
@@ -68,13 +68,12 @@ Result<Credentials> read_credentials(const std::string& path, const std::string&
   if (!S_ISREG(status.st_mode)) return Error(ErrorKind::kInvalid, "{}: is not a file", path);
   if ((status.st_mode & S_IROTH) != 0)
     return Error(ErrorKind::kInvalid, "{}: can be read by everybody: chmod 600 it", path);
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kMaxFileBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!file.is_open() || file.bad()) return Error(ErrorKind::kInvalid, "{}: cannot be read", path);
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > kMaxFileBytes) return Error(ErrorKind::kInvalid, "{}: larger than 64 KiB", path);
-  if (text.find_first_not_of(" \t\r\n") != std::string::npos && text[text.find_first_not_of(" \t\r\n")] == '{')
+  auto read = read_small_file(path, kMaxFileBytes);
+  if (!read && read.error().kind() == ErrorKind::kTooLarge)
+    return Error(ErrorKind::kInvalid, "{}: larger than 64 KiB", path);
+  if (!read) return Error(ErrorKind::kInvalid, "{}: cannot be read", path);
+  std::string text = std::move(*read);
+  if (const auto first = text.find_first_not_of(" \t\r\n"); first != std::string::npos && text[first] == '{')
     return from_docker_config(text, path, host);
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
   if (text.find_first_of("\r\n") != std::string::npos)

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/config/config_file.h"
+#include "common/oci/platforms.h"
 #include "node/upstream/budget.h"
 
 namespace wherry::node {
@@ -21,7 +22,7 @@ struct UpstreamOptions {
   std::vector<std::string> deny;       ///< patterns of those that may not, whatever `allow` says
   std::vector<std::string> realms;     ///< hosts (with port, if any) of token servers beside its own
   std::vector<std::string> redirects;  ///< hosts that it may redirect to although their addresses are not public
-  std::vector<std::string> platforms;  ///< OS/ARCH[/VARIANT]: images of these come with the index that names them
+  PlatformChoice platforms;            ///< images of these come with the index that names them
   bool library = false;                ///< names of one part are below library/
   BudgetLimits limits;
   std::chrono::milliseconds connect_time{5'000};
@@ -38,9 +39,15 @@ std::string prefix_of(const std::string& name);
 
 /// An upstream of which only the name is known. Errors: kInvalid when it is not the name of a registry.
 Result<UpstreamOptions> upstream_of_name(const std::string& name);
-/// Reads one entry of `upstreams`, with what is known of Docker Hub filled in.
-Result<UpstreamOptions> read_upstream(ConfigSection& section);
-/// Reads the keys that parent and upstreams have in common.
-Result<void> read_common(ConfigSection& section, UpstreamOptions& into);
+
+/// All that a node stands for.
+struct Registries {
+  UpstreamOptions parent;  ///< without a URL: none
+  std::vector<UpstreamOptions> upstreams;
+  std::string root;  ///< the upstream that unprefixed names mean; empty: the parent
+};
+
+/// Reads `parent`, `upstreams` and `root`. Errors: kInvalid, naming file, line and key.
+Result<Registries> read_registries(ConfigSection& file);
 
 }  // namespace wherry::node

@@ -30,23 +30,17 @@ UpstreamOptions tidied(UpstreamOptions options) {
 
 Origin::Origin(UpstreamOptions options, Credentials credentials, const std::vector<Loop*>& loops)
     : options_(tidied(std::move(options))),
-      loops_(loops),
-      clients_(loops.size()),
+      own_(http::Place::of(options_.url)),
+      clients_(loops),
       tokens_(
-          options_.url, options_.realms, std::move(credentials), [this]() -> http::Client& { return client(); }, loops),
+          options_.url, options_.realms, std::move(credentials), [this]() -> http::Client& { return *clients_.here(); },
+          loops),
       budget_(options_.limits) {}
 
 Origin::~Origin() = default;
 
-http::Client& Origin::client() {
-  return *clients_[static_cast<std::size_t>(std::find(loops_.begin(), loops_.end(), &Loop::current()) -
-                                            loops_.begin())];
-}
-
 Task<void> Origin::open() {
-  Loop& home = Loop::current();
-  for (std::size_t i = 0; i < loops_.size(); ++i) {
-    co_await loops_[i]->enter();
+  const auto open_here = [this](std::unique_ptr<http::Client>& client) {
     http::ClientOptions with;
     with.connect_time = options_.connect_time;
     with.silence = options_.silence;
@@ -54,29 +48,23 @@ Task<void> Origin::open() {
     with.connections_a_host = kConnectionsForNames + static_cast<long>(options_.limits.concurrent);
     with.ca_file = options_.ca_file;
     with.proxy = options_.proxy;
-    clients_[i] = std::make_unique<http::Client>(*loops_[i], std::move(with));
-  }
-  co_await home.enter();
+    client = std::make_unique<http::Client>(Loop::current(), std::move(with));
+  };
+  co_await clients_.visit(open_here);
 }
 
 Task<void> Origin::cancel() {
   budget_.cancel();
-  Loop& home = Loop::current();
-  for (std::size_t i = 0; i < loops_.size(); ++i) {
-    co_await loops_[i]->enter();
-    if (clients_[i]) clients_[i]->cancel_all();
-  }
-  co_await home.enter();
+  const auto cancel_here = [](std::unique_ptr<http::Client>& client) {
+    if (client) client->cancel_all();
+  };
+  co_await clients_.visit(cancel_here);
 }
 
 Task<void> Origin::close() {
   co_await tokens_.stop();
-  Loop& home = Loop::current();
-  for (std::size_t i = 0; i < loops_.size(); ++i) {
-    co_await loops_[i]->enter();
-    clients_[i].reset();
-  }
-  co_await home.enter();
+  const auto close_here = [](std::unique_ptr<http::Client>& client) { client.reset(); };
+  co_await clients_.visit(close_here);
 }
 
 Task<Result<std::unique_ptr<http::Transfer>>> Origin::send(http::ClientRequest request) {
@@ -84,7 +72,7 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::send(http::ClientRequest r
   if (!admitted)
     co_return Error(ErrorKind::kUpstream, "{} cannot be reached; it is asked again in {} ms", options_.url,
                     circuit_.pause().count());
-  auto transfer = co_await client().open(std::move(request));
+  auto transfer = co_await clients_.here()->open(std::move(request));
   calls_.note(transfer, true);
   if (transfer)
     circuit_.worked();
@@ -122,8 +110,8 @@ Error Origin::judge(const std::string& asked, const http::ClientHead& head, Erro
 }
 
 Task<Result<std::unique_ptr<http::Transfer>>> Origin::ask(Question question) {
-  const auto own = http::Place::of(options_.url);
-  if (!own) co_return Error(ErrorKind::kUpstream, "'{}' is not the URL of a registry", options_.url);
+  if (!question.patient && (circuit_.is_resting() || tokens_.is_resting(question.scope)))
+    co_return Error(ErrorKind::kUpstream, "{} cannot be reached now", options_.url);
   auto open = budget_.check_open();
   if (open && question.cost != Question::Cost::kFree)
     open = budget_.take_manifest(question.cost == Question::Cost::kRefresh);
@@ -133,7 +121,7 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::ask(Question question) {
   const RequestContext* const asked_for = co_await current_request();
   for (int redirects = 0; redirects <= kMaxRedirects;) {
     const auto place = http::Place::of(url);
-    const bool at_home = place == own;
+    const bool at_home = place == own_;
     http::ClientRequest request(question.method, url);
     for (const auto& [name, value] : question.headers) request.header(name, value);
     std::string shown;
@@ -154,7 +142,7 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::ask(Question question) {
     if (at_home) {
       transfer = co_await send(std::move(request));
     } else {
-      transfer = co_await client().open(std::move(request));
+      transfer = co_await clients_.here()->open(std::move(request));
       calls_.note(transfer, false);
     }
     if (!transfer) co_return transfer.error();

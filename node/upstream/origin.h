@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "common/async/per_loop.h"
 #include "common/http/client.h"
+#include "common/http/place.h"
 #include "node/upstream/budget.h"
 #include "node/upstream/call_record.h"
 #include "node/upstream/circuit.h"
@@ -22,6 +24,8 @@ struct Question {
   ErrorKind not_found = ErrorKind::kNotFound;  ///< what a 404 means
   std::vector<std::pair<std::string, std::string>> headers;
   enum class Cost { kFree, kManifest, kRefresh } cost = Cost::kFree;  ///< what is taken out of the budget
+  bool patient =
+      true;  ///< waits a moment for a server that is out of reach; else it is asked when it may be well again
 };
 
 /// Asks with tokens, follows redirects by hand so that credentials never leave the server that they are for, and keeps
@@ -39,10 +43,9 @@ class Origin {
   const std::string& url() const { return options_.url; }
   /// Whether a question of that scope would not be answered now: the server or, when a token has to be fetched, the
   /// token server was found to be out of reach.
-  bool is_down(const std::string& scope) { return circuit_.is_open() || tokens_.is_down(scope); }
-  /// Whether the server was found to be out of reach a moment ago, and it is not yet time to try again.
-  bool is_resting() const { return circuit_.pause().count() > 0; }
+  bool is_down(const std::string& scope) const { return circuit_.is_open() || tokens_.is_down(scope); }
   Budget& budget() { return budget_; }
+  const Budget& budget() const { return budget_; }
   const CallRecord& calls() const { return calls_; }
 
   /// The answer when it is 200, 206 or 304. Errors: `not_found` for 404; kDenied for 401 and 403 (when tokens did not
@@ -58,15 +61,14 @@ class Origin {
   Task<void> close();
 
  private:
-  http::Client& client();
   Task<Result<std::unique_ptr<http::Transfer>>> send(http::ClientRequest request);
   /// Where an answer redirects to. Errors: kDenied, kUpstream.
   Result<std::string> follow(const std::string& from, const http::ClientHead& head) const;
   Error judge(const std::string& asked, const http::ClientHead& head, ErrorKind not_found) const;
 
   const UpstreamOptions options_;
-  const std::vector<Loop*> loops_;
-  std::vector<std::unique_ptr<http::Client>> clients_;
+  const std::optional<http::Place> own_;  // nothing when the URL is none, which configuration does not let through
+  PerLoop<std::unique_ptr<http::Client>> clients_;
   Tokens tokens_;
   Circuit circuit_;
   Budget budget_;

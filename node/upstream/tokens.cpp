@@ -63,22 +63,27 @@ Result<void> Tokens::challenged(const std::string& scope, const std::vector<std:
   return {};
 }
 
-Task<Result<std::unique_ptr<http::Transfer>>> Tokens::ask(const Challenge& challenge, const std::string& scope,
-                                                          bool post) {
-  if (post) {
-    std::string form = "grant_type=refresh_token&client_id=wherry&service=" + http::percent_encode(challenge.service) +
-                       "&scope=" + http::percent_encode(scope) +
-                       "&refresh_token=" + http::percent_encode(credentials_.identity_token);
-    http::ClientRequest request("POST", challenge.realm);
-    request.header("Content-Type", "application/x-www-form-urlencoded");
-    request.body(std::move(form));
-    co_return co_await client_().open(std::move(request));
-  }
+Task<Result<std::unique_ptr<http::Transfer>>> Tokens::get(const Challenge& challenge, const std::string& scope) {
   std::string url = challenge.realm + (challenge.realm.find('?') == std::string::npos ? '?' : '&') +
                     "service=" + http::percent_encode(challenge.service) +
                     "&scope=" + http::percent_encode(scope, ":/");
   http::ClientRequest request("GET", std::move(url));
   if (!credentials_.user.empty()) request.header("Authorization", credentials_.basic());
+  co_return co_await client_().open(std::move(request));
+}
+
+/// The OAuth2 way: with an identity token, else with user and password.
+Task<Result<std::unique_ptr<http::Transfer>>> Tokens::post(const Challenge& challenge, const std::string& scope) {
+  std::string form =
+      "client_id=wherry&service=" + http::percent_encode(challenge.service) + "&scope=" + http::percent_encode(scope);
+  if (!credentials_.identity_token.empty())
+    form += "&grant_type=refresh_token&refresh_token=" + http::percent_encode(credentials_.identity_token);
+  else
+    form += "&grant_type=password&username=" + http::percent_encode(credentials_.user) +
+            "&password=" + http::percent_encode(credentials_.password);
+  http::ClientRequest request("POST", challenge.realm);
+  request.header("Content-Type", "application/x-www-form-urlencoded");
+  request.body(std::move(form));
   co_return co_await client_().open(std::move(request));
 }
 
@@ -92,17 +97,17 @@ Result<Tokens::Token> Tokens::read(const std::string& realm, const std::string& 
   if (token.value.empty()) token.value = text("access_token");
   const auto visible = [](unsigned char c) { return c > 0x20 && c < 0x7f; };
   if (token.value.empty() || !std::all_of(token.value.begin(), token.value.end(), visible))
-    return Error(ErrorKind::kUpstream, "{} answered what is no token", realm);
+    return Error(ErrorKind::kUpstream, "{} answered what is no token", excerpt(realm));
   // Counted from here, by a clock that does not jump: what the server says of the time may be off by hours.
   auto life = kDefaultLife;
   if (const auto found = json.find("expires_in"); found != json.end() && found->is_number())
-    life = std::chrono::seconds(static_cast<std::int64_t>(std::clamp(found->get<double>(), 60.0, 43'200.0)));
+    life = std::chrono::seconds(static_cast<std::int64_t>(std::clamp(
+        found->get<double>(), static_cast<double>(kDefaultLife.count()), static_cast<double>(kLongestLife.count()))));
   token.expires = clock_.monotonic() + life - std::min<std::chrono::seconds>(life / 4, std::chrono::seconds(30));
   return token;
 }
 
-bool Tokens::is_down(const std::string& scope) {
-  if (!circuit_.is_open()) return false;
+bool Tokens::needs_token(const std::string& scope) const {
   const std::lock_guard lock(mutex_);
   if (!wanted_ || wanted_->scheme != "bearer") return false;
   const auto kept = tokens_.find(scope);
@@ -113,7 +118,7 @@ Task<Result<std::string>> Tokens::fetch(std::string scope, Challenge challenge) 
   const bool admitted = co_await circuit_.admits_soon();
   if (!admitted)
     co_return Error(ErrorKind::kUpstream, "the token server {} cannot be reached; it is asked again in {} ms",
-                    challenge.realm, circuit_.pause().count());
+                    excerpt(challenge.realm), circuit_.pause().count());
   auto token = co_await request(challenge, scope);
   if (token)
     circuit_.worked();
@@ -136,18 +141,22 @@ Task<Result<std::string>> Tokens::fetch(std::string scope, Challenge challenge) 
 /// Errors: kDenied when it refuses; kUpstream and kTimeout when it cannot be asked or makes no sense;
 /// kUpstreamFailed, kUpstreamLimited.
 Task<Result<Tokens::Token>> Tokens::request(Challenge challenge, std::string scope) {
-  bool post = !credentials_.identity_token.empty();
-  auto transfer = co_await ask(challenge, scope, post);
+  const std::string realm = excerpt(challenge.realm);
+  Result<std::unique_ptr<http::Transfer>> transfer = Error(ErrorKind::kInternal, "not asked yet");
+  if (credentials_.identity_token.empty()) transfer = co_await get(challenge, scope);
+  // Some know the OAuth2 way alone, and say so by refusing a GET.
+  const bool only_post = transfer && !credentials_.user.empty() &&
+                         ((*transfer)->head().status() == 404 || (*transfer)->head().status() == 405);
+  if (!credentials_.identity_token.empty() || only_post) transfer = co_await post(challenge, scope);
   if (!transfer) co_return transfer.error();
   const int status = (*transfer)->head().status();
   if (status == 401 || status == 403 || status == 400)
-    co_return Error(ErrorKind::kDenied, "the token server {} refuses this node ({})", challenge.realm, status);
+    co_return Error(ErrorKind::kDenied, "the token server {} refuses this node ({})", realm, status);
   if (status == 429)
-    co_return Error(ErrorKind::kUpstreamLimited, "the token server {} wants fewer requests", challenge.realm)
+    co_return Error(ErrorKind::kUpstreamLimited, "the token server {} wants fewer requests", realm)
         .with_retry_after(Budget::asked_to_wait((*transfer)->head()));
-  if (status >= 500)
-    co_return Error(ErrorKind::kUpstreamFailed, "the token server {} answered {}", challenge.realm, status);
-  if (status != 200) co_return Error(ErrorKind::kUpstream, "the token server {} answered {}", challenge.realm, status);
+  if (status >= 500) co_return Error(ErrorKind::kUpstreamFailed, "the token server {} answered {}", realm, status);
+  if (status != 200) co_return Error(ErrorKind::kUpstream, "the token server {} answered {}", realm, status);
   auto body = co_await (*transfer)->read_whole(kMaxAnswerBytes);
   if (!body && body.error().kind() == ErrorKind::kTooLarge)
     co_return Error(ErrorKind::kUpstream, "{}", body.error().message());

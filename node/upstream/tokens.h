@@ -41,7 +41,9 @@ class Tokens {
                           const std::string& shown);
 
   /// True when a request of that scope needs a token and the token server was found to be out of reach. Any thread.
-  bool is_down(const std::string& scope);
+  bool is_down(const std::string& scope) const { return circuit_.is_open() && needs_token(scope); }
+  /// The same, and it is not yet time to try again.
+  bool is_resting(const std::string& scope) const { return circuit_.is_resting() && needs_token(scope); }
 
   Task<void> stop() { return fetching_.stop(); }
 
@@ -53,7 +55,9 @@ class Tokens {
 
   Task<Result<std::string>> fetch(std::string scope, Challenge challenge);
   Task<Result<Token>> request(Challenge challenge, std::string scope);
-  Task<Result<std::unique_ptr<http::Transfer>>> ask(const Challenge& challenge, const std::string& scope, bool post);
+  bool needs_token(const std::string& scope) const;
+  Task<Result<std::unique_ptr<http::Transfer>>> get(const Challenge& challenge, const std::string& scope);
+  Task<Result<std::unique_ptr<http::Transfer>>> post(const Challenge& challenge, const std::string& scope);
   Result<Token> read(const std::string& realm, const std::string& body) const;
   bool may_go_to(const std::string& realm) const;
 
@@ -62,8 +66,8 @@ class Tokens {
   const Credentials credentials_;
   const std::function<http::Client&()> client_;
   const Clock& clock_;
-  Circuit circuit_;   // of token servers
-  std::mutex mutex_;  // guards the two below; never held across a suspension
+  Circuit circuit_;           // of token servers
+  mutable std::mutex mutex_;  // guards the two below; never held across a suspension
   std::optional<Challenge> wanted_;
   std::map<std::string, Token> tokens_;
   SingleFlight<Result<std::string>> fetching_;

@@ -19,12 +19,6 @@ using registry::StoredManifest;
 
 constexpr std::size_t kMaxListBytes = 16 * 1024 * 1024;  // of a list that an upstream answers
 
-/// Every manifest form there is, then anything: the bytes are passed on as they are.
-constexpr std::string_view kAccept =
-    "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
-    "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, "
-    "*/*";
-
 std::string without_parameters(std::string_view content_type) {
   auto type = content_type.substr(0, content_type.find(';'));
   while (!type.empty() && type.back() == ' ') type.remove_suffix(1);
@@ -66,7 +60,7 @@ Task<Result<ManifestHead>> Upstream::head_manifest(const RepositoryName& reposit
                                                    const std::optional<Digest>& known) {
   Question question = about(repository, "manifests/" + reference.to_string(), ErrorKind::kManifestUnknown);
   question.method = "HEAD";
-  question.headers.emplace_back("Accept", kAccept);
+  question.headers.emplace_back("Accept", media_type::kAcceptManifests);
   if (known) question.headers.emplace_back("If-None-Match", "\"" + known->to_string() + "\"");
   auto transfer = co_await origin_.ask(std::move(question));
   if (!transfer) co_return transfer.error();
@@ -87,7 +81,7 @@ Task<Result<StoredManifest>> Upstream::manifest(const RepositoryName& repository
                                                 bool refresh) {
   Question question = about(repository, "manifests/" + reference.to_string(), ErrorKind::kManifestUnknown);
   question.cost = refresh ? Question::Cost::kRefresh : Question::Cost::kManifest;
-  question.headers.emplace_back("Accept", kAccept);
+  question.headers.emplace_back("Accept", media_type::kAcceptManifests);
   auto transfer = co_await origin_.ask(std::move(question));
   if (!transfer) co_return transfer.error();
   auto bytes = co_await (*transfer)->read_whole(kMaxManifestBytes);
@@ -141,6 +135,7 @@ Task<Result<BlobSource>> Upstream::blob(const RepositoryName& repository, const 
 }
 
 Task<Result<NamePage>> Upstream::names(Question question, std::string member) {
+  question.patient = false;
   auto transfer = co_await origin_.ask(std::move(question));
   if (!transfer) co_return transfer.error();
   auto bytes = co_await (*transfer)->read_whole(kMaxListBytes);
@@ -213,7 +208,9 @@ Task<Result<ReferrerPage>> Upstream::referrers(const RepositoryName& repository,
                                                std::string artifact_type, std::string last, std::size_t limit) {
   std::string rest = paged("referrers/" + digest.to_string(), limit, last);
   if (!artifact_type.empty()) rest += "&artifactType=" + http::percent_encode(artifact_type);
-  auto transfer = co_await origin_.ask(about(repository, rest, ErrorKind::kNotFound));
+  Question question = about(repository, rest, ErrorKind::kNotFound);
+  question.patient = false;
+  auto transfer = co_await origin_.ask(std::move(question));
   if (!transfer && transfer.error().kind() == ErrorKind::kNotFound)
     co_return co_await fallback_referrers(repository, digest, std::move(artifact_type));
   if (!transfer) co_return transfer.error();

@@ -57,21 +57,20 @@ class Upstream {
   /// Whether asking about that repository is known to be of no use now.
   bool is_out_of_reach(const RepositoryName& repository) const;
 
-  /// Errors: kManifestUnknown.
-  /// With the digest that is held, if one is, so that an upstream may answer with 304.
+  /// With the digest that is held, if one is, so that an upstream may answer with 304. Errors: kManifestUnknown.
   Task<Result<ManifestHead>> head_manifest(const RepositoryName& repository, const Reference& reference,
                                            const std::optional<Digest>& known = std::nullopt);
   /// The bytes, checked: against the digest asked for, else against the one that the answer states; an answer to a tag
-  /// that states none must be a manifest that can be read. Errors: kManifestUnknown; kUpstream for what fails the
-  /// check.
-  /// `refresh`: an older one is held, so that the budget's reserve is not for it.
+  /// that states none must be a manifest that can be read. `refresh`: an older one is held, so that the budget's
+  /// reserve is not for it. Errors: kManifestUnknown; kUpstream for what fails the check.
   Task<Result<registry::StoredManifest>> manifest(const RepositoryName& repository, const Reference& reference,
                                                   bool refresh = false);
   /// Errors: kBlobUnknown.
   Task<Result<std::uint64_t>> blob_size(const RepositoryName& repository, const Digest& digest);
   /// Starts to fetch a blob from `offset`. Errors: kBlobUnknown; kUpstream when what comes cannot be that blob.
   Task<Result<BlobSource>> blob(const RepositoryName& repository, const Digest& digest, std::uint64_t offset);
-  /// Errors: kNameUnknown.
+  /// Lists, of which these three tell, are not worth a wait for an upstream that was out of reach a moment ago. Errors:
+  /// kNameUnknown.
   Task<Result<registry::NamePage>> tags(const RepositoryName& repository, std::string last, std::size_t limit);
   Task<Result<registry::NamePage>> repositories(std::string last, std::size_t limit);
   /// Asks the fallback tag where the upstream has no referrers API.

@@ -1,12 +1,24 @@
 #include "node/upstream/upstreams.h"
 
 #include <algorithm>
+#include <set>
 
 #include "common/base/glob.h"
 #include "common/http/place.h"
 #include "common/oci/excerpt.h"
 
 namespace wherry::node {
+namespace {
+
+/// All that clients may call it.
+std::vector<std::string> names_of(const UpstreamOptions& options) {
+  std::vector<std::string> names = options.aliases;
+  names.push_back(options.name);
+  if (prefix_of(options.name) != options.name) names.push_back(prefix_of(options.name));
+  return names;
+}
+
+}  // namespace
 
 bool Upstreams::Entry::is_named(std::string_view name) const {
   const UpstreamOptions& options = origin.options();
@@ -14,34 +26,35 @@ bool Upstreams::Entry::is_named(std::string_view name) const {
          std::find(options.aliases.begin(), options.aliases.end(), name) != options.aliases.end();
 }
 
-Result<std::unique_ptr<Upstreams>> Upstreams::make(UpstreamOptions parent, std::vector<UpstreamOptions> upstreams,
-                                                   const std::string& root, const std::vector<Loop*>& loops) {
+Result<void> Upstreams::add(UpstreamOptions options, const std::vector<Loop*>& loops) {
+  Credentials credentials;
+  if (!options.credentials_file.empty()) {
+    std::string host = options.name;
+    if (const auto place = http::Place::of(options.url); host.empty() && place) host = place->name();
+    auto read = read_credentials(options.credentials_file, host);
+    if (!read) return read.error();
+    credentials = std::move(*read);
+  }
+  entries_.emplace_back(std::move(options), std::move(credentials), loops);
+  return {};
+}
+
+Result<std::unique_ptr<Upstreams>> Upstreams::make(Registries registries, const std::vector<Loop*>& loops) {
   std::unique_ptr<Upstreams> all(new Upstreams);
-  const auto add = [&](UpstreamOptions options) -> Result<void> {
-    Credentials credentials;
-    if (!options.credentials_file.empty()) {
-      const auto place = http::Place::of(options.url);
-      auto read =
-          read_credentials(options.credentials_file, options.name.empty() && place ? place->name() : options.name);
-      if (!read) return read.error();
-      credentials = std::move(*read);
-    }
-    all->entries_.emplace_back(std::move(options), std::move(credentials), loops);
-    return {};
-  };
-  for (UpstreamOptions& options : upstreams) {
-    for (const Entry& other : all->entries_)
-      if (other.is_named(options.name)) return Error(ErrorKind::kInvalid, "upstreams: {} is there twice", options.name);
-    if (auto added = add(std::move(options)); !added) return added.error();
+  std::set<std::string> names;
+  for (UpstreamOptions& options : registries.upstreams) {
+    for (const auto& name : names_of(options))
+      if (!names.insert(name).second) return Error(ErrorKind::kInvalid, "upstreams: {} is named twice", name);
+    if (auto added = all->add(std::move(options), loops); !added) return added.error();
   }
   for (Entry& entry : all->entries_)
-    if (entry.origin.options().name == root) all->root_ = &entry;
-  if (!root.empty() && all->root_ == nullptr)
-    return Error(ErrorKind::kInvalid, "root: there is no upstream of the name {}", root);
+    if (entry.origin.options().name == registries.root) all->root_ = &entry;
+  if (!registries.root.empty() && all->root_ == nullptr)
+    return Error(ErrorKind::kInvalid, "root: there is no upstream of the name {}", registries.root);
+  UpstreamOptions& parent = registries.parent;
   if (!parent.url.empty()) {
-    const auto place = http::Place::of(parent.url);
-    if (place) parent.aliases.push_back(place->name());
-    if (auto added = add(std::move(parent)); !added) return added.error();
+    if (const auto place = http::Place::of(parent.url)) parent.aliases.push_back(place->name());
+    if (auto added = all->add(std::move(parent), loops); !added) return added.error();
     all->parent_ = &all->entries_.back();
     if (all->root_ == nullptr) all->root_ = all->parent_;
   }

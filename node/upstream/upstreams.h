@@ -31,10 +31,8 @@ class Remote {
 /// speaks. Immutable but for what its origins remember: any loop.
 class Upstreams {
  public:
-  /// `parent` may have no URL. `root` names the upstream that unprefixed names mean; empty: the parent. Reads the
-  /// credentials. Errors: kInvalid, naming the file or the upstream.
-  static Result<std::unique_ptr<Upstreams>> make(UpstreamOptions parent, std::vector<UpstreamOptions> upstreams,
-                                                 const std::string& root, const std::vector<Loop*>& loops);
+  /// Reads the credentials. Errors: kInvalid, naming the file or the upstream.
+  static Result<std::unique_ptr<Upstreams>> make(Registries registries, const std::vector<Loop*>& loops);
 
   /// The name that a repository is kept under, from what a client asks: `registry` is what `?ns=` said, if it was
   /// there. Asks nobody. Errors: kNameUnknown for a registry that is not configured, kDenied for a repository that its
@@ -64,6 +62,7 @@ class Upstreams {
   };
 
   Upstreams() = default;
+  Result<void> add(UpstreamOptions options, const std::vector<Loop*>& loops);
   Result<RepositoryName> within(const Entry& entry, std::string name) const;
 
   mutable std::deque<Entry> entries_;

@@ -8,7 +8,7 @@
 
 #include "common/base/check.h"
 #include "common/base/json.h"
-#include "common/http/client.h"
+#include "common/http/place.h"
 #include "common/http/uri.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -10,6 +10,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from wherry import exposition
+
 ROOT = Path(__file__).resolve().parents[3]
 BIN = Path(os.environ.get("WHERRY_BIN", ROOT / "build/release/bin"))
 TOOLS = ROOT / "build/tools"
@@ -175,6 +177,14 @@ class WherryServer(Server):
 
     def is_ready(self):
         return self.answers(self.observe_port, "/readyz") == 200
+
+    def metrics(self):
+        """What the observe port says, as exposition.read() gives it."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.observe_port, timeout=10)
+        connection.request("GET", "/metrics")
+        page = connection.getresponse().read()
+        connection.close()
+        return exposition.read(page.decode())
 
     def blob_file(self, digest):
         algorithm, hexadecimal = digest.split(":")

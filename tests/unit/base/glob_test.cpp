@@ -12,14 +12,28 @@ TEST(Glob, StarsStandForAnythingAndQuestionMarksForOne) {
   EXPECT_TRUE(glob_matches("docker.io/*:latest", "docker.io/library/alpine:latest"));
   EXPECT_TRUE(glob_matches("a?c", "abc"));
   EXPECT_TRUE(glob_matches("*b*b", "abcbb"));
+  EXPECT_TRUE(glob_matches("a/*", "a/b/c"));
+  EXPECT_TRUE(glob_matches("*b*", "abc"));
+  EXPECT_TRUE(glob_matches("*a*a*", "xaxa"));
+  EXPECT_TRUE(glob_matches("**", "x"));
+  EXPECT_TRUE(glob_matches("a*bc", "abbbc"));
   EXPECT_FALSE(glob_matches("", "a"));
+  EXPECT_FALSE(glob_matches("a/b", "a/bc"));
+  EXPECT_FALSE(glob_matches("a/*", "a"));
+  EXPECT_FALSE(glob_matches("*a*a*", "xax"));
+  EXPECT_FALSE(glob_matches("a*bc", "abcb"));
   EXPECT_FALSE(glob_matches("a?c", "ac"));
   EXPECT_FALSE(glob_matches("library/*", "librarY/alpine"));
   EXPECT_FALSE(glob_matches("*:latest", "a:latest2"));
   EXPECT_FALSE(glob_matches("a.c", "abc"));
 }
 
-TEST(Glob, ManyStarsEndSoon) { EXPECT_FALSE(glob_matches(std::string(200, '*') + "b", std::string(2000, 'a'))); }
+TEST(Glob, ManyStarsEndSoon) {
+  EXPECT_FALSE(glob_matches(std::string(200, '*') + "b", std::string(2000, 'a')));
+  std::string stars;
+  for (int i = 0; i < 50; ++i) stars += "*a";
+  EXPECT_FALSE(glob_matches(stars + "b", std::string(255, 'a')));
+}
 
 TEST(Glob, OneOfManyIsEnough) {
   const std::vector<std::string> patterns = {"x", "team/*"};

@@ -239,22 +239,25 @@ TEST_F(ConfigFileTest, AKeyThatStandsTwiceIsRefused) {
   EXPECT_EQ(complaint("listen: a\nlisten: c\n", read), ":2: listen: stands here a second time");
 }
 
-TEST_F(ConfigFileTest, AListOfTextsIsReadAndNothingElseIsOne) {
+TEST_F(ConfigFileTest, AListOfTextsIsReadAndATextAloneIsOne) {
   std::vector<std::string> texts = {"before"};
   auto file = load("flow: [a/*, 'b:c', 7]\nblock:\n- x\n- y\nnone: []\nempty:\n");
-  EXPECT_TRUE(file.read("absent", texts));
-  EXPECT_TRUE(file.read("empty", texts));
+  EXPECT_TRUE(file.read_list("absent", texts));
+  EXPECT_TRUE(file.read_list("empty", texts));
   EXPECT_EQ(texts, std::vector<std::string>{"before"});
-  EXPECT_TRUE(file.read("flow", texts));
+  EXPECT_TRUE(file.read_list("flow", texts));
   EXPECT_EQ(texts, (std::vector<std::string>{"a/*", "b:c", "7"}));
-  EXPECT_TRUE(file.read("block", texts));
+  EXPECT_TRUE(file.read_list("block", texts));
   EXPECT_EQ(texts, (std::vector<std::string>{"x", "y"}));
-  EXPECT_TRUE(file.read("none", texts));
+  EXPECT_TRUE(file.read_list("none", texts));
   EXPECT_TRUE(texts.empty());
   EXPECT_TRUE(file.finish());
-  const auto list = [&](ConfigSection& section) { return section.read("a", texts); };
-  EXPECT_EQ(complaint("a: x\n", list), ":1: a: is not a list");
-  EXPECT_EQ(complaint("\na: [[x]]\n", list), ":2: a: holds what is not a single value");
+  auto alone = load("a: x\n");
+  EXPECT_TRUE(alone.read_list("a", texts));
+  EXPECT_EQ(texts, std::vector<std::string>{"x"});
+  const auto list = [&](ConfigSection& section) { return section.read_list("a", texts); };
+  EXPECT_EQ(complaint("\na: [[x]]\n", list), ":2: a: entry 1 is not a single value");
+  EXPECT_EQ(complaint("a: {b: c}\n", list), "?");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/http/client.h"
+#include "common/http/place.h"
 
 namespace wherry::http {
 namespace {

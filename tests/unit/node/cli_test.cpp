@@ -3,8 +3,9 @@
 #include <string>
 #include <vector>
 
+#include "common/oci/excerpt.h"
+#include "common/oci/platforms.h"
 #include "node/cli/image_name.h"
-#include "node/cli/platforms.h"
 #include "node/cli/status_table.h"
 #include "node/cli/text.h"
 

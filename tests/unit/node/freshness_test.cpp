@@ -4,7 +4,7 @@
 
 #include <fstream>
 
-#include "node/cache/negatives.h"
+#include "node/upstream/negatives.h"
 #include "tests/unit/support/error_kind.h"
 #include "tests/unit/support/temp_dir.h"
 #include "tests/unit/support/turned_clock.h"

@@ -24,7 +24,7 @@ std::unique_ptr<Upstreams> usual(const std::string& root = {},
   hub.deny = {"library/secret*"};
   auto other = named("localhost:5999");
   other.allow = {"team/*"};
-  auto made = Upstreams::make(named("", parent), {hub, other}, root, {});
+  auto made = Upstreams::make({named("", parent), {hub, other}, root}, {});
   EXPECT_TRUE(made);
   return std::move(*made);
 }
@@ -85,11 +85,11 @@ TEST(Upstreams, WithoutAParentUnprefixedNamesMeanNothing) {
 }
 
 TEST(Upstreams, AWrongConfigurationIsRefused) {
-  EXPECT_EQ(kind_of(Upstreams::make({}, {named("docker.io"), named("docker.io")}, "", {})), ErrorKind::kInvalid);
-  EXPECT_EQ(kind_of(Upstreams::make({}, {named("docker.io")}, "quay.io", {})), ErrorKind::kInvalid);
+  EXPECT_EQ(kind_of(Upstreams::make({{}, {named("docker.io"), named("docker.io")}, ""}, {})), ErrorKind::kInvalid);
+  EXPECT_EQ(kind_of(Upstreams::make({{}, {named("docker.io")}, "quay.io"}, {})), ErrorKind::kInvalid);
   auto secret = named("docker.io");
   secret.credentials_file = "/nowhere/at/all";
-  EXPECT_EQ(kind_of(Upstreams::make({}, {secret}, "", {})), ErrorKind::kInvalid);
+  EXPECT_EQ(kind_of(Upstreams::make({{}, {secret}, ""}, {})), ErrorKind::kInvalid);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "common/store/files.h"
+#include "common/base/files.h"
 
 #include <dirent.h>
 #include <sys/stat.h>
@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <memory>
 
-namespace wherry::store {
+namespace wherry {
 namespace {
 
 using Folder = std::unique_ptr<DIR, int (*)(DIR*)>;
@@ -98,6 +98,24 @@ Result<std::size_t> read_all(int fd, std::span<std::byte> into, std::uint64_t of
   return done;
 }
 
+Result<std::string> read_small_file(const std::string& path, std::size_t most) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file && (errno == ENOENT || errno == ENOTDIR)) return Error(ErrorKind::kNotFound, "{}: is not there", path);
+  if (!file) return system_error(errno, "open " + path);
+  std::string text(most + 1, '\0');
+  std::size_t size = 0;
+  while (size < text.size()) {  // read(2): a pipe has no offsets
+    const ssize_t got = ::read(file.get(), text.data() + size, text.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_error(errno, "read " + path);
+    if (got == 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  if (size > most) return Error(ErrorKind::kTooLarge, "{}: over {} bytes", path, most);
+  text.resize(size);
+  return text;
+}
+
 Result<std::uint64_t> regular_file_size(int fd, const std::string& path) {
   struct stat about{};
   if (::fstat(fd, &about) != 0) return system_error(errno, "stat " + path);
@@ -153,4 +171,4 @@ Result<void> for_each_file(const std::string& path, const std::function<void(con
   });
 }
 
-}  // namespace wherry::store
+}  // namespace wherry

@@ -1,4 +1,4 @@
-// System calls on files as Results. Internal to this room; all of them may block.
+// System calls on files as Results. All of them may block.
 #pragma once
 
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include "common/base/error.h"
 #include "common/base/unique_fd.h"
 
-namespace wherry::store {
+namespace wherry {
 
 /// Opens with O_CLOEXEC and O_NOFOLLOW. After an error errno still says why.
 Result<UniqueFd> open_file(const std::string& path, int flags, mode_t mode = 0600);
@@ -21,6 +21,9 @@ Result<UniqueFd> open_file(const std::string& path, int flags, mode_t mode = 060
 Result<void> write_all(int fd, std::span<const std::byte> bytes, std::uint64_t offset);
 /// Reads until `into` is full or the file ends; gives how much that was.
 Result<std::size_t> read_all(int fd, std::span<std::byte> into, std::uint64_t offset);
+/// The whole of a file that is small by its nature. Errors: kNotFound when it is not there, kTooLarge when it has more
+/// than `most` bytes, kIo.
+Result<std::string> read_small_file(const std::string& path, std::size_t most);
 /// Size of a regular file. Errors: kCorrupt when it is none.
 Result<std::uint64_t> regular_file_size(int fd, const std::string& path);
 
@@ -42,4 +45,4 @@ Result<void> for_each_entry(const std::string& path, const std::function<void(co
 /// The same, without names of folders.
 Result<void> for_each_file(const std::string& path, const std::function<void(const std::string& name)>& visit);
 
-}  // namespace wherry::store
+}  // namespace wherry

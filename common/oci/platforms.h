@@ -1,23 +1,25 @@
 // PlatformChoice: which images of an index are wanted.
 #pragma once
 
-#include <string_view>
+#include <string>
 #include <vector>
 
 #include "common/base/error.h"
 #include "common/oci/descriptor.h"
 
-namespace wherry::node {
+namespace wherry {
 
 /// Pure. Platforms are written OS/ARCH or OS/ARCH/VARIANT; without a variant every variant fits.
 class PlatformChoice {
  public:
+  PlatformChoice() = default;  ///< none
   /// This machine's, on Linux: as a container runtime here would choose.
   static PlatformChoice native();
   static PlatformChoice all();
-  /// Errors: kInvalid.
+  /// Errors: kInvalid, naming the text.
   static Result<PlatformChoice> parse(const std::vector<std::string>& platforms);
 
+  bool empty() const { return !all_ && wanted_.empty(); }
   bool wants(const Descriptor& entry) const;
   /// "linux/amd64, linux/arm64/v8", or "all".
   std::string to_string() const;
@@ -29,4 +31,4 @@ class PlatformChoice {
 
 std::string to_string(const Platform& platform);
 
-}  // namespace wherry::node
+}  // namespace wherry

@@ -1,4 +1,4 @@
-#include "node/cache/negatives.h"
+#include "node/upstream/negatives.h"
 
 namespace wherry::node {
 

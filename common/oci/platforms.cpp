@@ -1,8 +1,8 @@
-#include "node/cli/platforms.h"
+#include "common/oci/platforms.h"
 
 #include <algorithm>
 
-namespace wherry::node {
+namespace wherry {
 
 PlatformChoice PlatformChoice::native() {
   PlatformChoice choice;
@@ -41,7 +41,7 @@ Result<PlatformChoice> PlatformChoice::parse(const std::vector<std::string>& pla
     }
     const bool empty = std::any_of(parts.begin(), parts.end(), [](const std::string& part) { return part.empty(); });
     if (empty || parts.size() < 2 || parts.size() > 3)
-      return Error(ErrorKind::kInvalid, "--platform: '{}' is not OS/ARCH or OS/ARCH/VARIANT", text);
+      return Error(ErrorKind::kInvalid, "'{}' is not a platform, such as linux/amd64 or linux/arm64/v8", text);
     choice.wanted_.push_back({parts[0], parts[1], parts.size() == 3 ? parts[2] : ""});
   }
   return choice;
@@ -65,8 +65,8 @@ std::string to_string(const Platform& platform) {
 std::string PlatformChoice::to_string() const {
   if (all_) return "all";
   std::string text;
-  for (const Platform& platform : wanted_) text += (text.empty() ? "" : ", ") + node::to_string(platform);
+  for (const Platform& platform : wanted_) text += (text.empty() ? "" : ", ") + wherry::to_string(platform);
   return text;
 }
 
-}  // namespace wherry::node
+}  // namespace wherry
