@@ -59,6 +59,7 @@ class Liar:
     def _handler(liar):
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # head and body are two writes: the body would wait for an acknowledgement
 
             def log_message(self, *_):
                 pass

@@ -67,6 +67,7 @@ class CountingProxy:
     def _handler(proxy):
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # head and body are two writes: the body would wait for an acknowledgement
 
             def log_message(self, *_):
                 pass
