@@ -28,7 +28,7 @@ class Liar:
         self._server.released = self.released
         self.address = "127.0.0.1:%d" % self._server.server_address[1]
         self.url = f"http://{self.address}"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def close(self):
         self.released.set()
