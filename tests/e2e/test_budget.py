@@ -159,7 +159,7 @@ def test_manifests_of_a_window_are_counted_and_the_reserve_is_for_what_is_cold(l
     moved = site.registry.put_image(repository, "v0", [b"moved"])[0]
     gets = site.proxy.count("GET", "/manifests/")
     answer = site.manifest(repository, "v0")
-    assert answer.status == 200 and answer.body == made["v0"] and answer["Warning"], "refreshing leaves the reserve alone"
+    assert answer.status == 200 and answer.body == made["v0"] and answer.stale, "refreshing leaves the reserve alone"
     assert site.proxy.count("GET", "/manifests/") == gets == 4
     for tag in ("v4", "v5"):
         assert site.manifest(repository, tag).body == made[tag]
@@ -204,10 +204,10 @@ def test_what_the_upstream_says_is_left_is_kept_for_what_is_cold_and_ends_with_i
     before = site.proxy.count("GET", "/manifests/")
     told_at = time.monotonic()
     answer = site.manifest(repository, "v0")
-    assert answer.body == made["v0"] and answer["Warning"]
+    assert answer.body == made["v0"] and answer.stale
     assert site.manifest(repository, "v1").body == made["v1"], "what is cold comes out of the reserve"
     left[0] = "0;w=3"
-    assert site.manifest(repository, "v0")["Warning"], "its HEAD tells that nothing is left"
+    assert site.manifest(repository, "v0").stale, "its HEAD tells that nothing is left"
     answer = site.manifest(repository, "v2")
     assert answer.status == 503 and answer.code and int(answer["Retry-After"]) >= 1
     assert site.proxy.count("GET", "/manifests/") - before == 1
@@ -236,7 +236,7 @@ def test_429_is_heeded_and_passed_on_as_503(limited, repository, what, when):
             answer = site.get(other)
             assert answer.status == 503 and int(answer["Retry-After"]) >= 1
     held = site.manifest(repository, "v0")
-    assert held.body == made["v0"] and held["Warning"]
+    assert held.body == made["v0"] and held.stale
     if time.monotonic() - begin < 3:
         assert len(site.proxy.seen) == asked, "it is left alone"
     site.proxy.answers = None

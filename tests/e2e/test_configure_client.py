@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from wherry import oci
+from wherry.certificate import make_certificate
 from wherry.client import Registry
 from wherry.clients import Containerd, Podman, Skopeo, run
 from wherry.image import make_image
@@ -62,16 +63,27 @@ def write(path, text):
     return path
 
 
-@pytest.fixture
-def servers(area, run_server):
-    """(origins by name, the node before both); each origin has the same repository with an image of its own."""
+@pytest.fixture(scope="module")
+def origins(session_area):
+    """By name; each has the same repository with an image of its own."""
     origins = {}
     for number, name in enumerate(UPSTREAMS):
-        folder = area / name
+        folder = session_area / name
         folder.mkdir()
-        origins[name] = run_server(DockerRegistry(folder))
-        image = make_image(folder, [300_000, 40_000], seed=number)
-        Skopeo(area).push(image, f"{origins[name].address}/library/app:v1")
+        origins[name] = DockerRegistry(folder).start()
+        Skopeo(folder).push(make_image(folder, [300_000, 40_000], seed=number), f"{origins[name].address}/library/app:v1")
+    yield origins
+    for origin in origins.values():
+        origin.end()
+
+
+@pytest.fixture
+def servers(area, run_server, origins):
+    """(origins by name, a node before both)."""
+    for origin in origins.values():
+        if not origin.running():
+            origin.end()
+            origin.start()
     node = run_server(MirrorNode(area, {name: origin.url for name, origin in origins.items()}, root="docker.io"))
     return origins, node
 
@@ -142,17 +154,7 @@ class TlsRegistry(DockerRegistry):
 
     def __init__(self, folder):
         self.host = socket.gethostname().lower()
-        super().__init__(folder)
-        self.certificate = self.folder / "certificate.pem"
-        key = self.folder / "key.pem"
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-             "-subj", f"/CN={self.host}", "-addext", f"subjectAltName=DNS:{self.host}", "-keyout", key, "-out", self.certificate],
-            check=True, capture_output=True,
-        )  # fmt: skip
-        settings = json.loads(self.config.read_text())
-        settings["http"] = {"addr": self.address, "tls": {"certificate": str(self.certificate), "key": str(key)}}
-        self.config.write_text(json.dumps(settings))
+        super().__init__(folder, certificate=make_certificate(folder / "certificate", f"DNS:{self.host}"))
 
     address = property(lambda self: f"{self.host}:{self.port}")
 
@@ -172,12 +174,12 @@ def test_containerd_keeps_what_a_new_file_hides(user_has, configure, root, area,
     Skopeo(area).push(make_image(area, [40_000]), f"{name}/library/app:v1")
     folder = root / "etc/containerd/certs.d"
     if user_has == "loose certificates":
-        write(folder / name / "ca.crt", origin.certificate.read_text())
+        write(folder / name / "ca.crt", origin.certificate[0].read_text())
     else:
         name = "registry.test"
         write(
             folder / "_default/hosts.toml",
-            f'[host."https://{origin.address}"]\n  capabilities = ["pull", "resolve"]\n  ca = "{origin.certificate}"\n',
+            f'[host."https://{origin.address}"]\n  capabilities = ["pull", "resolve"]\n  ca = "{origin.certificate[0]}"\n',
         )
     before = files_of(root)
     containerd = run_server(Containerd(area))

@@ -103,7 +103,7 @@ def test_a_line_says_where_the_answer_came_from(tier):
         tier.edge.get_manifest("a/b", "v1", x_request_id=name)
         assert request_line(tier.node, request_id=name)["source"] == source
     tier.proxy.close()
-    assert tier.edge.get_manifest("a/b", "v1", x_request_id="old")["Warning"]
+    assert tier.edge.get_manifest("a/b", "v1", x_request_id="old").stale
     assert request_line(tier.node, request_id="old")["source"] == "stale"
     assert tier.edge.get_manifest("a/b", "other", x_request_id="gone").status >= 500
     assert request_line(tier.node, request_id="gone")["source"] == "none"

@@ -1,23 +1,17 @@
 """Redirects of an upstream are followed by hand: where a node goes, with what, and where it never goes."""
 
 import os
-import subprocess
 
 import pytest
+from wherry.certificate import make_certificate
 from wherry.client import Registry
 from wherry.fixtures import unique
 from wherry.gatekeeper import Elsewhere
-from wherry.process import DockerRegistry, Node
+from wherry.process import Node
 from wherry.proxy import CountingProxy
+from wherry.pulls import Pull
 
 NAME = "front.example"
-
-
-@pytest.fixture(scope="module")
-def origin(session_area):
-    server = DockerRegistry(session_area, "redirecting").start()
-    yield server
-    server.end()
 
 
 class Redirecting:
@@ -136,34 +130,63 @@ ENDLESS = {
     "to and fro": lambda handler: handler.path.replace("?b", "?a") if "?b" in handler.path else handler.path + "?b",
 }  # fmt: skip
 
-
-@pytest.mark.parametrize("case", ENDLESS)
-def test_redirects_without_an_end_are_given_up(strict, case):
-    strict.location = ENDLESS[case]
-    path, data = strict.put()
-    answer = strict.edge.get(path)
-    assert answer.status == 502 and answer.code
-    assert len(strict.front.seen) <= 30
-    strict.front.answers = None
-    assert strict.edge.get(path).body == data
-
-
 NO_PLACES = [
     "", "file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/", "http://", "http:///x", "javascript:1",
     "http://user:secret@127.0.0.1/", "http://a b/", "http://[::1/", "x" * 20_000, "data:,x",
 ]  # fmt: skip
 
 
+class Astray:
+    """A node before an upstream for each location that leads nowhere, asked for a blob of each: all at once, for each takes its tries."""
+
+    def __init__(self, area, origin):
+        self.store = Elsewhere(origin.address)
+        self.fronts, self.paths, self.data, upstreams = {}, {}, {}, []
+        locations = {**ENDLESS, **{place: lambda _, place=place: place for place in NO_PLACES}}
+        for number, (case, location) in enumerate(locations.items()):
+            front = CountingProxy(origin.address)
+            front.answers = lambda handler, location=location: handler.answer(307, Location=location(handler))
+            upstreams.append({"name": f"front{number}.example", "url": front.url, "negative-age": "0s", "redirects": [self.store.address]})
+            self.data[case] = os.urandom(300_000)
+            repository = unique()
+            digest = Registry(origin.address).put_blob(repository, self.data[case])
+            self.fronts[case], self.paths[case] = front, f"/v2/{repository}/blobs/{digest}?ns=front{number}.example"
+        self.node = Node(area, name="astray-node", settings={"upstreams": upstreams}).start()
+        self.edge = Registry(self.node.address)
+        self.pulls = {case: Pull(self.edge, path) for case, path in self.paths.items()}
+
+    def assert_heals(self, case):
+        self.fronts[case].answers = None
+        assert self.edge.get(self.paths[case]).body == self.data[case]
+
+    def close(self):
+        self.node.end()
+        for proxy in [self.store, *self.fronts.values()]:
+            proxy.close()
+
+
+@pytest.fixture(scope="module")
+def astray(session_area, origin):
+    astray = Astray(session_area, origin)
+    yield astray
+    astray.close()
+
+
+@pytest.mark.parametrize("case", ENDLESS)
+def test_redirects_without_an_end_are_given_up(astray, case):
+    answer = astray.pulls[case].end().response
+    assert answer.status == 502 and answer.code
+    assert len(astray.fronts[case].seen) <= 30
+    astray.assert_heals(case)
+
+
 @pytest.mark.parametrize("location", NO_PLACES, ids=range(len(NO_PLACES)))
-def test_a_location_that_is_no_place_is_an_error(allowed, location):
-    allowed.location = lambda handler: location
-    path, data = allowed.put()
-    answer = allowed.edge.get(path)
+def test_a_location_that_is_no_place_is_an_error(astray, location):
+    answer = astray.pulls[location].end().response
     assert answer.status in (403, 404, 502) and answer.code
     assert b"secret" not in answer.body and len(answer.body) < 4096 + 20_000
-    assert not allowed.store.seen
-    allowed.front.answers = None
-    assert allowed.edge.get(path).body == data
+    assert not astray.store.seen
+    astray.assert_heals(location)
 
 
 def test_what_a_redirect_signs_is_in_no_log_and_no_answer(allowed, area):
@@ -174,15 +197,6 @@ def test_what_a_redirect_signs_is_in_no_log_and_no_answer(allowed, area):
     allowed.store.close()
     assert b"s3cr3t" not in allowed.edge.get(allowed.put()[0]).body
     assert "s3cr3t" not in (area / "node" / "log").read_text()
-
-
-def make_certificate(folder, name):
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-subj", f"/CN={name}", "-addext", f"subjectAltName={name}"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return folder / "cert.pem", folder / "key.pem"
 
 
 def test_an_upstream_over_tls_is_not_left_for_plain_http(area, run_server, origin):

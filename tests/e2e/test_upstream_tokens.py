@@ -2,8 +2,9 @@
 
 import json
 import os
-import threading
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 from wherry import oci
@@ -11,8 +12,16 @@ from wherry.client import Registry
 from wherry.gatekeeper import Elsewhere, Gatekeeper
 from wherry.process import DockerRegistry, Node, wait_until
 from wherry.proxy import CountingProxy
+from wherry.pulls import Pull, together
 
 NAME = "gate.example"
+
+
+def credentials_file(folder, credentials):
+    descriptor, name = tempfile.mkstemp(prefix="credentials-", dir=folder)
+    with open(descriptor, "w") as file:
+        file.write(credentials)
+    return name
 
 
 class Gate:
@@ -25,24 +34,19 @@ class Gate:
         self.keeper = Gatekeeper(self.origin.address, **how)
         self.nodes = 0
 
-    def node(self, credentials=f"{Gatekeeper.USER}:{Gatekeeper.PASSWORD}", **settings):
-        self.nodes += 1
+    def upstream(self, credentials=f"{Gatekeeper.USER}:{Gatekeeper.PASSWORD}", **settings):
+        """What a node's settings say of it."""
         upstream = {"name": NAME, "url": self.keeper.url, "silence": "2s", "negative-age": "0s", **settings}
         if credentials:
-            file = self.area / f"credentials-{self.nodes}"
-            file.write_text(credentials)
-            file.chmod(0o600)
-            upstream["credentials-file"] = str(file)
+            upstream["credentials-file"] = credentials_file(self.area, credentials)
+        return upstream
+
+    def node(self, *credentials, **settings):
+        self.nodes += 1
+        upstream = self.upstream(*credentials, **settings)
         settings = {"upstreams": [upstream], "freshness": [{"match": ["*"]}]}  # tags are asked for each time
         node = self.run_server(Node(self.area, name=f"node-{self.nodes}", settings=settings))
         return Registry(node.address)
-
-
-@pytest.fixture(scope="module")
-def origin(session_area):
-    server = DockerRegistry(session_area, "behind-the-gate").start()
-    yield server
-    server.end()
 
 
 @pytest.fixture
@@ -64,24 +68,13 @@ def pull(edge, repository, what, timeout=60):
 
 def put(gate, number, repository="team/app"):
     layer = os.urandom(20_000)
-    manifest, _ = gate.registry.put_image(repository, f"v{number}", [layer])
+    config = json.dumps({"os": "linux", "architecture": "amd64", "random": os.urandom(8).hex()}).encode()
+    manifest, _ = gate.registry.put_image(repository, f"v{number}", [layer], config)
     return f"manifests/v{number}", manifest, f"blobs/{oci.digest_of(layer)}", layer
 
 
-def together(count, work):
-    """Runs work(number) in so many threads at once; gives what each gave."""
-    results, barrier = [None] * count, threading.Barrier(count)
-
-    def one(number):
-        barrier.wait()
-        results[number] = work(number)
-
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return results
+def put_many(gate, count, repository="team/app"):
+    return together(count, lambda number: put(gate, number, repository))
 
 
 @pytest.mark.parametrize("way", ["password", "identity token", "anonymous"])
@@ -89,7 +82,7 @@ def test_two_hundred_clients_cost_one_token(area, run_server, origin, way):
     gate = Gate(area, run_server, origin, anonymous=way == "anonymous")
     credentials = {"password": f"{Gatekeeper.USER}:{Gatekeeper.PASSWORD}\n", "identity token": identity_file(NAME), "anonymous": None}
     edge = gate.node(credentials[way])
-    images = [put(gate, number) for number in range(20)]
+    images = put_many(gate, 20)
     gets = [(path, data) for image in images for path, data in (image[:2], image[2:])] * 5
     answers = together(len(gets), lambda number: pull(edge, "team/app", gets[number][0]))
     assert [answer.status for answer in answers] == [200] * 200
@@ -110,9 +103,7 @@ def test_two_hundred_clients_cost_one_token(area, run_server, origin, way):
 def test_basic_is_shown_to_a_registry_that_wants_it(area, run_server):
     origin = run_server(DockerRegistry(area, users={"node": "pass:word"}))
     proxy = CountingProxy(origin.address)
-    file = area / "credentials"
-    file.write_text("node:pass:word\n")
-    file.chmod(0o600)
+    file = Path(credentials_file(area, "node:pass:word\n"))
     settings = {"upstreams": [{"name": NAME, "url": proxy.url, "credentials-file": str(file)}]}
     edge = Registry(run_server(Node(area, settings=settings)).address)
     layer = os.urandom(1000)
@@ -139,12 +130,13 @@ def test_basic_is_shown_to_a_registry_that_wants_it(area, run_server):
 
 def test_a_token_that_is_revoked_is_replaced_once_and_nobody_notices(gate):
     edge = gate.node()
-    first = put(gate, 0)
+    first = put(gate, "first")
     assert pull(edge, "team/app", first[0]).body == first[1]
-    images = [put(gate, number) for number in range(1, 51)]
+    images = put_many(gate, 50, "team/app")
     gate.keeper.revoke()
     answers = together(len(images), lambda number: pull(edge, "team/app", images[number][0]))
     assert [answer.status for answer in answers] == [200] * len(images)
+    assert all(answer.body == image[1] for answer, image in zip(answers, images))
     assert len(gate.keeper.token_requests) == 2
 
 
@@ -178,7 +170,7 @@ SAYS = {
 def test_what_a_token_server_says_of_time_never_makes_a_node_ask_for_each_client(gate, case):
     gate.keeper.more = SAYS[case]
     edge = gate.node()
-    images = [put(gate, number) for number in range(5)]
+    images = put_many(gate, 5)
     for image in images:
         assert pull(edge, "team/app", image[0]).body == image[1]
         assert pull(edge, "team/app", image[2]).body == image[3]
@@ -210,26 +202,56 @@ STRANGE = {
 }  # fmt: skip
 
 
+class Strange:
+    """A node before a strange token server of each kind, asked for a manifest and a blob behind it: all at once, for each takes its tries."""
+
+    def __init__(self, area, run_server, origin):
+        self.gates = {case: Gate(area, run_server, origin) for case in STRANGE}
+        upstreams = [
+            gate.upstream(name=f"strange{number}.example", silence="1s" if case == "slow" else "2s")
+            for number, (case, gate) in enumerate(self.gates.items())
+        ]
+        self.edge = Registry(run_server(Node(area, name="strange-node", settings={"upstreams": upstreams})).address)
+        self.images, self.pulls = {}, {}
+        for number, (case, gate) in enumerate(self.gates.items()):
+            gate.keeper.token_answer = STRANGE[case][0]
+            path, data, blob_path, blob = put(gate, "v1", f"team/strange{number}")
+            self.images[case] = {
+                f"/v2/team/strange{number}/{what}?ns=strange{number}.example": is_it for what, is_it in ((path, data), (blob_path, blob))
+            }
+        for case, image in self.images.items():
+            self.pulls[case] = [Pull(self.edge, path) for path in image]
+
+
+@pytest.fixture(scope="module")
+def strange(session_area, origin):
+    servers = []
+
+    def run(server):
+        servers.append(server)
+        return server.start()
+
+    strange = Strange(session_area, run, origin)
+    yield strange
+    for server in servers:
+        server.end()
+    for gate in strange.gates.values():
+        gate.keeper.close()
+
+
 @pytest.mark.parametrize("case", STRANGE)
-def test_a_strange_token_server_is_an_error_in_words_and_is_forgotten_when_it_is_well(gate, case):
-    answer_of_it, status = STRANGE[case]
-    edge = gate.node()
-    image = put(gate, 0)
-    gate.keeper.token_answer = answer_of_it
-    for path in (image[0], image[2]):
-        begin = time.monotonic()
-        answer = pull(edge, "team/app", path)
+def test_a_strange_token_server_is_an_error_in_words_and_is_forgotten_when_it_is_well(strange, case):
+    status = STRANGE[case][1]
+    for begun in strange.pulls[case]:
+        answer = begun.end().response
         assert answer.status == status and answer.code, answer
         assert Gatekeeper.PASSWORD.encode() not in answer.body
-        assert time.monotonic() - begin < 20
-    assert status != 503 or int(answer["Retry-After"]) >= 1
-    gate.keeper.token_answer = None
-
-    def well():
-        return pull(edge, "team/app", image[0]).status == 200
-
-    wait_until(well, "pulls again", 5, 0.1)
-    assert pull(edge, "team/app", image[2]).body == image[3]
+        assert begun.seconds < 20
+        assert status != 503 or int(answer["Retry-After"]) >= 1
+    strange.gates[case].keeper.token_answer = None
+    for path, data in strange.images[case].items():
+        answer = wait_until(lambda: (got := strange.edge.get(path)).status == 200 and got, "it pulls again", 5, 0.1)
+        assert answer.body == data
 
 
 def test_a_token_server_that_wants_fewer_requests_is_left_alone(gate):
@@ -249,8 +271,8 @@ def test_a_token_server_that_wants_fewer_requests_is_left_alone(gate):
 def test_a_token_server_that_is_silent_is_found_out_once(gate):
     """What is held stays as fast as ever while the token server hangs."""
     gate.keeper.more = {"expires_in": 60}
-    edge = gate.node()
-    images = [put(gate, number, f"team/app{number}") for number in range(20)]
+    edge = gate.node(silence="1s")
+    images = together(20, lambda number: put(gate, number, f"team/app{number}"))
     for number, image in enumerate(images):
         assert pull(edge, f"team/app{number}", image[0]).status == 200
     gate.keeper.revoke()
@@ -261,7 +283,7 @@ def test_a_token_server_that_is_silent_is_found_out_once(gate):
         begin = time.monotonic()
         answer = pull(edge, f"team/app{number}", image[0])
         times.append(time.monotonic() - begin)
-        assert answer.status == 200 and answer.body == image[1] and answer["Warning"]
+        assert answer.status == 200 and answer.body == image[1] and answer.stale
     assert sorted(times)[len(times) // 2] < 0.05 and max(times) < 1
 
 
@@ -294,8 +316,8 @@ def test_no_trick_with_a_realm_leads_credentials_elsewhere(gate, realm):
     port = elsewhere.address.split(":")[1]
     gate.keeper.realm = realm.format(own=gate.keeper.address, other=elsewhere.address, other_port=port)
     image = put(gate, 0)
-    for credentials in (f"{Gatekeeper.USER}:{Gatekeeper.PASSWORD}", identity_file(NAME)):
-        answer = pull(gate.node(credentials), "team/app", image[0])
+    for edge in (gate.node(), gate.node(identity_file(NAME))):
+        answer = pull(edge, "team/app", image[0])
         assert answer.status in (403, 502), answer
     assert not elsewhere.seen
     elsewhere.close()
@@ -323,15 +345,19 @@ def test_credentials_never_leave_their_host(gate):
     assert len(elsewhere.seen) >= 6
     assert not elsewhere.was_shown_credentials()
     # It asks for credentials itself, Basic and Bearer: it gets none, and an answer of 401 from there is no challenge.
-    for says in ('Basic realm="x"', f'Bearer realm="{elsewhere.url}/token",service="gate"', f'Bearer realm="{gate.keeper.url}/token",service="gate"'):
-        elsewhere.answers = lambda handler, says=says: handler.answer(401, b"{}", WWW_Authenticate=says)
-        image = put(gate, "more")
-        assert pull(edge, "team/app", image[2]).status in (403, 502)
+    says = ('Basic realm="x"', f'Bearer realm="{elsewhere.url}/token",service="gate"', f'Bearer realm="{gate.keeper.url}/token",service="gate"')
+    elsewhere.answers = lambda handler: handler.answer(401, b"{}", WWW_Authenticate=says[int(handler.path.split("/")[3])])
+    images = [put(gate, "more", f"more/{number}") for number in range(len(says))]
+    asked = len(elsewhere.seen)
+    answers = together(len(says), lambda number: pull(edge, f"more/{number}", images[number][2]))
+    assert all(answer.status in (403, 502) for answer in answers), answers
+    assert {seen.path.split("/")[3] for seen in elsewhere.seen[asked:]} == {"0", "1", "2"}, "each was led there"
     # A token server that redirects: its credentials are not taken along either.
     gate.keeper.revoke()
     gate.keeper.token_answer = lambda handler: handler.answer(307, Location=elsewhere.url + handler.path)
-    for node in (edge, with_identity):
-        assert pull(node, "team/app", put(gate, "last")[2]).status in (403, 502)
+    images = put_many(gate, 2, "team/last")
+    answers = together(2, lambda number: pull((edge, with_identity)[number], "team/last", images[number][2]))
+    assert all(answer.status in (403, 502) for answer in answers), answers
     assert not elsewhere.was_shown_credentials()
     elsewhere.close()
 

@@ -13,6 +13,7 @@ import pytest
 import test_lying_upstream as lying
 from wherry import liar as lies
 from wherry import oci
+from wherry.certificate import make_certificate
 from wherry.client import Broken, Registry
 from wherry.disk import Disk
 from wherry.liar import Liar
@@ -204,20 +205,10 @@ def test_a_name_that_nobody_knows(area, run_server):
     assert node.running()
 
 
-def certificate_for(folder, name):
-    folder.mkdir()
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-subj", "/CN=test", "-addext", f"subjectAltName={name}"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return folder / "cert.pem", folder / "key.pem"
-
-
 def test_a_certificate_of_another_name_is_told_nothing(area, run_server):
     liar = Liar()
     right, wrong, stranger = (
-        certificate_for(area / name, host)
+        make_certificate(area / name, host)
         for name, host in (("right", "IP:127.0.0.1"), ("wrong", "DNS:other.example"), ("stranger", "IP:127.0.0.1"))
     )
     trusted = area / "trusted.pem"

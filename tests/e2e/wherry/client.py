@@ -47,6 +47,14 @@ class Response:
         return errors[0]["code"]
 
     @property
+    def stale(self):
+        """True when it says that it is: a warning in the form of RFC 7234 5.5.1, which never comes without an age."""
+        if self["Warning"] is None:
+            return False
+        assert self["Warning"].startswith("110 ") and (self["Age"] or "").isdigit(), self
+        return True
+
+    @property
     def next(self):
         """The target of Link: <...>; rel="next", or None."""
         link = self["Link"]
@@ -92,8 +100,8 @@ class Registry:
                 raise Broken(f"{method} {path}: short body", error.partial, response.status) from error
             return Response(response.status, response.headers, data)
 
-    def get(self, path, **headers):
-        return self.call("GET", path, headers=_header_names(headers))
+    def get(self, path, timeout=60, **headers):
+        return self.call("GET", path, headers=_header_names(headers), timeout=timeout)
 
     def head(self, path, **headers):
         return self.call("HEAD", path, headers=_header_names(headers))

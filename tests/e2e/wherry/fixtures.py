@@ -80,6 +80,14 @@ def node(session_area, master):
 
 
 @pytest.fixture(scope="session")
+def origin(session_area):
+    """A registry that is not ours, which all tests of a session share as master() is shared."""
+    server = DockerRegistry(session_area, "shared-origin").start()
+    yield server
+    server.end()
+
+
+@pytest.fixture(scope="session")
 def registry(master):
     return Registry(master.address)
 

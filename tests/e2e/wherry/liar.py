@@ -28,7 +28,7 @@ class Liar:
         self._server.released = self.released
         self.address = "127.0.0.1:%d" % self._server.server_address[1]
         self.url = f"http://{self.address}"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def close(self):
         self.released.set()
@@ -59,6 +59,7 @@ class Liar:
     def _handler(liar):
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # head and body are two writes: the body would wait for an acknowledgement
 
             def log_message(self, *_):
                 pass

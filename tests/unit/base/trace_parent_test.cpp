@@ -46,7 +46,8 @@ TEST(TraceParent, WhatIsOutsideTheGrammarIsNone) {
   for (const std::string& text : cases) {
     const auto read = TraceParent::parse(text);
     EXPECT_FALSE(read) << text;
-    EXPECT_TRUE(read.text().empty() && read.trace_id().empty()) << text;
+    EXPECT_EQ(read.text(), "") << text;
+    EXPECT_EQ(read.trace_id(), "") << text;
   }
 }
 

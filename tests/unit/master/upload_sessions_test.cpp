@@ -12,6 +12,7 @@
 #include "tests/unit/support/error_kind.h"
 #include "tests/unit/support/run_task.h"
 #include "tests/unit/support/temp_dir.h"
+#include "tests/unit/support/turned_clock.h"
 
 namespace wherry::master {
 namespace {
@@ -19,18 +20,9 @@ namespace {
 using namespace std::chrono_literals;
 using testing::kind_of;
 using testing::run_task;
+using testing::TurnedClock;
 
 const std::string kId(32, 'a');
-
-/// A clock that the test sets; its monotonic time goes on by `step` each time that it is asked.
-class SetClock : public Clock {
- public:
-  Monotonic monotonic() const override { return now += step; }
-  WallTime wall() const override { return from_millis(millis); }
-  mutable Monotonic now{};
-  Duration step{0};
-  std::int64_t millis = 1'790'000'000'000;
-};
 
 store::UploadState state_of(std::string_view bytes, DigestAlgorithm algorithm = DigestAlgorithm::kSha256) {
   Hasher hasher(algorithm);
@@ -129,7 +121,7 @@ class UploadSessionsTest : public ::testing::Test {
   testing::TempDir dir;
   Pool pool{"disk", 2};
   Metrics metrics{"test"};
-  SetClock clock;
+  TurnedClock clock;
   std::unique_ptr<registry::Storage> storage;
   std::optional<UploadSessions> sessions;
 };
@@ -193,11 +185,11 @@ TEST_F(UploadSessionsTest, OneRequestAtATimeHoldsASessionAndTheNextOneWaits) {
             (std::vector<std::string>{"first holds", "another holds", "first ends", "second holds"}));
 }
 
-Task<std::vector<std::optional<ErrorKind>>> hold_too_long(UploadSessions& sessions, SetClock& clock) {
+Task<std::vector<std::optional<ErrorKind>>> hold_too_long(UploadSessions& sessions, TurnedClock& clock) {
   std::vector<std::optional<ErrorKind>> kinds;
   {
     const auto first = co_await sessions.hold(kId);
-    clock.step = 3s;
+    clock.advance_when_asked(3s);
     const auto second = co_await sessions.hold(kId);
     kinds.push_back(kind_of(second));
   }
@@ -218,7 +210,7 @@ Task<std::size_t> expire_while_held(UploadSessions& sessions, std::string id) {
 
 TEST_F(UploadSessionsTest, OnlyWhatNobodyTouchesForLongEndsAndNothingThatIsHeld) {
   const auto old = begin();
-  clock.millis += 1000;
+  clock.advance(1s);
   const auto young = begin();
   EXPECT_EQ(expire(2s), 0u);
   EXPECT_EQ(expire(1s), 1u);
@@ -236,7 +228,7 @@ TEST_F(UploadSessionsTest, RowsThatCannotBeReadEndAndStopNobodyElsesEnd) {
   std::string far_away = UploadSession(kId, "a", DigestAlgorithm::kSha256, from_millis(INT64_MIN)).encode();
   write_row(kId, far_away);
   const auto old = begin();
-  clock.millis += 10'000;
+  clock.advance(10s);
   EXPECT_EQ(expire(1s), 7u);
   EXPECT_EQ(kind_of(find(old.id())), ErrorKind::kUploadUnknown);
   const auto left = run_task(storage->names().scan(kv::ScanRequest(registry::tables::uploads_prefix()))).value();

@@ -52,6 +52,8 @@ TEST(Budget, A429ClosesItForItsTime) {
   EXPECT_TRUE(budget.check_open());
 }
 
+constexpr BudgetLimits kOneAtATime = {.concurrent = 1};
+
 Task<void> take(Budget& budget, std::string lane, std::vector<std::string>& order) {
   auto slot = co_await budget.slot(lane);
   order.push_back(slot ? lane : "cancelled");
@@ -59,9 +61,7 @@ Task<void> take(Budget& budget, std::string lane, std::vector<std::string>& orde
 }
 
 Task<std::vector<std::string>> take_in_turn() {
-  BudgetLimits limits;
-  limits.concurrent = 1;
-  Budget budget(limits);
+  Budget budget(kOneAtATime);
   std::vector<std::string> order;
   Scope scope;
   for (int i = 0; i < 4; ++i) scope.spawn(take(budget, "large", order));
@@ -77,9 +77,7 @@ TEST(Budget, LanesTakeTurnsHoweverLongOneIs) {
 }
 
 Task<std::vector<std::string>> cancel_those_that_wait() {
-  BudgetLimits limits;
-  limits.concurrent = 1;
-  Budget budget(limits);
+  Budget budget(kOneAtATime);
   std::vector<std::string> order;
   Scope scope;
   {

@@ -2,12 +2,19 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
+#include "common/async/scope.h"
+#include "common/async/sleep.h"
+#include "tests/unit/support/run_task.h"
 #include "tests/unit/support/turned_clock.h"
 
 namespace wherry::node {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::run_task;
 using testing::TurnedClock;
 
 TEST(Circuit, OpensAtAFailureAndLetsOneProbeThrough) {
@@ -55,6 +62,33 @@ TEST(Circuit, AProbeThatWasCancelledMakesRoomForTheNext) {
   EXPECT_TRUE(circuit.admits());
   circuit.neither_nor();
   EXPECT_TRUE(circuit.admits());
+}
+
+Task<void> note_admission(Circuit& circuit, std::vector<std::string>& story) {
+  const bool admitted = co_await circuit.admits_soon();
+  story.emplace_back(admitted ? "admitted" : "refused");
+}
+
+Task<std::vector<std::string>> wait_while_a_probe_is_under_way(TurnedClock& clock) {
+  Circuit circuit(clock);
+  circuit.failed();
+  clock.advance(Circuit::kFirstPause);
+  std::vector<std::string> story;
+  story.emplace_back(circuit.admits() ? "probe" : "no probe");
+  Scope scope;
+  scope.spawn(note_admission(circuit, story));
+  scope.spawn(note_admission(circuit, story));
+  co_await sleep_for(30ms);
+  story.emplace_back("probe worked");
+  circuit.worked();
+  co_await scope.join();
+  co_return story;
+}
+
+TEST(Circuit, WhoCannotDoWithoutTheServerWaitsForTheProbe) {
+  TurnedClock clock;
+  EXPECT_EQ(run_task(wait_while_a_probe_is_under_way(clock)),
+            (std::vector<std::string>{"probe", "probe worked", "admitted", "admitted"}));
 }
 
 }  // namespace

@@ -56,9 +56,17 @@ TEST(Freshness, WithoutARuleEveryAnswerIsConfirmedAndDownIsNotDeletedOrRefused) 
 }
 
 TEST(Freshness, WhatCannotBeReadIsNamed) {
-  for (const char* text : {"freshness: 7", "freshness: [7]", "freshness: [{max-age: soon}]", "freshness: [{age: 1s}]",
-                           "freshness: [{stale-if: {gone: 1s}}]"})
-    EXPECT_EQ(kind_of(read(text)), ErrorKind::kInvalid) << text;
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"freshness: 7", "node.yaml:1: freshness"},
+      {"freshness: [7]", "node.yaml:1: freshness"},
+      {"freshness:\n- max-age: soon", "node.yaml:2: freshness[0].max-age"},
+      {"freshness: [{age: 1s}]", "node.yaml:1: freshness[0].age"},
+      {"freshness: [{}, {stale-if: {gone: 1s}}]", "node.yaml:1: freshness[1].stale-if.gone"}};
+  for (const auto& [text, named] : cases) {
+    const auto refused = read(text);
+    ASSERT_EQ(kind_of(refused), ErrorKind::kInvalid) << text;
+    EXPECT_NE(refused.error().message().find(named), std::string::npos) << refused.error().message();
+  }
 }
 
 TEST(Negatives, AreBelievedForTheirTimeAndOnlyWhenTheySayNotThere) {
@@ -67,10 +75,13 @@ TEST(Negatives, AreBelievedForTheirTimeAndOnlyWhenTheySayNotThere) {
   negatives.keep("a", Error(ErrorKind::kManifestUnknown, "no a"), 5s);
   negatives.keep("b", Error(ErrorKind::kUpstream, "down"), 5s);
   negatives.keep("c", Error(ErrorKind::kBlobUnknown, "no c"), 0s);
+  for (const ErrorKind other : {ErrorKind::kTimeout, ErrorKind::kUpstreamFailed, ErrorKind::kUpstreamLimited})
+    negatives.keep("d", Error(other, "not now"), 5s);
   ASSERT_TRUE(negatives.find("a"));
   EXPECT_EQ(negatives.find("a")->message(), "no a");
   EXPECT_FALSE(negatives.find("b"));
   EXPECT_FALSE(negatives.find("c"));
+  EXPECT_FALSE(negatives.find("d"));
   clock.advance(5s);
   EXPECT_FALSE(negatives.find("a"));
 }

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace wherry {
@@ -17,6 +19,19 @@ std::string value_of(const std::string& text, const std::string& series) {
   if (at == std::string::npos) return "absent";
   const auto begin = at + series.size() + 1;
   return text.substr(begin, text.find('\n', begin) - begin);
+}
+
+void expect_values(const std::string& text, const std::vector<std::pair<std::string, std::string>>& wanted) {
+  for (const auto& [series, value] : wanted) EXPECT_EQ(value_of(text, series), value) << series;
+}
+
+/// Does it 10,000 times in each of so many threads.
+void in_threads(int threads, const std::function<void()>& work) {
+  std::vector<std::jthread> running;
+  for (int t = 0; t < threads; ++t)
+    running.emplace_back([&] {
+      for (int i = 0; i < 10000; ++i) work();
+    });
 }
 
 TEST(Metrics, TellVersionAndRole) {
@@ -42,9 +57,9 @@ TEST(Metrics, LabelsSeparateSeriesOfOneNameAndAreEscaped) {
   metrics.counter("wherry_y_total", "h", "from", "parent").add(2);
   metrics.counter("wherry_y_total", "h", "from", "a\"b\\c\nd").add(3);
   const auto text = metrics.text();
-  EXPECT_EQ(value_of(text, "wherry_y_total{from=\"held\"}"), "1");
-  EXPECT_EQ(value_of(text, "wherry_y_total{from=\"parent\"}"), "2");
-  EXPECT_EQ(value_of(text, "wherry_y_total{from=\"a\\\"b\\\\c\\nd\"}"), "3");
+  expect_values(text, {{"wherry_y_total{from=\"held\"}", "1"},
+                       {"wherry_y_total{from=\"parent\"}", "2"},
+                       {"wherry_y_total{from=\"a\\\"b\\\\c\\nd\"}", "3"}});
 }
 
 TEST(Metrics, ACounterAskedForTwiceIsTheSame) {
@@ -57,12 +72,7 @@ TEST(Metrics, ACounterAskedForTwiceIsTheSame) {
 TEST(Metrics, ThreadsCountTogether) {
   Metrics metrics("test");
   auto counter = metrics.counter("wherry_t_total", "h");
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t)
-    threads.emplace_back([&] {
-      for (int i = 0; i < 10000; ++i) counter.add();
-    });
-  for (auto& thread : threads) thread.join();
+  in_threads(4, [&] { counter.add(); });
   EXPECT_EQ(value_of(metrics.text(), "wherry_t_total"), "40000");
 }
 
@@ -95,11 +105,11 @@ TEST(Metrics, RequestsAreCountedByKindAndStatus) {
     EXPECT_EQ(std::stod(value_of(metrics.text(), series)), before + 1) << c.status;
   }
   const auto text = metrics.text();
-  EXPECT_EQ(value_of(text, "wherry_http_sent_bytes_total"), "130");
-  EXPECT_EQ(value_of(text, "wherry_http_request_seconds_count{kind=\"blob\"}"), "13");
-  EXPECT_EQ(value_of(text, "wherry_http_request_seconds_count{kind=\"other\"}"), "0");
-  EXPECT_EQ(value_of(text, "wherry_http_request_seconds_bucket{kind=\"blob\",le=\"0.0005\"}"), "0");
-  EXPECT_EQ(value_of(text, "wherry_http_request_seconds_bucket{kind=\"blob\",le=\"0.002\"}"), "13");
+  expect_values(text, {{"wherry_http_sent_bytes_total", "130"},
+                       {"wherry_http_request_seconds_count{kind=\"blob\"}", "13"},
+                       {"wherry_http_request_seconds_count{kind=\"other\"}", "0"},
+                       {"wherry_http_request_seconds_bucket{kind=\"blob\",le=\"0.0005\"}", "0"},
+                       {"wherry_http_request_seconds_bucket{kind=\"blob\",le=\"0.002\"}", "13"}});
 }
 
 TEST(Metrics, AKindWithoutANameIsNotCountedAndHarmsNobody) {
@@ -120,24 +130,19 @@ TEST(Metrics, AHistogramCountsEachInItsBucketAndAllBeyond) {
     histogram.observe(took);
   const auto text = metrics.text();
   EXPECT_NE(text.find("# HELP wherry_h_seconds How long\n# TYPE wherry_h_seconds histogram\n"), std::string::npos);
-  EXPECT_EQ(value_of(text, "wherry_h_seconds_bucket{kind=\"x\",le=\"0.0005\"}"), "2");
-  EXPECT_EQ(value_of(text, "wherry_h_seconds_bucket{kind=\"x\",le=\"0.002\"}"), "3");
-  EXPECT_EQ(value_of(text, "wherry_h_seconds_bucket{kind=\"x\",le=\"30\"}"), "4");
-  EXPECT_EQ(value_of(text, "wherry_h_seconds_bucket{kind=\"x\",le=\"600\"}"), "4");
-  EXPECT_EQ(value_of(text, "wherry_h_seconds_bucket{kind=\"x\",le=\"+Inf\"}"), "5");
-  EXPECT_EQ(value_of(text, "wherry_h_seconds_count{kind=\"x\"}"), "5");
+  expect_values(text, {{"wherry_h_seconds_bucket{kind=\"x\",le=\"0.0005\"}", "2"},
+                       {"wherry_h_seconds_bucket{kind=\"x\",le=\"0.002\"}", "3"},
+                       {"wherry_h_seconds_bucket{kind=\"x\",le=\"30\"}", "4"},
+                       {"wherry_h_seconds_bucket{kind=\"x\",le=\"600\"}", "4"},
+                       {"wherry_h_seconds_bucket{kind=\"x\",le=\"+Inf\"}", "5"},
+                       {"wherry_h_seconds_count{kind=\"x\"}", "5"}});
   EXPECT_NEAR(std::stod(value_of(text, "wherry_h_seconds_sum{kind=\"x\"}")), 7220.001, 0.01);
 }
 
 TEST(Metrics, ThreadsObserveTogether) {
   Metrics metrics("test");
   auto histogram = metrics.histogram("wherry_h_seconds", "h");
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 12; ++t)
-    threads.emplace_back([&] {
-      for (int i = 0; i < 10000; ++i) histogram.observe(1ms);
-    });
-  for (auto& thread : threads) thread.join();
+  in_threads(12, [&] { histogram.observe(1ms); });
   EXPECT_EQ(value_of(metrics.text(), "wherry_h_seconds_count"), "120000");
 }
 
@@ -150,8 +155,7 @@ TEST(Metrics, ACountKeptElsewhereIsAskedFor) {
   const auto text = metrics.text();
   EXPECT_NE(text.find("# TYPE wherry_c_total counter\n"), std::string::npos);
   EXPECT_EQ(text.find("# TYPE wherry_c_total"), text.rfind("# TYPE wherry_c_total")) << "one family";
-  EXPECT_EQ(value_of(text, "wherry_c_total{code=\"2xx\"}"), "4");
-  EXPECT_EQ(value_of(text, "wherry_c_total{code=\"5xx\"}"), "7");
+  expect_values(text, {{"wherry_c_total{code=\"2xx\"}", "4"}, {"wherry_c_total{code=\"5xx\"}", "7"}});
 }
 
 TEST(Metrics, AnswersAreCountedByKindAndSource) {
@@ -166,13 +170,13 @@ TEST(Metrics, AnswersAreCountedByKindAndSource) {
   metrics.count_request({.kind = 2, .status = 200, .sent_bytes = 7, .source = Source::kStale});
   metrics.count_request({.kind = 2, .status = 404, .sent_bytes = 100});
   const auto text = metrics.text();
-  EXPECT_EQ(value_of(text, "wherry_cache_answers_total{kind=\"blob\",source=\"joined\"}"), "2");
-  EXPECT_EQ(value_of(text, "wherry_cache_answers_total{kind=\"manifest\",source=\"stale\"}"), "1");
-  EXPECT_EQ(value_of(text, "wherry_cache_answers_total{kind=\"manifest\",source=\"hit\"}"), "0");
-  EXPECT_EQ(value_of(text, "wherry_cache_answered_bytes_total{source=\"joined\"}"), "15");
-  EXPECT_EQ(value_of(text, "wherry_cache_answered_bytes_total{source=\"stale\"}"), "7");
-  EXPECT_EQ(value_of(text, "wherry_http_first_byte_seconds_count{kind=\"blob\"}"), "2");
-  EXPECT_EQ(value_of(text, "wherry_http_first_byte_seconds_count{kind=\"manifest\"}"), "0");
+  expect_values(text, {{"wherry_cache_answers_total{kind=\"blob\",source=\"joined\"}", "2"},
+                       {"wherry_cache_answers_total{kind=\"manifest\",source=\"stale\"}", "1"},
+                       {"wherry_cache_answers_total{kind=\"manifest\",source=\"hit\"}", "0"},
+                       {"wherry_cache_answered_bytes_total{source=\"joined\"}", "15"},
+                       {"wherry_cache_answered_bytes_total{source=\"stale\"}", "7"},
+                       {"wherry_http_first_byte_seconds_count{kind=\"blob\"}", "2"},
+                       {"wherry_http_first_byte_seconds_count{kind=\"manifest\"}", "0"}});
 }
 
 }  // namespace

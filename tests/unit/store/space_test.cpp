@@ -6,19 +6,15 @@
 
 #include "tests/unit/support/error_kind.h"
 #include "tests/unit/support/temp_dir.h"
+#include "tests/unit/support/turned_clock.h"
 
 namespace wherry::store {
 namespace {
 
 using wherry::testing::kind_of;
+using wherry::testing::TurnedClock;
 
 constexpr std::uint64_t operator""_MiB(unsigned long long count) { return count << 20; }
-
-class TurnedClock final : public Clock {
- public:
-  Monotonic monotonic() const override { return now; }
-  Monotonic now{std::chrono::hours(1)};
-};
 
 class SpaceGuardTest : public ::testing::Test {
  protected:
@@ -32,7 +28,6 @@ class SpaceGuardTest : public ::testing::Test {
   }
   void open() { guard = SpaceGuard::open(dir.path(), options).value(); }
   bool ballast_there() const { return std::filesystem::exists(dir / "ballast"); }
-  void pass(std::chrono::milliseconds time) { clock.now += time; }
 
   testing::TempDir dir;
   TurnedClock clock;
@@ -68,7 +63,7 @@ TEST_F(SpaceGuardTest, FarFromTheMarkALookServesMany) {
   looks = 0;
   for (int i = 0; i < 100; ++i) EXPECT_TRUE(guard->admit(1000));
   EXPECT_EQ(looks, 0);
-  pass(std::chrono::milliseconds(101));
+  clock.advance(std::chrono::milliseconds(101));
   EXPECT_TRUE(guard->admit(1000));
   EXPECT_EQ(looks, 1);
 }
@@ -98,7 +93,7 @@ TEST_F(SpaceGuardTest, ADiskThatFillsSuddenlyIsSeenWithinATenthOfASecond) {
   open();
   EXPECT_TRUE(guard->admit(1));
   free = 0;
-  pass(std::chrono::milliseconds(101));
+  clock.advance(std::chrono::milliseconds(101));
   EXPECT_FALSE(guard->admit(1));
 }
 
@@ -123,7 +118,7 @@ TEST_F(SpaceGuardTest, TheBallastIsGivenUpForMetadataAndMadeAgainWhenThereIsPlen
   EXPECT_FALSE(ballast_there());
   EXPECT_TRUE(guard->admit_metadata()) << "the ballast's room serves";
   free = 257_MiB - 1;
-  pass(std::chrono::seconds(1));
+  clock.advance(std::chrono::seconds(1));
   EXPECT_TRUE(guard->maintain());
   EXPECT_TRUE(ballast_there()) << "257 MiB with the room of the ballast itself";
 }
