@@ -257,7 +257,7 @@ TEST_F(ConfigFileTest, AListOfTextsIsReadAndATextAloneIsOne) {
   EXPECT_EQ(texts, std::vector<std::string>{"x"});
   const auto list = [&](ConfigSection& section) { return section.read_list("a", texts); };
   EXPECT_EQ(complaint("\na: [[x]]\n", list), ":2: a: entry 1 is not a single value");
-  EXPECT_EQ(complaint("a: {b: c}\n", list), "?");
+  EXPECT_EQ(complaint("a: {b: c}\n", list), ":1: a: is not a list");
 }
 
 }  // namespace
