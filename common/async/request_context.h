@@ -19,6 +19,7 @@ enum class Source : std::uint8_t { kNone, kHit, kJoined, kFilled, kStale };
 struct RequestContext {
   TraceParent trace;
   Source source = Source::kNone;
+  std::uint64_t client = 0;  ///< who asks: the same for all requests from one address; 0: this process itself
 
   /// The outcome of work that was shared: only for one of those who wanted it was it fetched.
   void share(Source from, bool began) {

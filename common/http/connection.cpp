@@ -55,6 +55,11 @@ std::string_view Connection::remote() {
   return remote_;
 }
 
+std::uint64_t Connection::client() {
+  if (client_ == 0) client_ = SocketAddress::peer_of(socket_.fd()).host_id();
+  return client_;
+}
+
 void Connection::drain() {
   draining_ = true;
   if (idle_ && input_.empty()) socket_.close();
@@ -141,6 +146,7 @@ Task<Connection::Next> Connection::serve_one(std::size_t head_bytes) {
   exchange.begun_ = begun;
   const auto trace = request.header("traceparent");
   if (!trace.empty()) exchange.context_.trace = TraceParent::parse(trace);
+  exchange.context_.client = client();
   co_await answer_for(exchange.context_);
   Result<void> outcome;
   try {

@@ -48,6 +48,8 @@ class Connection {
   void close() { socket_.close(); }
   /// The client's address; asked of the kernel once.
   std::string_view remote();
+  /// As RequestContext has it.
+  std::uint64_t client();
 
  private:
   friend class Exchange;
@@ -64,6 +66,7 @@ class Connection {
   InputBuffer input_;
   HeadScanner scanner_;
   std::string remote_;
+  std::uint64_t client_ = 0;
   bool idle_ = true;
   bool draining_ = false;
   bool fresh_ = true;

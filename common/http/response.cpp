@@ -10,7 +10,10 @@ namespace wherry::http {
 
 Response& Response::header(std::string_view name, std::string_view value) & {
   fields_.append(name).append(": ");
-  for (const char c : value) fields_.push_back(static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c);
+  const std::size_t begin = fields_.size();
+  fields_.append(value);
+  for (std::size_t at = begin; at < fields_.size(); ++at)
+    if (const auto c = static_cast<unsigned char>(fields_[at]); c < 0x20 || c == 0x7f) fields_[at] = ' ';
   fields_.append("\r\n");
   return *this;
 }
@@ -18,6 +21,14 @@ Response& Response::header(std::string_view name, std::string_view value) & {
 Response& Response::body(std::string_view media_type, std::string bytes) & {
   header("Content-Type", media_type);
   body_ = std::move(bytes);
+  return *this;
+}
+
+Response& Response::body(std::string_view media_type, std::string_view bytes,
+                         std::shared_ptr<const std::string> owner) & {
+  header("Content-Type", media_type);
+  shared_body_ = bytes;
+  owner_ = std::move(owner);
   return *this;
 }
 

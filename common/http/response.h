@@ -20,6 +20,8 @@ class Response {
   Response& header(std::string_view name, std::string_view value) &;
   Response&& header(std::string_view name, std::string_view value) && { return std::move(header(name, value)); }
   Response& body(std::string_view media_type, std::string bytes) &;
+  /// Bytes that are shared: `owner` keeps them.
+  Response& body(std::string_view media_type, std::string_view bytes, std::shared_ptr<const std::string> owner) &;
   Response&& body(std::string_view media_type, std::string bytes) && {
     return std::move(body(media_type, std::move(bytes)));
   }
@@ -40,7 +42,7 @@ class Response {
   }
 
   const std::string& fields() const { return fields_; }
-  const std::string& body() const { return body_; }
+  std::string_view body() const { return owner_ == nullptr ? std::string_view(body_) : shared_body_; }
   std::optional<std::uint64_t> length() const { return length_; }
   bool closes() const { return close_; }
 
@@ -48,6 +50,8 @@ class Response {
   int status_;
   std::string fields_;
   std::string body_;
+  std::string_view shared_body_;  // when it has an owner
+  std::shared_ptr<const std::string> owner_;
   std::optional<std::uint64_t> length_;
   bool close_ = false;
 };

@@ -68,13 +68,17 @@ Result<void> RocksBatch::write(bool sync) {
   rocksdb::WriteOptions options;
   options.sync = sync;
   const rocksdb::Status status = db_.Write(options, batch_.GetWriteBatch());
+  versions_.wrote(written_);
   drop();
   if (!status.ok()) return rocks_error(status, "write to the metadata store");
   if (sync) acknowledged_.advance(db_.GetLatestSequenceNumber());
   return {};
 }
 
-void RocksBatch::drop() { batch_.Clear(); }
+void RocksBatch::drop() {
+  batch_.Clear();
+  written_.reset();
+}
 
 Result<std::optional<std::string>> RocksBatch::get(std::string_view key) {
   std::string value;
@@ -105,11 +109,15 @@ void RocksBatch::wrote(const rocksdb::Status& status) {
 }
 
 void RocksBatch::put(std::string_view key, std::string_view value) {
-  if (may_write(key.size() + value.size())) wrote(batch_.Put(slice(key), slice(value)));
+  if (!may_write(key.size() + value.size())) return;
+  written_.set(table_of(key));
+  wrote(batch_.Put(slice(key), slice(value)));
 }
 
 void RocksBatch::erase(std::string_view key) {
-  if (may_write(key.size())) wrote(batch_.Delete(slice(key)));
+  if (!may_write(key.size())) return;
+  written_.set(table_of(key));
+  wrote(batch_.Delete(slice(key)));
 }
 
 Result<void> RocksBatch::scan(std::string_view prefix, std::string_view after, const Visitor& visit) {

@@ -11,6 +11,7 @@
 
 #include "common/kv/committer.h"
 #include "common/kv/high_water.h"
+#include "common/kv/row_cache.h"
 
 namespace wherry::kv {
 
@@ -42,8 +43,9 @@ Result<void> visit_range(rocksdb::Iterator& iterator, std::string_view prefix, s
 /// A WriteBatchWithIndex over a DB: every body reads what the ones before it wrote.
 class RocksBatch final : public CommitTarget, private Transaction {
  public:
-  /// Both outlive this. `acknowledged` is advanced over what was synced.
-  RocksBatch(rocksdb::DB& db, HighWater& acknowledged) : db_(db), acknowledged_(acknowledged) {}
+  /// All outlive this. `acknowledged` is advanced over what was synced.
+  RocksBatch(rocksdb::DB& db, HighWater& acknowledged, TableVersions& versions)
+      : db_(db), acknowledged_(acknowledged), versions_(versions) {}
 
   Transaction& begin_body() override;
   Result<bool> keep() override;
@@ -66,6 +68,8 @@ class RocksBatch final : public CommitTarget, private Transaction {
 
   rocksdb::DB& db_;
   HighWater& acknowledged_;
+  TableVersions& versions_;
+  Tables written_;
   rocksdb::WriteBatchWithIndex batch_{rocksdb::BytewiseComparator(), 0, /*overwrite_key=*/true};
   std::uint32_t count_before_ = 0;
   std::size_t body_bytes_ = 0;

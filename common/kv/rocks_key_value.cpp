@@ -6,15 +6,18 @@
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <mutex>
 #include <thread>
 #include <utility>
 
+#include "common/base/thread_number.h"
 #include "common/kv/committer.h"
 #include "common/kv/recovery.h"
 #include "common/kv/rocks_batch.h"
+#include "common/kv/row_cache.h"
 
 namespace wherry::kv {
 namespace {
@@ -77,6 +80,9 @@ class RocksKeyValue::Impl {
 
   bool read_only() const { return !writable_.load(std::memory_order_acquire); }
   Pool& pool() { return pool_; }
+  const TableVersions& versions() const { return versions_; }
+  /// This thread's own; null for one of too many.
+  RowCache* hot_rows();
   std::uint64_t latest_sequence() { return Reading(*this)->GetLatestSequenceNumber(); }
   std::uint64_t memory_bytes();
 
@@ -100,6 +106,8 @@ class RocksKeyValue::Impl {
     rocksdb::DB* db_;
   };
 
+  /// Threads that may keep rows: loops, and some that ended.
+  static constexpr std::size_t kCachingThreads = 128;
   /// How long a swapped-out DB waits for a moment without readers; without one it stays until the end.
   static constexpr std::chrono::milliseconds kReadersGone{5000};
 
@@ -115,6 +123,8 @@ class RocksKeyValue::Impl {
   std::atomic<rocksdb::DB*> db_{nullptr};
   std::atomic<std::uint64_t> readers_{0};
   std::atomic<bool> writable_{false};
+  TableVersions versions_;
+  std::array<std::unique_ptr<RowCache>, kCachingThreads> hot_rows_;  // by thread_number()
   std::unique_ptr<RocksBatch> batch_;
   std::unique_ptr<Committer> committer_;  // last: its thread ends first
 };
@@ -155,7 +165,7 @@ Result<void> RocksKeyValue::Impl::open_writable() {
   if (!marked) return marked;
   mark_ = std::move(mark);
   writable_db_ = std::move(opened);
-  batch_ = std::make_unique<RocksBatch>(*db, mark_->high_water());
+  batch_ = std::make_unique<RocksBatch>(*db, mark_->high_water(), versions_);
   committer_ = std::make_unique<Committer>(*batch_, Committer::Callbacks{options_.before_commit, options_.on_fatal});
   db_.store(db, std::memory_order_seq_cst);
   writable_.store(true, std::memory_order_release);
@@ -180,6 +190,13 @@ Result<std::optional<std::string>> RocksKeyValue::Impl::read(std::string_view ke
   unknown = status.IsIncomplete();
   if (status.IsNotFound() || unknown) return std::optional<std::string>();
   return rocks_error(status, "read the metadata store");
+}
+
+RowCache* RocksKeyValue::Impl::hot_rows() {
+  const std::size_t number = thread_number();
+  if (number >= kCachingThreads) return nullptr;
+  if (!hot_rows_[number]) hot_rows_[number] = std::make_unique<RowCache>();
+  return hot_rows_[number].get();
 }
 
 Result<Page> RocksKeyValue::Impl::scan(const ScanRequest& request) {
@@ -265,6 +282,19 @@ Task<Result<std::optional<std::string>>> RocksKeyValue::get(std::string key) {
     return impl_->read(key, rocksdb::kReadAllTier, unknown);
   });
   co_return found;
+}
+
+Task<Result<Row>> RocksKeyValue::get_hot(std::string key) {
+  const std::uint64_t version = impl_->versions().of(key);  // before it is read: what is written meanwhile is another
+  RowCache* const hot = impl_->hot_rows();
+  if (hot != nullptr)
+    if (Row row = hot->find(key, version)) co_return row;
+  auto found = co_await get(key);
+  if (!found) co_return found.error();
+  if (!*found) co_return Row();
+  Row row = std::make_shared<const std::string>(std::move(**found));
+  if (hot != nullptr) hot->keep(std::move(key), row, version);
+  co_return row;
 }
 
 Task<Result<Page>> RocksKeyValue::scan(ScanRequest request) {

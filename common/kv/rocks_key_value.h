@@ -51,6 +51,7 @@ class RocksKeyValue final : public KeyValue {
 
   std::optional<Result<std::optional<std::string>>> try_get(std::string_view key) override;
   Task<Result<std::optional<std::string>>> get(std::string key) override;
+  Task<Result<Row>> get_hot(std::string key) override;
   Task<Result<Page>> scan(ScanRequest request) override;
 
   /// A number that grows with every write, for comparing states.

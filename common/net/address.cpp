@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
+#include <functional>
+
 #include "common/base/bytes.h"
 
 namespace wherry {
@@ -103,6 +105,17 @@ bool SocketAddress::is_public() const {
   if (first >> 16 == 0x2002) return is_public_v4(v4_at(bytes + 2));  // 6to4
   // Global unicast is 2000::/3, but for Teredo and documentation; what writes an IPv4 address otherwise is outside.
   return first >> 29 == 1 && first != 0x20010000 && first != 0x20010db8;
+}
+
+std::uint64_t SocketAddress::host_id() const {
+  std::string_view host;
+  if (storage.ss_family == AF_INET)
+    host = {reinterpret_cast<const char*>(&reinterpret_cast<const sockaddr_in*>(&storage)->sin_addr), 4};
+  else if (const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&storage); IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+    host = {reinterpret_cast<const char*>(&v6->sin6_addr) + 12, 4};
+  else
+    host = {reinterpret_cast<const char*>(&v6->sin6_addr), 8};
+  return std::hash<std::string_view>()(host) | 1;
 }
 
 std::uint16_t SocketAddress::port() const {

@@ -29,6 +29,9 @@ struct SocketAddress {
   /// False for loopback, private, shared, link-local, unspecified, multicast and reserved addresses, also when they are
   /// written as IPv6 ones. Source: RFC 6890 and the IANA registries after it.
   bool is_public() const;
+  /// A number for who has this address, whatever the port; of IPv6 its first 64 bits, which are one host or site.
+  /// Never 0; two hosts may share one by chance.
+  std::uint64_t host_id() const;
   std::uint16_t port() const;
   void set_port(std::uint16_t port);
   std::string to_string() const;

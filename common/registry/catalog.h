@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,15 +16,24 @@
 
 namespace wherry::registry {
 
-/// A manifest as it was pushed.
+/// A manifest as it was pushed. A copy shares its bytes.
 class StoredManifest {
  public:
-  StoredManifest(Digest digest, std::string media_type, std::string bytes)
-      : digest_(digest), media_type_(std::move(media_type)), bytes_(std::move(bytes)) {}
+  StoredManifest(Digest digest, std::string_view media_type, std::string bytes)
+      : digest_(digest), row_(std::make_shared<const std::string>(std::move(bytes.append(media_type)))) {
+    bytes_ = std::string_view(*row_).substr(0, row_->size() - media_type.size());
+    media_type_ = std::string_view(*row_).substr(bytes_.size());
+  }
+  /// Both views are into `row`.
+  StoredManifest(Digest digest, std::string_view media_type, std::string_view bytes,
+                 std::shared_ptr<const std::string> row)
+      : digest_(digest), media_type_(media_type), bytes_(bytes), row_(std::move(row)) {}
+
   const Digest& digest() const { return digest_; }
-  const std::string& media_type() const { return media_type_; }
-  const std::string& bytes() const { return bytes_; }
-  std::string take_bytes() && { return std::move(bytes_); }
+  std::string_view media_type() const { return media_type_; }
+  std::string_view bytes() const { return bytes_; }
+  /// What keeps the two.
+  const std::shared_ptr<const std::string>& row() const { return row_; }
 
   /// Why this answer may be out of date, for a Warning header; empty when it is not.
   const std::string& warning() const { return warning_; }
@@ -34,8 +44,9 @@ class StoredManifest {
 
  private:
   Digest digest_;
-  std::string media_type_;
-  std::string bytes_;
+  std::string_view media_type_;
+  std::string_view bytes_;
+  std::shared_ptr<const std::string> row_;
   std::string warning_;
   std::optional<std::chrono::seconds> age_;
 };

@@ -26,26 +26,26 @@ Task<Result<StoredManifest>> NameStore::manifest(const RepositoryName& repositor
 }
 
 Task<Result<Digest>> NameStore::resolve(const RepositoryName& repository, const Tag& tag) {
-  auto value = co_await store_.get(tables::tag_key(repository, tag.text()));
-  if (!value) co_return value.error();
-  if (!*value) co_return manifest_unknown(repository, tag.text());
-  co_return Digest::from_binary(**value);
+  auto row = co_await store_.get_hot(tables::tag_key(repository, tag.text()));
+  if (!row) co_return row.error();
+  if (!*row) co_return manifest_unknown(repository, tag.text());
+  co_return Digest::from_binary(**row);
 }
 
 Task<Result<StoredManifest>> NameStore::by_digest(const RepositoryName& repository, const Digest& digest) {
-  auto value = co_await store_.get(tables::manifest_key(repository, digest));
-  if (!value) co_return value.error();
-  if (!*value) co_return manifest_unknown(repository, digest.to_string());
-  auto row = tables::decode_manifest(**value);
+  auto row = co_await store_.get_hot(tables::manifest_key(repository, digest));
   if (!row) co_return row.error();
-  co_return StoredManifest(digest, std::string(row->media_type), std::string(row->bytes));
+  if (!*row) co_return manifest_unknown(repository, digest.to_string());
+  const auto manifest = tables::decode_manifest(**row);
+  if (!manifest) co_return manifest.error();
+  co_return StoredManifest(digest, manifest->media_type, manifest->bytes, std::move(*row));
 }
 
 Task<Result<store::BlobRow>> NameStore::member(const RepositoryName& repository, const Digest& digest) {
-  auto member = co_await store_.get(tables::member_key(repository, digest));
+  auto member = co_await store_.get_hot(tables::member_key(repository, digest));
   if (!member) co_return member.error();
   if (!*member) co_return blob_unknown(repository, digest);
-  auto row = co_await store_.get(tables::blob_key(digest));
+  auto row = co_await store_.get_hot(tables::blob_key(digest));
   if (!row) co_return row.error();
   if (!*row) co_return blob_unknown(repository, digest);
   co_return store::BlobRow::decode(**row);

@@ -38,9 +38,9 @@ bool matches(std::string_view if_none_match, std::string_view etag) {
 
 std::string etag_of(const Digest& digest) { return "\"" + digest.to_string() + "\""; }
 
-http::Response with_digest(int status, const Digest& digest, std::string_view etag) {
+http::Response with_digest(int status, std::string_view etag) {
   auto response = v2_response(status);
-  response.header("Docker-Content-Digest", digest.to_string());
+  response.header("Docker-Content-Digest", etag.substr(1, etag.size() - 2));
   response.header("ETag", etag);
   return response;
 }
@@ -159,13 +159,10 @@ Task<Result<void>> RegistryService::pull_manifest(http::Exchange& exchange, cons
   if (!manifest) co_return manifest.error();
   const std::string etag = etag_of(manifest->digest());
   const bool unchanged = matches(exchange.request().header("if-none-match"), etag);
-  auto response = with_digest(unchanged ? 304 : 200, manifest->digest(), etag);
+  auto response = with_digest(unchanged ? 304 : 200, etag);
   add_warning(response, manifest->warning());
   add_age(response, manifest->age());
-  if (!unchanged) {
-    const std::string media_type = manifest->media_type();
-    response.body(media_type, std::move(*manifest).take_bytes());
-  }
+  if (!unchanged) response.body(manifest->media_type(), manifest->bytes(), manifest->row());
   co_return co_await exchange.send(std::move(response));
 }
 
@@ -179,7 +176,7 @@ Task<Result<void>> RegistryService::pull_blob(http::Exchange& exchange, const Ro
     if (!size) co_return size.error();
     const bool unchanged = matches(request.header("if-none-match"), etag);
     if (unchanged || request.is_head()) {
-      auto response = with_digest(unchanged ? 304 : 200, *digest, etag);
+      auto response = with_digest(unchanged ? 304 : 200, etag);
       response.header("Accept-Ranges", "bytes").header("Content-Type", kBlobBytes).length(*size);
       co_return co_await exchange.send(std::move(response));
     }
@@ -188,7 +185,7 @@ Task<Result<void>> RegistryService::pull_blob(http::Exchange& exchange, const Ro
   if (!body) co_return body.error();
   const auto if_range = request.header("if-range");
   const bool whole = !if_range.empty() && if_range != etag;
-  auto fields = with_digest(200, *digest, etag);
+  auto fields = with_digest(200, etag);
   co_return co_await exchange.send_file(std::move(fields), **body, kBlobBytes, whole);
 }
 

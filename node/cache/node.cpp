@@ -19,7 +19,7 @@ Task<Result<void>> Node::start(Daemon& daemon) {
   Metrics& metrics = daemon.metrics();
   names_ = std::make_unique<registry::NameStore>(storage_->names());
   checked_ = std::make_unique<registry::CheckedBlobs>(*storage_, *names_, store::Fate::kDrop, Loop::current(), metrics);
-  space_ = std::make_unique<CacheSpace>(*storage_, options_.cache, Loop::current(), metrics);
+  space_ = std::make_unique<CacheSpace>(*storage_, options_.cache, loops, metrics);
   auto loaded = co_await space_->load();
   if (!loaded) {
     co_await storage_->stop();

@@ -127,6 +127,7 @@ Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open_filling(const Reposito
   for (int joins = 0; joins < kMostJoins; ++joins) {
     auto joined = co_await fills_.join(repository, digest);
     if (!joined) co_return joined.error();
+    if (joined->apart) co_return co_await relay(repository, digest);
     if (joined->fill == nullptr) {  // it came in since we looked
       auto held = co_await open_held(repository, digest);
       if (held) co_await note_source(Source::kJoined);
@@ -150,7 +151,7 @@ Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open_filling(const Reposito
   co_return last;
 }
 
-/// There is no room for it: it is passed on unstored.
+/// There is no room for it, or a fill that it must not be read from: it is passed on unstored.
 Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::relay(const RepositoryName& repository, const Digest& digest) {
   auto remote = upstreams_.remote(repository);
   if (!remote) co_return remote.error();

@@ -242,6 +242,7 @@ Task<Result<void>> CacheSpace::forget_manifests() {
       forgotten = ledger_.forget_manifests(kMaxManifestsAtOnce);
     }
     if (forgotten.empty()) break;
+    epoch_.fetch_add(1, std::memory_order_release);
     auto erased = co_await storage_.names().transact(
         [&](kv::Transaction& transaction) -> Result<void> {
           for (const auto& [repository, digest] : forgotten) {

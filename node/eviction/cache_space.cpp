@@ -20,11 +20,13 @@ WallTime now() { return Clock::system().wall(); }
 
 }  // namespace
 
-CacheSpace::CacheSpace(registry::Storage& storage, CacheOptions options, Loop& home, Metrics& metrics)
+CacheSpace::CacheSpace(registry::Storage& storage, CacheOptions options, const std::vector<Loop*>& loops,
+                       Metrics& metrics)
     : storage_(storage),
       options_(std::move(options)),
-      home_(home),
+      home_(Loop::current()),
       ledger_(options_.max_bytes.value_or(kNoMark), options_.whole_image_time),
+      just_asked_(loops),
       evictions_(metrics.counter("wherry_cache_evictions_total", "Blobs that made room for others")),
       evicted_bytes_(metrics.counter("wherry_cache_evicted_bytes_total", "Their bytes on the disk")),
       refused_(metrics.counter("wherry_cache_no_room_total", "Fetches for which no room could be made")) {
@@ -295,6 +297,9 @@ void CacheSpace::lost(const Digest& digest) {
 }
 
 void CacheSpace::asked(const RepositoryName& repository, const registry::StoredManifest& manifest, const Tag* tag) {
+  if (just_asked_.here().told(repository, manifest.digest(), tag != nullptr, epoch_.load(std::memory_order_acquire),
+                              Loop::current().now(), Ledger::kOnePull))
+    return;
   const bool pinned = tag == nullptr ? options_.pins.match_repository(repository.text())
                                      : options_.pins.match_tag(repository.text(), tag->text());
   const auto known = [&] {
@@ -314,8 +319,11 @@ void CacheSpace::asked(const RepositoryName& repository, const registry::StoredM
 }
 
 void CacheSpace::untagged(const RepositoryName& repository, const Digest& digest) {
-  const std::lock_guard lock(mutex_);
-  ledger_.untag(repository, digest);
+  {
+    const std::lock_guard lock(mutex_);
+    ledger_.untag(repository, digest);
+  }
+  epoch_.fetch_add(1, std::memory_order_release);
 }
 
 }  // namespace wherry::node

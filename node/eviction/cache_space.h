@@ -10,11 +10,13 @@
 #include <vector>
 
 #include "common/async/event.h"
+#include "common/async/per_loop.h"
 #include "common/async/scope.h"
 #include "common/async/sleep.h"
 #include "common/observe/metrics.h"
 #include "common/registry/catalog.h"
 #include "common/registry/storage.h"
+#include "node/eviction/just_asked.h"
 #include "node/eviction/ledger.h"
 #include "node/eviction/pin_patterns.h"
 
@@ -34,7 +36,8 @@ class CacheSpace {
   static constexpr std::uint64_t kGrowBytes = std::uint64_t{4} << 20;  ///< promised ahead to a fill of unknown size
   static constexpr std::chrono::minutes kOrderEvery{5};                ///< so old is the order of leaving after a kill
 
-  CacheSpace(registry::Storage& storage, CacheOptions options, Loop& home, Metrics& metrics);
+  /// At home on the current loop; `loops` are all that will ask.
+  CacheSpace(registry::Storage& storage, CacheOptions options, const std::vector<Loop*>& loops, Metrics& metrics);
   ~CacheSpace();
 
   /// Reads what is held, removes files that have no row, and makes the mark true. Before anything else is called.
@@ -98,7 +101,7 @@ class CacheSpace {
   /// A stored blob was found damaged and is gone.
   void lost(const Digest& digest);
 
-  /// A manifest was given to a client, by this tag or by its digest.
+  /// A manifest was given to a client, by this tag or by its digest. Takes no lock when that was so a moment ago.
   void asked(const RepositoryName& repository, const registry::StoredManifest& manifest, const Tag* tag);
   /// This tag does not name that manifest any more.
   void untagged(const RepositoryName& repository, const Digest& digest);
@@ -132,6 +135,8 @@ class CacheSpace {
   Sleeper sleeper_;
   bool stopping_ = false;
   std::atomic<bool> tend_asked_ = false;
+  PerLoop<JustAsked> just_asked_;
+  std::atomic<std::uint64_t> epoch_{0};  // another one when the ledger has to hear of all manifests again
   Counter evictions_;
   Counter evicted_bytes_;
   Counter refused_;

@@ -9,7 +9,7 @@
 #include "common/base/log.h"
 #include "common/registry/name_store.h"
 #include "common/registry/tables.h"
-#include "node/fill/attempts.h"
+#include "node/fill/sources.h"
 
 namespace wherry::node {
 namespace {
@@ -30,13 +30,16 @@ Error as_said_here(const Error& error, const RepositoryName& repository, const D
 
 /// A fill and what its writing needs.
 struct Fills::Running {
-  Running(RepositoryName repo, const Digest& digest)
-      : repository(std::move(repo)), fill(std::make_shared<store::Fill>(digest)) {}
-  RepositoryName repository;
-  std::shared_ptr<store::Fill> fill;
+  Running(const RepositoryName& repo, const Digest& digest, bool alone)
+      : repository(repo), fill(std::make_shared<store::Fill>(digest)), sources(repo), apart(alone) {}
+  const RepositoryName repository;  ///< whose client began it
+  const std::shared_ptr<store::Fill> fill;
+  Sources sources;
+  const bool apart;        ///< its repository is distrusted
   RequestContext context;  ///< with the trace of the request that started it
   Monotonic started = Clock::system().monotonic();
   bool first_byte_seen = false;
+  std::string sent_by;  ///< the URL of who was asked last
   std::optional<CacheSpace::Room> room;
   std::optional<std::uint64_t> size;
   Event prepared;  ///< the three below are there, or failure says why not
@@ -48,8 +51,18 @@ struct Fills::Running {
 /// The fills of one loop.
 struct Fills::Part {
   std::unordered_map<Digest, std::shared_ptr<Running>> running;
+  std::unordered_map<std::string, Monotonic> distrusted;  // by blob_question(): until when
   Scope scope;
   bool stopping = false;
+
+  bool distrusts(const std::string& question) const {
+    const auto found = distrusted.find(question);
+    return found != distrusted.end() && Clock::system().monotonic() < found->second;
+  }
+  void distrust(std::string question) {
+    if (distrusted.size() >= kMostDistrusted) distrusted.clear();
+    distrusted[std::move(question)] = Clock::system().monotonic() + kDistrust;
+  }
 };
 
 Fills::Fills(registry::Storage& storage, CacheSpace& space, const Upstreams& upstreams, Negatives& negatives,
@@ -75,48 +88,51 @@ Task<Result<Fills::Joined>> Fills::join(const RepositoryName& repository, const 
   const std::size_t index = digest.hash() % parts_.size();
   Loop& home = Loop::current();
   RequestContext* const request = co_await current_request();
-  Source source = Source::kJoined;
   co_await parts_.loop(index).enter();
-  Part& part = parts_.part(index);
-  Result<Joined> joined = Joined();
-  const auto found = part.running.find(digest);
-  if (found != part.running.end() && found->second->repository != repository) {
-    // Somebody fetches it for another repository: that this one has it too is for the upstream to say.
-    auto size = co_await ask_size(repository, digest);
-    if (!size) {
-      const Error why = size.error();
-      co_await home.enter();
-      co_return why;
-    }
-  }
-  const auto join_running = [&]() -> bool {
-    const auto now = part.running.find(digest);
-    if (now == part.running.end()) return false;
-    joined = Joined{now->second->fill, now->second->repository == repository};
-    return true;
-  };
-  // Looked up again: the upstream's answer took its time.
-  if (!join_running()) {
-    auto row = co_await storage_.names().get(tables::blob_key(digest));
-    if (join_running()) {
-      // somebody was faster
-    } else if (part.stopping) {
-      joined = Error(ErrorKind::kUnavailable, "this node is ending");
-    } else if (!row) {
-      joined = row.error();
-    } else if (!*row) {
-      auto running = std::make_shared<Running>(repository, digest);
-      part.running.emplace(digest, running);
-      started_.add();
-      source = Source::kFilled;
-      if (request != nullptr) running->context.trace = request->trace;
-      joined = Joined{running->fill, true};
-      part.scope.spawn(run(part, running));
-    }
-  }
+  auto joined = co_await join_here(parts_.part(index), repository, digest, request);
   co_await home.enter();
-  if (request != nullptr && joined && joined->fill != nullptr) request->source = source;
+  if (request != nullptr && joined && joined->fill != nullptr)
+    request->source = joined->began ? Source::kFilled : Source::kJoined;
   co_return joined;
+}
+
+/// The same on the digest's loop. Whatever was waited for, the fills are looked at again after it.
+Task<Result<Fills::Joined>> Fills::join_here(Part& part, const RepositoryName& repository, const Digest& digest,
+                                             const RequestContext* request) {
+  std::optional<std::uint64_t> said;  // what this repository's upstream says of its size
+  bool stored = true;                 // until the store says that it is not
+  while (true) {
+    if (const auto found = part.running.find(digest); found != part.running.end()) {
+      Running& running = *found->second;
+      if (running.repository == repository) co_return Joined{running.fill};
+      if (running.apart || (said && running.size && *said != *running.size)) co_return Joined{.apart = true};
+      if (said) {
+        if (!part.distrusts(blob_question(repository, digest))) running.sources.add(repository);
+        co_return Joined{.fill = running.fill, .own = false};
+      }
+      // Somebody fetches it for another repository: that this one has it too is for the upstream to say.
+      auto size = co_await ask_size(repository, digest);
+      if (!size) co_return size.error();
+      said = *size;
+      stored = true;
+      continue;
+    }
+    if (part.stopping) co_return Error(ErrorKind::kUnavailable, "this node is ending");
+    if (!stored) break;
+    auto row = co_await storage_.names().get(tables::blob_key(digest));
+    if (!row) co_return row.error();
+    if (*row) co_return Joined();
+    stored = false;
+  }
+  auto running = std::make_shared<Running>(repository, digest, part.distrusts(blob_question(repository, digest)));
+  part.running.emplace(digest, running);
+  started_.add();
+  if (request != nullptr) {
+    running->context.trace = request->trace;
+    running->context.client = request->client;
+  }
+  part.scope.spawn(run(part, running));
+  co_return Joined{.fill = running->fill, .began = true};
 }
 
 Task<Result<std::uint64_t>> Fills::ask_size(const RepositoryName& repository, const Digest& digest) {
@@ -176,55 +192,82 @@ Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
     }
   } else {
     running->room->kept(row->size());
+    part.distrusted.erase(blob_question(running->repository, digest));
     took_.observe(Clock::system().monotonic() - running->started);
   }
   running->room.reset();
   part.running.erase(digest);
   if (stored) co_return;
-  const Error why = as_said_here(stored.error(), running->repository, digest);
-  if (auto remote = upstreams_.remote(running->repository))
-    negatives_.keep(blob_question(running->repository, digest), why, remote->origin().options().negative_age);
+  believe_no(*running);
+  // What its own source said is for those who wait for that one; the others ask again.
+  const std::optional<Error>& own = running->sources.first().error;
+  const Error why = as_said_here(own ? *own : stored.error(), running->repository, digest);
   // Told last: who hears of it and asks again begins anew, and does not join what has failed.
   running->fill->failed(why);
+}
+
+/// What sources said is not theirs to give is not asked again at once.
+void Fills::believe_no(const Running& running) {
+  const Digest& digest = running.fill->digest();
+  for (const Sources::Source& source : running.sources.all()) {
+    auto remote = upstreams_.remote(source.repository);
+    if (source.error && remote)
+      negatives_.keep(blob_question(source.repository, digest), as_said_here(*source.error, source.repository, digest),
+                      remote->origin().options().negative_age);
+  }
 }
 
 /// Fetches until the whole is there and its digest is right; readers are let through to the end then.
 Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
   store::Fill& fill = *running.fill;
-  auto remote = upstreams_.remote(running.repository);
-  if (!remote) co_return remote.error();
-  Upstream upstream = remote->upstream();
   Error last(ErrorKind::kUpstream, "nothing was tried");
-  Attempts attempts;
-  while (!attempts.used_up() && !part.stopping) {
-    co_await attempts.pause();
+  while (!part.stopping) {
+    Sources::Source* const source = running.sources.next();
+    if (source == nullptr) co_return last;
+    co_await source->attempts.pause();
     if (part.stopping) break;
     const std::uint64_t before = running.writer ? running.writer->size() : 0;
     if (before > 0) resumed_.add();
-    auto source = co_await upstream.blob(remote->repository(), fill.digest(), before);
-    if (!source) {
-      last = source.error();
-      // Who is told 429 before the first byte had better hear of it at once.
-      if (!is_down(last) || (before == 0 && last.kind() == ErrorKind::kUpstreamLimited)) co_return last;
-      attempts.broke(0);
-      continue;
-    }
-    auto drained = co_await drain(running, *source);
-    if (drained) {
+    bool asked = false;
+    auto taken = co_await take_from(running, source->repository, asked);
+    const std::uint64_t brought = (running.writer ? running.writer->size() : 0) - before;
+    if (taken) {
+      source->gave = true;
       // The digest is all that readers wait for; the disk may take its time after that.
-      if (running.writer->digest() != fill.digest())
-        co_return Error(ErrorKind::kUpstream, "{} sent other bytes than those of {}", upstream.url(),
-                        fill.digest().to_string());
-      fill.verified();
-      co_return co_await running.writer->commit(fill.digest());
+      if (running.writer->digest() == fill.digest()) {
+        fill.verified();
+        co_return co_await running.writer->commit(fill.digest());
+      }
+      for (const Sources::Source& each : running.sources.all())
+        if (each.gave) part.distrust(blob_question(each.repository, fill.digest()));
+      co_return Error(ErrorKind::kUpstream, "{} sent other bytes than those of {}", running.sent_by,
+                      fill.digest().to_string());
     }
-    last = drained.error();
-    if (!is_down(last)) co_return last;
-    const std::uint64_t after = running.writer ? running.writer->size() : 0;
-    attempts.broke(after - before);
+    last = taken.error();
+    // Who is told 429 before the first byte had better hear of it at once.
+    const bool refused = asked && (!is_down(last) || (before == 0 && last.kind() == ErrorKind::kUpstreamLimited));
+    if (refused)
+      running.sources.drop(*source, last);
+    else if (is_down(last))
+      running.sources.broke(*source, last, brought);
+    else  // it is not the source's fault
+      co_return last;
   }
-  if (part.stopping) co_return Error(ErrorKind::kUnavailable, "this node is ending");
-  co_return last;
+  co_return Error(ErrorKind::kUnavailable, "this node is ending");
+}
+
+/// Asks one source for what is missing and takes it in. `asked`: an error is what the source answered.
+Task<Result<void>> Fills::take_from(Running& running, const RepositoryName& repository, bool& asked) {
+  asked = true;
+  auto remote = upstreams_.remote(repository);
+  if (!remote) co_return remote.error();
+  Upstream upstream = remote->upstream();
+  const std::uint64_t before = running.writer ? running.writer->size() : 0;
+  auto source = co_await upstream.blob(remote->repository(), running.fill->digest(), before);
+  if (!source) co_return source.error();
+  asked = false;
+  running.sent_by = upstream.url();
+  co_return co_await drain(running, *source);
 }
 
 /// Makes the file while the source is asked: both take about as long.

@@ -17,20 +17,29 @@
 namespace wherry::node {
 
 /// Joins or starts the one Fill of a digest. A fill lives on the loop that its digest hashes to; it goes on when the
-/// client that started it leaves, and goes on where it stopped when its source breaks.
+/// client that started it leaves, and where it stopped when its source breaks: with the next source, which is the
+/// repository of another client, or with the same one after a pause.
 class Fills {
  public:
+  /// Whoever sent other bytes than those of a digest is not trusted with it for so long, as far as others are
+  /// concerned: its fills of that digest have no readers and no sources of other repositories.
+  static constexpr std::chrono::minutes kDistrust{10};
+  static constexpr std::size_t kMostDistrusted = 1024;  ///< on each loop; all are forgotten then
+
   Fills(registry::Storage& storage, CacheSpace& space, const Upstreams& upstreams, Negatives& negatives,
         const std::vector<Loop*>& loops, Metrics& metrics);
   ~Fills();
 
   /// A fill that somebody waits for.
   struct Joined {
-    std::shared_ptr<store::Fill> fill;  ///< null when the blob came in meanwhile and lies in the store
+    std::shared_ptr<store::Fill> fill = nullptr;  ///< null when there is none to read
     bool own = true;  ///< fetched on behalf of the repository that it is wanted for: why it fails is said of that one
+    bool apart = false;  ///< no fill: one is under way from where nobody else should read; pass it on unstored
+    bool began = false;  ///< it began with this
   };
   /// The Fill of that digest, for a repository that may see it: its reader is to wait for size() first, which gives
-  /// kNoSpace when no room can be made (pass it on unstored). Errors: kBlobUnknown and those of Upstream.
+  /// kNoSpace when no room can be made (pass it on unstored). None when the blob came in meanwhile and lies in the
+  /// store. Errors: kBlobUnknown and those of Upstream.
   Task<Result<Joined>> join(const RepositoryName& repository, const Digest& digest);
 
   /// What the upstream says of a blob's size; once for all who want it now. Errors: kBlobUnknown and those of Upstream.
@@ -48,8 +57,12 @@ class Fills {
  private:
   struct Running;
   struct Part;
+  Task<Result<Joined>> join_here(Part& part, const RepositoryName& repository, const Digest& digest,
+                                 const RequestContext* request);
   Task<void> run(Part& part, std::shared_ptr<Running> running);
   Task<Result<store::BlobRow>> fetch(Part& part, Running& running);
+  Task<Result<void>> take_from(Running& running, const RepositoryName& repository, bool& asked);
+  void believe_no(const Running& running);
   Task<void> prepare(Running& running);
   Task<Result<void>> drain(Running& running, BlobSource& source);
   Task<Result<std::uint64_t>> upstream_size(RepositoryName repository, Digest digest);

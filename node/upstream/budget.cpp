@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/async/request_context.h"
 #include "common/async/sleep.h"
 #include "common/base/bytes.h"
 
@@ -43,45 +44,39 @@ bool Budget::Waiter::await_suspend(std::coroutine_handle<> waiting) {
     outcome = Outcome::kCancelled;
     return false;
   }
-  if (budget.taken_ < budget.limits_.concurrent && budget.waiting_ == 0) {
+  if (budget.taken_ < budget.limits_.concurrent && budget.waiters_.empty()) {
     ++budget.taken_;
     outcome = Outcome::kGranted;
     return false;
   }
-  if (budget.waiting_ >= kMostWaiting) {
+  if (budget.waiters_.size() >= kMostWaiting) {
     outcome = Outcome::kTooMany;
     return false;
   }
-  ++budget.waiting_;
-  budget.lanes_[lane].push_back(this);
+  budget.waiters_.push(client, repository, this);
   return true;
 }
 
-/// Gives the slot to the first of the next lane.
+/// Gives the slot to the next.
 void Budget::slot_ended() {
   Waiter* next = nullptr;
   {
     const std::lock_guard lock(mutex_);
-    if (lanes_.empty()) {
+    if (waiters_.empty()) {
       --taken_;
       return;
     }
-    auto lane = lanes_.upper_bound(last_lane_);
-    if (lane == lanes_.end()) lane = lanes_.begin();
-    last_lane_ = lane->first;
-    next = lane->second.front();
-    lane->second.pop_front();
-    if (lane->second.empty()) lanes_.erase(lane);
-    --waiting_;
+    next = waiters_.pop();
     next->outcome = Waiter::Outcome::kGranted;
   }
   next->loop->send(*next);
 }
 
-Task<Result<Budget::Slot>> Budget::slot(std::string lane) {
+Task<Result<Budget::Slot>> Budget::slot(std::string repository) {
   auto open = check_open();
   if (!open) co_return open.error();
-  Waiter waiter(*this, std::move(lane));
+  const RequestContext* const asked_for = co_await current_request();
+  Waiter waiter(*this, asked_for == nullptr ? 0 : asked_for->client, std::move(repository));
   co_await waiter;
   if (waiter.outcome == Waiter::Outcome::kCancelled) co_return Error(ErrorKind::kCancelled, "no longer wanted");
   if (waiter.outcome == Waiter::Outcome::kTooMany)
@@ -169,18 +164,16 @@ void Budget::closed_for(std::chrono::seconds time) {
 }
 
 void Budget::cancel() {
-  std::map<std::string, std::deque<Waiter*>> lanes;
+  Turns<Waiter*> waiters;
   {
     const std::lock_guard lock(mutex_);
     cancelled_ = true;
-    lanes.swap(lanes_);
-    waiting_ = 0;
+    std::swap(waiters, waiters_);
   }
-  for (auto& [name, waiters] : lanes) {
-    for (Waiter* waiter : waiters) {
-      waiter->outcome = Waiter::Outcome::kCancelled;
-      waiter->loop->send(*waiter);
-    }
+  while (!waiters.empty()) {
+    Waiter* const waiter = waiters.pop();
+    waiter->outcome = Waiter::Outcome::kCancelled;
+    waiter->loop->send(*waiter);
   }
 }
 
@@ -199,7 +192,7 @@ std::optional<std::uint64_t> Budget::manifests_left() const {
 
 std::size_t Budget::waiting() const {
   const std::lock_guard lock(mutex_);
-  return waiting_;
+  return waiters_.size();
 }
 
 }  // namespace wherry::node

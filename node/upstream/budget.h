@@ -4,8 +4,6 @@
 #include <chrono>
 #include <coroutine>
 #include <cstdint>
-#include <deque>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -16,6 +14,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/http/client.h"
+#include "node/upstream/turns.h"
 
 namespace wherry::node {
 
@@ -27,10 +26,11 @@ struct BudgetLimits {
   std::uint64_t reserve = 10;  ///< of those, kept for what is not held at all
 };
 
-/// Counts what is asked of one upstream. Fetches of blobs wait for a slot, lane by lane in turn (a lane is a
-/// repository), so that an image of a hundred layers does not hold up all others. GETs of manifests are counted against
-/// the configured limit and against what the upstream says is left (RateLimit-Remaining or ratelimit-remaining); a 429
-/// closes the upstream for as long as its Retry-After says. Any thread; a short lock, on misses alone.
+/// Counts what is asked of one upstream. Fetches of blobs wait for a slot in turns of clients, and of each client's
+/// repositories, so that neither who pulls a hundred images nor an image of a hundred layers holds up all others. GETs
+/// of manifests are counted against the configured limit and against what the upstream says is left
+/// (RateLimit-Remaining or ratelimit-remaining); a 429 closes the upstream for as long as its Retry-After says. Any
+/// thread; a short lock, on misses alone.
 class Budget {
  public:
   static constexpr std::size_t kMostWaiting = 4096;
@@ -62,9 +62,9 @@ class Budget {
     Budget* budget_ = nullptr;
   };
 
-  /// Waits for a slot. Errors: kUpstreamLimited with a Retry-After while the upstream is closed or too many wait;
-  /// kCancelled.
-  Task<Result<Slot>> slot(std::string lane);
+  /// Waits for a slot, for the client of the request that it is for. Errors: kUpstreamLimited with a Retry-After while
+  /// the upstream is closed or too many wait; kCancelled.
+  Task<Result<Slot>> slot(std::string repository);
   /// Waits until that many bytes of a blob may be taken in, or all is cancelled.
   Task<void> spend(std::uint64_t bytes);
   /// Takes one GET of a manifest out of the window; `refresh` when an older one is held. Errors: kUpstreamLimited.
@@ -87,13 +87,14 @@ class Budget {
 
  private:
   struct Waiter : Loop::Message {
-    Waiter(Budget& b, std::string l) : budget(b), lane(std::move(l)) {}
+    Waiter(Budget& b, std::uint64_t c, std::string r) : budget(b), client(c), repository(std::move(r)) {}
     bool await_ready() const noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> waiting);
     void await_resume() const noexcept {}
 
     Budget& budget;
-    std::string lane;
+    std::uint64_t client;
+    std::string repository;
     Loop* loop = nullptr;
     std::coroutine_handle<> handle;
     enum class Outcome { kWaiting, kGranted, kCancelled, kTooMany } outcome = Outcome::kWaiting;
@@ -107,9 +108,7 @@ class Budget {
   const Clock& clock_;
   mutable std::mutex mutex_;  // guards all below; never held across a suspension
   std::uint64_t taken_ = 0;
-  std::map<std::string, std::deque<Waiter*>> lanes_;
-  std::string last_lane_;
-  std::size_t waiting_ = 0;
+  Turns<Waiter*> waiters_;
   bool cancelled_ = false;
   Monotonic closed_until_{};
   Monotonic window_ends_{};

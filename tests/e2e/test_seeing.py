@@ -29,13 +29,8 @@ class Tier:
         self.node = run_server(Node(area, self.proxy.url))
         self.registry = Registry(self.master.address)
         self.edge = Registry(self.node.address)
-        self.observed = Registry(f"127.0.0.1:{self.node.observe_port}")
-
-    def status(self):
-        return self.observed.get("/status.json").json
-
-    def metrics(self):
-        return exposition.read(self.observed.get("/metrics").body.decode())
+        self.status = self.node.status
+        self.metrics = self.node.metrics
 
 
 @pytest.fixture
@@ -237,7 +232,7 @@ def test_the_metrics_tell_hits_fills_upstreams_and_times_and_are_in_order(tier):
     assert value("wherry_upstream_calls_total", upstream="parent", code="unreachable") >= 1
     assert value("wherry_upstream_up", upstream="parent") == 0
     if shutil.which("promtool"):
-        text = tier.observed.get("/metrics").body
+        text = tier.node.observed("/metrics").encode()
         checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True)
         assert checked.returncode == 0, checked.stderr
 

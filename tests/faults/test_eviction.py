@@ -36,11 +36,7 @@ class CachingNode(Node):
         return self.blob_file(oci.digest_of(data)).exists()
 
     def metric(self, name):
-        connection = http.client.HTTPConnection("127.0.0.1", self.observe_port, timeout=5)
-        connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
-        connection.close()
-        return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name) and line[0] != "#")
+        return sum(value for (sample, _), value in self.metrics().items() if sample == name)
 
     def disk_bytes(self):
         """What blobs take on the disk, by their names; true only while nothing moves."""

@@ -178,13 +178,17 @@ class WherryServer(Server):
     def is_ready(self):
         return self.answers(self.observe_port, "/readyz") == 200
 
-    def metrics(self):
-        """What the observe port says, as exposition.read() gives it."""
+    def observed(self, path):
+        """What the observe port answers."""
         connection = http.client.HTTPConnection("127.0.0.1", self.observe_port, timeout=10)
-        connection.request("GET", "/metrics")
+        connection.request("GET", path)
         page = connection.getresponse().read()
         connection.close()
-        return exposition.read(page.decode())
+        return page.decode()
+
+    def metrics(self):
+        """As exposition.read() gives them."""
+        return exposition.read(self.observed("/metrics"))
 
     def blob_file(self, digest):
         algorithm, hexadecimal = digest.split(":")
@@ -197,6 +201,9 @@ class Master(WherryServer):
 
 class Node(WherryServer):
     role = "node"
+
+    def status(self):
+        return json.loads(self.observed("/status.json"))
 
     def __init__(self, folder, parent_url=None, name=None, data=None, settings=None):
         """Without a parent's URL it has only the upstreams of its settings, which are the document of its --config."""

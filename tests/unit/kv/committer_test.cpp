@@ -67,6 +67,7 @@ class Store final : public KeyValue {
   Store(CommitTarget& target, Committer::Callbacks callbacks) : committer(target, std::move(callbacks)) {}
   std::optional<Result<std::optional<std::string>>> try_get(std::string_view) override { return std::nullopt; }
   Task<Result<std::optional<std::string>>> get(std::string) override { co_return std::optional<std::string>(); }
+  Task<Result<Row>> get_hot(std::string) override { co_return Row(); }
   Task<Result<Page>> scan(ScanRequest) override { co_return Page(); }
   Committer committer;
 

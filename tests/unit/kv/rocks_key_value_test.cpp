@@ -6,6 +6,7 @@
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "common/kv/high_water.h"
@@ -70,6 +71,48 @@ TEST_F(RocksKeyValueTest, LazyWritesAreReadAtOnceAndSurviveAnOrderlyEnd) {
   store.reset();
   open();
   EXPECT_EQ(get("key"), "value");
+}
+
+TEST_F(RocksKeyValueTest, HotRowsAreSharedUntilTheirTableIsWrittenTo) {
+  const auto hot = [&](const std::string& key) { return run_task(store->get_hot(key)).value(); };
+  EXPECT_EQ(hot("a1"), nullptr);
+  ASSERT_TRUE(put("a1", "one"));
+  const Row first = hot("a1");
+  ASSERT_NE(first, nullptr);
+  EXPECT_EQ(*first, "one");
+  EXPECT_EQ(hot("a1"), first);
+  ASSERT_TRUE(put("b1", "of another table"));
+  EXPECT_EQ(hot("a1"), first);
+  ASSERT_TRUE(put("a1", "two", Durability::kLazy));
+  EXPECT_EQ(*hot("a1"), "two");
+  EXPECT_EQ(*first, "one");
+  ASSERT_TRUE(run_task(store->transact([&](Transaction& transaction) -> Result<void> {
+    transaction.erase("a1");
+    return {};
+  })));
+  EXPECT_EQ(hot("a1"), nullptr);
+}
+
+TEST_F(RocksKeyValueTest, AHotRowIsNeverOlderThanWhatWasAcknowledgedBeforeItWasAskedFor) {
+  constexpr int kWrites = 2000;
+  ASSERT_TRUE(put("a1", "0", Durability::kLazy));
+  std::atomic<int> acknowledged{0};
+  std::atomic<int> older{0};
+  const auto read_all_the_time = [&]() -> Task<void> {
+    while (acknowledged.load() < kWrites) {
+      const int least = acknowledged.load();
+      const auto row = co_await store->get_hot("a1");
+      if (std::stoi(**row) < least) older.fetch_add(1);
+    }
+  };
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 2; ++i) readers.emplace_back([&] { run_task(read_all_the_time()); });
+  for (int i = 1; i <= kWrites; ++i) {
+    ASSERT_TRUE(put("a1", std::to_string(i), Durability::kLazy));
+    acknowledged.store(i);
+  }
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(older.load(), 0);
 }
 
 TEST_F(RocksKeyValueTest, WhatIsInMemoryIsReadWithoutWaiting) {

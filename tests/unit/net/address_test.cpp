@@ -133,5 +133,15 @@ TEST(SocketAddress, OnlyGloballyReachableAddressesArePublic) {
     EXPECT_FALSE(SocketAddress::parse(text).value().is_public()) << text;
 }
 
+TEST(SocketAddress, AHostHasOneNumberWhateverItsPort) {
+  const auto id = [](const char* text) { return SocketAddress::parse(text).value().host_id(); };
+  EXPECT_EQ(id("10.0.0.1:1"), id("10.0.0.1:65535"));
+  EXPECT_EQ(id("10.0.0.1:1"), id("[::ffff:10.0.0.1]:1"));
+  EXPECT_EQ(id("[2a00:1::1]:1"), id("[2a00:1::ffff:ffff]:2"));
+  EXPECT_NE(id("10.0.0.1:1"), id("10.0.0.2:1"));
+  EXPECT_NE(id("[2a00:1::1]:1"), id("[2a00:1:0:1::1]:1"));
+  EXPECT_NE(id("0.0.0.0:1"), 0u);
+}
+
 }  // namespace
 }  // namespace wherry

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "common/async/request_context.h"
 #include "common/async/scope.h"
 #include "common/async/sleep.h"
 #include "tests/unit/support/error_kind.h"
@@ -71,9 +72,31 @@ Task<std::vector<std::string>> take_in_turn() {
   co_return order;
 }
 
-TEST(Budget, LanesTakeTurnsHoweverLongOneIs) {
+TEST(Budget, RepositoriesTakeTurnsHoweverMuchOneWants) {
   const std::vector<std::string> expected = {"large", "large", "other", "small", "large", "large"};
   EXPECT_EQ(run_task(take_in_turn()), expected);
+}
+
+Task<void> take_as(Budget& budget, std::uint64_t client, std::string repository, std::vector<std::string>& order) {
+  RequestContext context;
+  context.client = client;
+  co_await answer_for(context);
+  co_await take(budget, std::move(repository), order);
+}
+
+Task<std::vector<std::string>> take_as_clients() {
+  Budget budget(kOneAtATime);
+  std::vector<std::string> order;
+  Scope scope;
+  for (const char* repository : {"a", "b", "c", "d"}) scope.spawn(take_as(budget, 1, repository, order));
+  scope.spawn(take_as(budget, 2, "x", order));
+  scope.spawn(take_as(budget, 2, "y", order));
+  co_await scope.join();
+  co_return order;
+}
+
+TEST(Budget, ClientsTakeTurnsHoweverManyRepositoriesOneWants) {
+  EXPECT_EQ(run_task(take_as_clients()), (std::vector<std::string>{"a", "b", "x", "c", "y", "d"}));
 }
 
 Task<std::vector<std::string>> cancel_those_that_wait() {

@@ -3,6 +3,7 @@
 
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -16,7 +17,9 @@ namespace wherry::testing {
 
 /// A loop that lives to the end of the process: a pool's thread may still be waking it when its last task has ended.
 inline Loop& fresh_loop() {
+  static std::mutex mutex;
   static auto* loops = new std::vector<std::unique_ptr<Loop>>;
+  const std::lock_guard lock(mutex);
   loops->push_back(std::make_unique<Loop>());
   return *loops->back();
 }

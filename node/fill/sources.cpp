@@ -1,0 +1,35 @@
+#include "node/fill/sources.h"
+
+#include <algorithm>
+
+namespace wherry::node {
+
+void Sources::add(const RepositoryName& repository) {
+  const auto same = [&](const Source& source) { return source.repository == repository; };
+  if (sources_.size() < kMost && std::none_of(sources_.begin(), sources_.end(), same))
+    sources_.emplace_back(repository);
+}
+
+Sources::Source* Sources::next() {
+  for (std::size_t tried = 0; tried < sources_.size(); ++tried) {
+    Source& source = sources_[turn_ % sources_.size()];
+    if (!source.dropped && !source.attempts.used_up()) return &source;
+    ++turn_;
+  }
+  return nullptr;
+}
+
+void Sources::broke(Source& source, Error error, std::uint64_t brought) {
+  source.gave = source.gave || brought > 0;
+  source.attempts.broke(brought);
+  source.error = std::move(error);
+  ++turn_;
+}
+
+void Sources::drop(Source& source, Error error) {
+  source.dropped = true;
+  source.error = std::move(error);
+  ++turn_;
+}
+
+}  // namespace wherry::node

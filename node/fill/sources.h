@@ -1,0 +1,51 @@
+// Sources: the repositories that a blob may be fetched from, and which of them is asked next.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/oci/reference.h"
+#include "node/fill/attempts.h"
+
+namespace wherry::node {
+
+/// Those for which a fill runs: each was asked for it by a client, and its upstream has it. The one in use stays so
+/// until it breaks; then it is the next one's turn, and its own again after a pause. Of one loop.
+class Sources {
+ public:
+  static constexpr std::size_t kMost = 4;
+
+  struct Source {
+    explicit Source(RepositoryName from) : repository(std::move(from)) {}
+    const RepositoryName repository;
+    Attempts attempts;
+    bool dropped = false;        ///< it said that it does not have it, or that we may not
+    bool gave = false;           ///< some of the bytes are from it
+    std::optional<Error> error;  ///< its last one
+  };
+
+  explicit Sources(RepositoryName first) {
+    sources_.reserve(kMost);  // they stay where they are
+    sources_.emplace_back(std::move(first));
+  }
+
+  /// Does nothing when it is there already, or there are enough.
+  void add(const RepositoryName& repository);
+  /// The one to ask now; null when none is left. Wait for its pause first.
+  Source* next();
+  /// It broke after it brought that many bytes: the next one's turn.
+  void broke(Source& source, Error error, std::uint64_t brought);
+  /// It is not asked again.
+  void drop(Source& source, Error error);
+
+  const std::vector<Source>& all() const { return sources_; }
+  const Source& first() const { return sources_.front(); }
+
+ private:
+  std::vector<Source> sources_;
+  std::size_t turn_ = 0;
+};
+
+}  // namespace wherry::node

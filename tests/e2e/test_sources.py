@@ -1,0 +1,153 @@
+"""One blob at two upstreams: a fill goes on with the other one, and nobody suffers from an upstream that is not his."""
+
+import os
+import threading
+
+import pytest
+from wherry import liar as lies
+from wherry.client import Broken, Registry
+from wherry.liar import Liar
+from wherry.process import Node, wait_until
+from wherry.pulls import Pull
+
+MEBIBYTE = 1 << 20
+NAMES = ("one.example", "two.example")
+
+
+class Pair:
+    """A node before two upstreams that can misbehave."""
+
+    def __init__(self, area):
+        self.upstreams = {name: Liar() for name in NAMES}
+        settings = {"upstreams": [{"name": name, "url": each.url, "negative-age": "0s"} for name, each in self.upstreams.items()]}
+        self.node = Node(area, name="between", settings=settings).start()
+        self.edge = Registry(self.node.address)
+
+    def put(self, data, first=(), second=()):
+        """A blob at both, each with its ways to answer; gives its path."""
+        for each, script in zip(self.upstreams.values(), (first, second)):
+            digest = each.add_blob(data, script)
+        return f"/v2/a/b/blobs/{digest}"
+
+    def begin(self, name, path):
+        return Pull(self.edge, f"{path}?ns={name}")
+
+    def pull(self, name, path):
+        """The bytes; None when there was no good answer."""
+        try:
+            answer = self.edge.get(f"{path}?ns={name}")
+        except Broken:
+            return None
+        return answer.body if answer.status == 200 else None
+
+    def gets(self, name, path):
+        return [seen for seen in self.upstreams[name].seen if seen.method == "GET" and path in seen.path]
+
+    def end(self):
+        self.node.end()
+        for each in self.upstreams.values():
+            each.close()
+
+
+@pytest.fixture(scope="module")
+def pair(session_area):
+    pair = Pair(session_area)
+    yield pair
+    pair.end()
+
+
+def half_then(gate, end):
+    """Half of it, and when the gate opens an end of another kind."""
+
+    def way(handler, data, headers):
+        handler.start(200, len(data), headers)
+        handler.wfile.write(data[: len(data) // 2])
+        handler.wfile.flush()
+        gate.wait(30)
+        end(handler)
+
+    return way
+
+
+def gone(handler, data, headers):
+    handler.answer(404, b"{}", {"Content-Type": "application/json"})
+
+
+@pytest.mark.parametrize("then", [lies.reset_at_once, gone, lies.server_error])
+def test_a_fill_goes_on_by_range_with_the_upstream_of_another_client(pair, then):
+    data = os.urandom(4 * MEBIBYTE)
+    gate = threading.Event()
+    path = pair.put(data, first=[half_then(gate, lambda handler: handler.hang_up(reset=True)), then])
+    one = pair.begin("one.example", path)
+    wait_until(lambda: pair.gets("one.example", path), "the first is asked", 10)
+    two = pair.begin("two.example", path)
+    wait_until(lambda: [s for s in pair.upstreams["two.example"].seen if path in s.path], "the second is asked whether it has it", 10)
+    assert not pair.gets("two.example", path), "one fill for both"
+    gate.set()
+    for pull in (one, two):
+        assert pull.end().response is not None and pull.response.body == data
+    (resumed,) = pair.gets("two.example", path)
+    start = int(resumed.headers["Range"].removeprefix("bytes=").rstrip("-"))
+    assert 0 < start <= len(data) // 2
+    assert len(pair.gets("one.example", path)) == 1, "no pause while there is another one"
+
+
+def test_who_does_not_have_it_gets_nothing_of_the_fill_of_another(pair):
+    data = os.urandom(MEBIBYTE)
+    gate = threading.Event()
+    path = f"/v2/a/b/blobs/{pair.upstreams['one.example'].add_blob(data, [half_then(gate, lambda handler: handler.hang_up()), lies.honest])}"
+    one = pair.begin("one.example", path)
+    wait_until(lambda: pair.gets("one.example", path), "it is asked", 10)
+    assert pair.edge.get(f"{path}?ns=two.example").status == 404
+    gate.set()
+    assert one.end().response.body == data
+
+
+def test_an_upstream_that_lies_about_bytes_spoils_only_the_pulls_of_its_own_clients(pair):
+    data = os.urandom(2 * MEBIBYTE)
+    gates = [threading.Event() for _ in range(3)]
+
+    def wrong_after(gate):
+        def way(handler, data, headers):
+            handler.start(200, len(data), headers)
+            handler.wfile.write(bytes(len(data) // 2))
+            handler.wfile.flush()
+            gate.wait(30)
+            handler.wfile.write(bytes(len(data) - len(data) // 2))
+
+        return way
+
+    path = pair.put(data, first=[wrong_after(gate) for gate in gates])
+    one = pair.begin("one.example", path)
+    wait_until(lambda: len(pair.gets("one.example", path)) == 1, "it is asked", 10)
+    gates[0].set()
+    assert one.end().response is None
+    for number in (1, 2):  # it goes on lying: while a fill of its bytes is under way, others get theirs all the same
+        one = pair.begin("one.example", path)
+        wait_until(lambda: len(pair.gets("one.example", path)) == number + 1, "it is asked again", 10)
+        assert pair.pull("two.example", path) == data
+        gates[number].set()
+        assert one.end().response is None
+    assert pair.pull("two.example", path) == data, "and then it is stored"
+    gets = len(pair.gets("two.example", path))
+    assert pair.pull("two.example", path) == data
+    assert len(pair.gets("two.example", path)) == gets
+
+
+def test_an_upstream_that_says_another_size_is_not_read_from(pair):
+    data = os.urandom(MEBIBYTE)
+    gate = threading.Event()
+
+    def longer(handler, data, headers):
+        handler.start(200, len(data) + 1000, headers)
+        handler.wfile.write(data)
+        handler.wfile.flush()
+        gate.wait(30)
+        handler.hang_up()
+
+    path = pair.put(data, first=[longer])
+    one = pair.begin("one.example", path)
+    wait_until(lambda: any(fill["total_bytes"] for fill in pair.node.status()["fills"]["listed"]), "its size is known", 10)
+    assert pair.pull("two.example", path) == data
+    gate.set()
+    assert one.end(90).response is None
