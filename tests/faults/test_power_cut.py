@@ -51,6 +51,7 @@ def test_power_cuts_lose_nothing_that_was_acknowledged(area, run_server, disk):
             if number % 2:  # many pushes on their way
                 clients.start(master.address)
                 time.sleep(rand.uniform(0.1, 0.5))  # the moment of the fault
+                clients.power_fails()
                 disk.cut()
                 end_process(master)
                 clients.join()
