@@ -167,6 +167,7 @@ Task<Connection::Next> Connection::serve_one(std::size_t head_bytes) {
   } else {
     log::debug("a response was broken off",
                {{"path", std::string(request.path)}, {"why", outcome.error().to_string()}});
+    if (exchange.cut_ == Exchange::Cut::kNo) exchange.cut_ = Exchange::Cut::kByClient;
     socket_.reset_on_close();
   }
   if (!exchange.responded()) exchange.status_ = kNoAnswer;

@@ -181,12 +181,18 @@ Task<Result<void>> Exchange::send_stretch(Body& body, ByteRange range) {
       auto waited = co_await body.ready(at, want, end);
       ready.emplace(std::move(waited));
     }
-    if (!*ready) co_return ready->error();
+    if (!*ready) {
+      cut_ = Cut::kBySource;
+      co_return ready->error();
+    }
     const std::uint64_t stop = at + **ready;
     while (at < stop) {
       auto sent = co_await socket.send_file(body.file(), at, static_cast<std::size_t>(stop - at), limit);
       if (!sent) {
-        if (sent.error().kind() == ErrorKind::kIo) co_await body.could_not_be_sent();
+        if (sent.error().kind() == ErrorKind::kIo) {
+          cut_ = Cut::kBySource;
+          co_await body.could_not_be_sent();
+        }
         co_return sent.error();
       }
       first_byte_left();

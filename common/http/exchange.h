@@ -45,6 +45,9 @@ class Exchange {
   /// `fields` has the rest; `whole` ignores what ranges were asked for (an If-Range that does not match).
   Task<Result<void>> send_file(Response fields, Body& body, std::string_view media_type, bool whole = false);
 
+  /// Who ended an answer before its end: the client, or what its bytes came from.
+  enum class Cut : std::uint8_t { kNo, kByClient, kBySource };
+  Cut cut() const { return cut_; }
   bool responded() const { return status_ != 0; }
   /// Of the response that was sent; 0 before.
   int status() const { return status_; }
@@ -83,6 +86,7 @@ class Exchange {
   bool continue_sent_ = false;
   bool keep_alive_ = true;
   std::uint8_t label_ = 0;
+  Cut cut_ = Cut::kNo;
   int status_ = 0;
   std::uint64_t sent_bytes_ = 0;
   Monotonic begun_{};

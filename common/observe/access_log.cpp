@@ -179,6 +179,11 @@ void AccessLog::write(const AccessEntry& entry) {
     line.field(R"(,"source":")", " source=");
     line.raw(name_of(entry.source));
     line.field("\"", "");
+    if (entry.cut != http::Exchange::Cut::kNo) {
+      line.field(R"(,"cut":")", " cut=");
+      line.raw(entry.cut == http::Exchange::Cut::kByClient ? "client" : "source");
+      line.field("\"", "");
+    }
     if (entry.first_byte) {
       line.field(R"(,"ttfb_ms":)", " ttfb_ms=");
       line.millis(*entry.first_byte);
@@ -282,6 +287,7 @@ void LoggedService::finished(const http::Exchange& exchange, Duration took) {
   entry.status = exchange.status();
   entry.bytes = exchange.sent_bytes();
   entry.source = exchange.context().source;
+  entry.cut = exchange.cut();
   entry.first_byte = exchange.first_byte_time();
   entry.took = took;
   log_.write(entry);

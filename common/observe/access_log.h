@@ -11,6 +11,7 @@
 #include <string_view>
 #include <thread>
 
+#include "common/http/exchange.h"
 #include "common/http/server.h"
 
 namespace wherry {
@@ -26,6 +27,7 @@ struct AccessEntry {
   int status = 0;
   std::uint64_t bytes = 0;
   Source source = Source::kNone;
+  http::Exchange::Cut cut = http::Exchange::Cut::kNo;  ///< a field of the line only when it was
   std::optional<Duration> first_byte{};
   Duration took{0};
 };

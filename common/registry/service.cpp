@@ -15,6 +15,7 @@ namespace wherry::registry {
 namespace {
 
 constexpr std::string_view kJson = "application/json";
+constexpr const char* kCutHelp = "Answers that broke off: the client left, or what the bytes came from failed";
 constexpr std::string_view kBlobBytes = "application/octet-stream";
 
 constexpr RequestKinds kKinds{
@@ -93,7 +94,11 @@ http::Response method_not_allowed(std::string_view allow, std::string message) {
 }
 
 RegistryService::RegistryService(Catalog& catalog, Blobs& blobs, Metrics& metrics)
-    : catalog_(catalog), blobs_(blobs), metrics_(metrics) {
+    : catalog_(catalog),
+      blobs_(blobs),
+      metrics_(metrics),
+      cut_by_client_(metrics.counter("wherry_http_cut_answers_total", kCutHelp, "by", "client")),
+      cut_by_source_(metrics.counter("wherry_http_cut_answers_total", kCutHelp, "by", "source")) {
   metrics_.name_requests(kKinds);
 }
 
@@ -133,6 +138,8 @@ void RegistryService::finished(const http::Exchange& exchange, Duration took) {
                           .took = took,
                           .first_byte = exchange.first_byte_time(),
                           .source = exchange.context().source});
+  if (exchange.cut() == http::Exchange::Cut::kByClient) cut_by_client_.add();
+  if (exchange.cut() == http::Exchange::Cut::kBySource) cut_by_source_.add();
 }
 
 Task<Result<void>> RegistryService::pull(http::Exchange& exchange, const Route& route) {

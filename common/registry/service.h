@@ -34,6 +34,8 @@ class RegistryService : public http::Service {
   Catalog& catalog_;
   Blobs& blobs_;
   Metrics& metrics_;
+  Counter cut_by_client_;
+  Counter cut_by_source_;
 };
 
 /// A response with the header that registries of this protocol carry.

@@ -185,7 +185,8 @@ void NodeCatalog::revalidate_behind(const RepositoryName& repository, const Tag&
 
 Task<void> NodeCatalog::revalidate_quietly(RepositoryName repository, Tag tag, Known known) {
   co_await Loop::current().yield();  // the answer goes first
-  co_await revalidate(repository, tag, known);
+  const auto outcome = co_await revalidate(repository, tag, known);
+  if (!outcome) log::debug("a tag could not be confirmed behind an answer", {{"error", outcome.error().to_string()}});
 }
 
 Task<Result<StoredManifest>> NodeCatalog::fetch(const RepositoryName& repository, Reference reference, bool refresh) {

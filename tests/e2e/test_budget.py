@@ -1,13 +1,16 @@
 """How much of an upstream a node uses: fetches at a time, bytes a second, manifests a window, and what it does when told to stop."""
 
+import http.client
+import math
 import os
+import subprocess
 import threading
 import time
 
 import pytest
-from wherry import oci
+from wherry import exposition, oci
 from wherry.client import Registry
-from wherry.process import DockerRegistry, Node, wait_until
+from wherry.process import BIN, DockerRegistry, Node, wait_until
 from wherry.proxy import CountingProxy
 
 NAME = "limited.example"
@@ -37,6 +40,19 @@ class Limited:
         for number in range(count):
             made[f"v{number}"] = self.registry.put_image(repository, f"v{number}", [b"a layer"], annotations={"n": str(number)})[0]
         return made
+
+    def shown(self):
+        """What status and metrics say, and `wherry-node status` shows: manifests left, blobs waiting."""
+        (upstream,) = self.node.status()["upstreams"]
+        left, waiting = upstream["manifests_left"], upstream["blobs_waiting"]
+        seen = self.node.metrics()
+        assert exposition.value(seen, "wherry_upstream_manifests_left", upstream=NAME) == (math.inf if left is None else left)
+        assert exposition.value(seen, "wherry_upstream_blobs_waiting", upstream=NAME) == waiting
+        table = subprocess.run(
+            [BIN / "wherry-node", "status", "--observe", f"127.0.0.1:{self.node.observe_port}"], capture_output=True, text=True, timeout=30
+        ).stdout
+        assert (left is None) == ("manifests left" not in table) and (not waiting) == ("waiting" not in table), table
+        return left, waiting
 
     def end(self):
         self.node.end()
@@ -76,6 +92,7 @@ class Getting(threading.Thread):
 
 def test_no_more_blobs_are_fetched_at_a_time_than_configured_and_small_images_are_not_last(limited, repository):
     site = limited({"concurrent": 3})
+    assert site.shown() == (None, 0)
     running, most, lock, order = [0], [0], threading.Lock(), []
 
     def watch(handler):
@@ -108,6 +125,35 @@ def test_no_more_blobs_are_fetched_at_a_time_than_configured_and_small_images_ar
     assert last.answer.body == few
     assert most[0] == 3
     assert order.index(small) < 20, "a repository of one blob waits for its turn, not for all of another's"
+
+
+def test_a_client_that_wants_much_does_not_hold_up_another_one(limited, repository):
+    site = limited({"concurrent": 1})
+    order, gate = [], threading.Event()
+
+    def watch(handler):
+        if handler.command == "GET" and "/blobs/" in handler.path:
+            order.append(handler.path)
+            gate.wait(30)
+        return False
+
+    blobs = [os.urandom(1000) for _ in range(12)]
+    paths = [f"/v2/{repository}-{n}/blobs/{site.registry.put_blob(f'{repository}-{n}', data)}" for n, data in enumerate(blobs)]
+    mine = os.urandom(1000)
+    path = f"/v2/{repository}-z/blobs/{site.registry.put_blob(f'{repository}-z', mine)}"
+    site.proxy.answers = watch
+    pulls = [Getting(site, each) for each in paths]
+    wait_until(lambda: site.shown() == (None, 11), "the others wait", 10)
+    host, port = site.node.address.split(":")
+    another = http.client.HTTPConnection(host, int(port), timeout=60, source_address=("127.0.0.2", 0))
+    another.request("GET", f"{path}?ns={NAME}")
+    wait_until(lambda: site.shown() == (None, 12), "and so does another client", 10)
+    gate.set()
+    assert another.getresponse().read() == mine
+    for pull, data in zip(pulls, blobs):
+        pull.join(60)
+        assert pull.answer.body == data
+    assert len(order) == 13 and order.index(path) <= 2
 
 
 def test_bytes_per_second_are_kept(limited, repository):
@@ -154,8 +200,10 @@ def test_a_slow_budget_does_not_hold_up_the_end(limited, repository):
 def test_manifests_of_a_window_are_counted_and_the_reserve_is_for_what_is_cold(limited, repository):
     site = limited({"manifests": 6, "reserve": 2, "window": "1h"})
     made = site.put_manifests(repository, 10)
+    assert site.shown() == (6, 0)
     for tag in ("v0", "v1", "v2", "v3"):
         assert site.manifest(repository, tag).body == made[tag]
+    assert site.shown() == (2, 0)
     moved = site.registry.put_image(repository, "v0", [b"moved"])[0]
     gets = site.proxy.count("GET", "/manifests/")
     answer = site.manifest(repository, "v0")

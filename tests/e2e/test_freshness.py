@@ -147,6 +147,23 @@ def test_stale_while_revalidate_answers_at_once_and_asks_behind_the_answer(fresh
     wait_until(lambda: fresh.pull(repository, "behind").body == moved, "the moved tag is known", 5, 0.05)
 
 
+def test_lists_of_a_dead_upstream_fail_fast_and_a_list_alone_finds_out_that_it_is_well(own, repository):
+    own.put(repository, "v1")
+    path = f"/v2/{repository}/tags/list?ns={NAME}"
+    assert own.edge.get(path).json["tags"] == ["v1"]
+    own.proxy.answers = hang_up
+    wait_until(lambda: own.edge.get(path).status == 502, "it is down", 5, 0.05)
+    asked = own.asked(repository)
+    begin = time.monotonic()
+    answers = [own.edge.get(path) for _ in range(50)]
+    took = time.monotonic() - begin
+    assert all(answer.status == 502 and answer.code for answer in answers)
+    assert own.asked(repository) - asked <= 3 + took / 0.05, "while it rests nobody asks"
+    assert took < 5
+    own.proxy.answers = None
+    wait_until(lambda: own.edge.get(path).status == 200, "the next list is the question that finds out", 5, 0.05)
+
+
 def status(number, **headers):
     return lambda handler: handler.answer(number, b"", **headers)
 

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import shutil
+import socket
 import struct
 import subprocess
 import termios
@@ -17,6 +18,7 @@ from wherry import exposition, oci, raw
 from wherry.client import Registry
 from wherry.process import BIN, Master, Node, wait_until
 from wherry.proxy import CountingProxy
+from wherry.pulls import Pull
 
 MEBIBYTE = 1 << 20
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -122,6 +124,35 @@ def test_many_on_one_cold_manifest_are_one_fill_and_joins(tier):
     seen = tier.metrics()
     assert exposition.value(seen, "wherry_cache_answers_total", kind="manifest", source="filled") == 1
     assert exposition.value(seen, "wherry_cache_answers_total", kind="manifest", source="joined") == 9
+
+
+def test_an_answer_that_breaks_off_says_who_broke_it(tier):
+    layer = os.urandom(8 * MEBIBYTE)
+    tier.registry.put_image("a/b", "v1", [layer])
+    blob = oci.digest_of(layer)
+    gate = threading.Event()
+    tier.proxy.gate = (blob, MEBIBYTE, gate)
+    path = tier.edge.blob_path("a/b", blob)
+    host, port = tier.node.address.split(":")
+    leaves = socket.create_connection((host, int(port)))
+    leaves.sendall(f"GET {path} HTTP/1.1\r\nHost: {tier.node.address}\r\nX-Request-Id: leaves\r\n\r\n".encode())
+    assert leaves.recv(1000).startswith(b"HTTP/1.1 200")
+    stays = Pull(tier.edge, path, x_request_id="stays")
+    wait_until(lambda: exposition.value(tier.metrics(), "wherry_connections") >= 2, "both are served")
+    time.sleep(0.2)
+    leaves.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    leaves.close()
+    tier.proxy.close()
+    tier.master.end()
+    gate.set()
+    assert stays.end(120).broken
+    assert request_line(tier.node, request_id="stays")["cut"] == "source"
+    assert request_line(tier.node, request_id="leaves")["cut"] == "client"
+    seen = tier.metrics()
+    for by in ("client", "source"):
+        assert exposition.value(seen, "wherry_http_cut_answers_total", by=by) == 1
+    ended_well = tier.edge.get("/v2/", x_request_id="well")
+    assert ended_well.status == 200 and "cut" not in request_line(tier.node, request_id="well")
 
 
 def test_a_master_logs_too_and_a_request_without_an_id_gets_one(registry, master, repository):

@@ -77,6 +77,23 @@ def put_many(gate, count, repository="team/app"):
     return together(count, lambda number: put(gate, number, repository))
 
 
+@pytest.mark.parametrize("refusal", [404, 405])
+def test_a_token_server_that_knows_posts_alone_gets_the_password_in_one(gate, refusal):
+    gate.keeper.token_answer = lambda handler: handler.command == "GET" and handler.answer(refusal, b"")
+    edge = gate.node()
+    images = put_many(gate, 3)
+    for image in images:
+        assert pull(edge, "team/app", image[0]).body == image[1] and pull(edge, "team/app", image[2]).body == image[3]
+    assert [seen.method for seen in gate.keeper.token_requests] == ["GET", "POST"]
+
+
+def test_a_token_server_that_is_not_there_is_told_no_password_in_a_form(gate):
+    gate.keeper.token_answer = lambda handler: handler.answer(404, b"")
+    edge = gate.node(None)
+    assert pull(edge, "team/app", put(gate, 0)[0]).status in (403, 502)
+    assert {seen.method for seen in gate.keeper.token_requests} == {"GET"}
+
+
 @pytest.mark.parametrize("way", ["password", "identity token", "anonymous"])
 def test_two_hundred_clients_cost_one_token(area, run_server, origin, way):
     gate = Gate(area, run_server, origin, anonymous=way == "anonymous")

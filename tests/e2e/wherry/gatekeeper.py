@@ -53,7 +53,10 @@ class Gatekeeper(CountingProxy):
     def give_token(self, handler):
         if handler.command == "POST":
             form = {name: values[0] for name, values in parse_qs(handler.body.decode()).items()}
-            known = form.get("refresh_token") == self.IDENTITY_TOKEN and form["grant_type"] == "refresh_token"
+            known = form in (
+                {**form, "grant_type": "refresh_token", "refresh_token": self.IDENTITY_TOKEN},
+                {**form, "grant_type": "password", "username": self.USER, "password": self.PASSWORD},
+            )
             asked = form
         else:
             asked = {name: values[0] for name, values in parse_qs(urlsplit(handler.path).query).items()}
