@@ -77,22 +77,6 @@ reported() {
 
 build() { cmake --preset "$1" && cmake --build --preset "$1" -j"$jobs"; }
 
-# The build with sanitizers takes as long as all tests, which mostly wait: it begins beside them, with what time they leave.
-begin_sanitized_build() {
-  setsid chrt --idle 0 bash -c "cmake --preset fuzz && cmake --build --preset fuzz -j$jobs" >"$logs/build-beside.log" 2>&1 &
-  beside=$!
-}
-# Ends that one and goes on where it stopped, at full speed.
-build_sanitized() {
-  if [ -n "${beside:-}" ]; then
-    kill -- "-$beside" 2>/dev/null
-    wait "$beside" 2>/dev/null
-    beside=
-  fi
-  build fuzz
-}
-trap '[ -z "${beside:-}" ] || kill -- "-$beside" 2>/dev/null' EXIT
-
 # Go programs, each at the version that the tests were written for.
 go_tools=(
   crane=github.com/google/go-containerregistry/cmd/crane@v0.22.1
@@ -146,18 +130,17 @@ else
   echo "Go is older than 1.21: tests of$(printf ' %s' $WHERRY_TESTS_WITHOUT) are skipped"
 fi
 check build-release build release
-[[ " ${groups[*]} " != *" sanitized "* && " ${groups[*]} " != *" fuzz "* ]] || begin_sanitized_build
 for group in "${groups[@]}"; do
   case $group in
     unit) reported unit "$logs/unit.xml" build/release/bin/wherry-unit-tests --gtest_brief=1 --gtest_output="xml:$logs/unit.xml" ;;
     e2e | conformance | faults) run_pytest "$group" ;;
     sanitized) # clang 19, address and undefined behaviour
-      check build-sanitized build_sanitized
+      check build-sanitized build fuzz
       reported unit-sanitized "$logs/unit-sanitized.xml" build/fuzz/bin/wherry-unit-tests --gtest_brief=1 \
         --gtest_output="xml:$logs/unit-sanitized.xml"
       ;;
     fuzz)
-      check build-fuzz build_sanitized
+      check build-fuzz build fuzz
       run_fuzz
       ;;
     format) check format check_format ;;

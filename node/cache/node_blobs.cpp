@@ -141,6 +141,8 @@ Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open_filling(const Reposito
       if (joined->own) break;
       continue;
     }
+    // Two upstreams that do not agree: this one's client gets what this one has.
+    if (joined->said && *joined->said != *size) co_return co_await relay(repository, digest);
     auto hold = space_.hold(digest, CacheSpace::Read::kFill);
     if (*size == 0) {  // no byte to hold back: the answer itself waits until it is known to be right
       auto done = co_await fill->done();

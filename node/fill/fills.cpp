@@ -108,7 +108,7 @@ Task<Result<Fills::Joined>> Fills::join_here(Part& part, const RepositoryName& r
       if (running.apart || (said && running.size && *said != *running.size)) co_return Joined{.apart = true};
       if (said) {
         if (!part.distrusts(blob_question(repository, digest))) running.sources.add(repository);
-        co_return Joined{.fill = running.fill, .own = false};
+        co_return Joined{.fill = running.fill, .own = false, .said = said};
       }
       // Somebody fetches it for another repository: that this one has it too is for the upstream to say.
       auto size = co_await ask_size(repository, digest);

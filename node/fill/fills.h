@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -36,6 +37,7 @@ class Fills {
     bool own = true;  ///< fetched on behalf of the repository that it is wanted for: why it fails is said of that one
     bool apart = false;  ///< no fill: one is under way from where nobody else should read; pass it on unstored
     bool began = false;  ///< it began with this
+    std::optional<std::uint64_t> said = std::nullopt;  ///< the size, where this repository's upstream was asked for it
   };
   /// The Fill of that digest, for a repository that may see it: its reader is to wait for size() first, which gives
   /// kNoSpace when no room can be made (pass it on unstored). None when the blob came in meanwhile and lies in the

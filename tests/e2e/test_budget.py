@@ -41,6 +41,10 @@ class Limited:
             made[f"v{number}"] = self.registry.put_image(repository, f"v{number}", [b"a layer"], annotations={"n": str(number)})[0]
         return made
 
+    def waiting(self):
+        (upstream,) = self.node.status()["upstreams"]
+        return upstream["blobs_waiting"]
+
     def shown(self):
         """What status and metrics say, and `wherry-node status` shows: manifests left, blobs waiting."""
         (upstream,) = self.node.status()["upstreams"]
@@ -143,11 +147,12 @@ def test_a_client_that_wants_much_does_not_hold_up_another_one(limited, reposito
     path = f"/v2/{repository}-z/blobs/{site.registry.put_blob(f'{repository}-z', mine)}"
     site.proxy.answers = watch
     pulls = [Getting(site, each) for each in paths]
-    wait_until(lambda: site.shown() == (None, 11), "the others wait", 10)
+    wait_until(lambda: site.waiting() == 11, "the others wait", 10)
     host, port = site.node.address.split(":")
     another = http.client.HTTPConnection(host, int(port), timeout=60, source_address=("127.0.0.2", 0))
     another.request("GET", f"{path}?ns={NAME}")
-    wait_until(lambda: site.shown() == (None, 12), "and so does another client", 10)
+    wait_until(lambda: site.waiting() == 12, "and so does another client", 10)
+    assert site.shown() == (None, 12)
     gate.set()
     assert another.getresponse().read() == mine
     for pull, data in zip(pulls, blobs):

@@ -1,7 +1,9 @@
 """One blob at two upstreams: a fill goes on with the other one, and nobody suffers from an upstream that is not his."""
 
+import http.client
 import os
 import threading
+import time
 
 import pytest
 from wherry import liar as lies
@@ -80,12 +82,14 @@ def test_a_fill_goes_on_by_range_with_the_upstream_of_another_client(pair, then)
     path = pair.put(data, first=[half_then(gate, lambda handler: handler.hang_up(reset=True)), then])
     one = pair.begin("one.example", path)
     wait_until(lambda: pair.gets("one.example", path), "the first is asked", 10)
-    two = pair.begin("two.example", path)
-    wait_until(lambda: [s for s in pair.upstreams["two.example"].seen if path in s.path], "the second is asked whether it has it", 10)
-    assert not pair.gets("two.example", path), "one fill for both"
+    two = http.client.HTTPConnection(*pair.node.address.split(":"), timeout=60)
+    two.request("GET", f"{path}?ns=two.example")
+    joined = two.getresponse()  # the head alone
+    assert joined.status == 200 and not pair.gets("two.example", path), "one fill for both"
     gate.set()
-    for pull in (one, two):
-        assert pull.end().response is not None and pull.response.body == data
+    assert one.end().response is not None and one.response.body == data
+    assert joined.read() == data
+    two.close()
     (resumed,) = pair.gets("two.example", path)
     start = int(resumed.headers["Range"].removeprefix("bytes=").rstrip("-"))
     assert 0 < start <= len(data) // 2
@@ -134,9 +138,14 @@ def test_an_upstream_that_lies_about_bytes_spoils_only_the_pulls_of_its_own_clie
     assert len(pair.gets("two.example", path)) == gets
 
 
-def test_an_upstream_that_says_another_size_is_not_read_from(pair):
-    data = os.urandom(MEBIBYTE)
-    gate = threading.Event()
+@pytest.mark.parametrize("known", [True, False])
+def test_an_upstream_that_says_another_size_is_not_read_from(pair, known):
+    data = os.urandom(MEBIBYTE + 10 * known)
+    gate, head = threading.Event(), threading.Event()
+
+    def late_longer(handler, data, headers):
+        head.wait(30)
+        longer(handler, data, headers)
 
     def longer(handler, data, headers):
         handler.start(200, len(data) + 1000, headers)
@@ -145,9 +154,18 @@ def test_an_upstream_that_says_another_size_is_not_read_from(pair):
         gate.wait(30)
         handler.hang_up()
 
-    path = pair.put(data, first=[longer])
+    path = pair.put(data, first=[longer if known else late_longer])
     one = pair.begin("one.example", path)
-    wait_until(lambda: any(fill["total_bytes"] for fill in pair.node.status()["fills"]["listed"]), "its size is known", 10)
-    assert pair.pull("two.example", path) == data
+    if known:
+        sizes = lambda: [fill["total_bytes"] for fill in pair.node.status()["fills"]["listed"]]  # noqa: E731
+        wait_until(lambda: len(data) + 1000 in sizes(), "its size is known", 10)
+        assert pair.pull("two.example", path) == data
+    else:
+        wait_until(lambda: pair.gets("one.example", path), "it is asked", 10)
+        two = pair.begin("two.example", path)
+        wait_until(lambda: [seen for seen in pair.upstreams["two.example"].seen if path in seen.path], "and the other one too", 10)
+        time.sleep(0.3)
+        head.set()
+        assert two.end().response.body == data
     gate.set()
     assert one.end(90).response is None
