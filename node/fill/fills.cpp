@@ -9,7 +9,6 @@
 #include "common/base/log.h"
 #include "common/registry/name_store.h"
 #include "common/registry/tables.h"
-#include "node/fill/sources.h"
 
 namespace wherry::node {
 namespace {
@@ -172,7 +171,7 @@ Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
   co_await running->prepared.wait();
   Result<void> stored;
   if (row)
-    stored = co_await record(running->repository, digest, *row);
+    stored = co_await record(running->sources, digest, *row);
   else
     stored = row.error();
   if (!stored) {
@@ -231,6 +230,7 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
     bool asked = false;
     auto taken = co_await take_from(running, source->repository, asked);
     const std::uint64_t brought = (running.writer ? running.writer->size() : 0) - before;
+    source->has_it = source->has_it || !asked;
     if (taken) {
       source->gave = true;
       // The digest is all that readers wait for; the disk may take its time after that.
@@ -348,10 +348,12 @@ Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
   co_return Result<void>();
 }
 
-Task<Result<void>> Fills::record(const RepositoryName& repository, const Digest& digest, const store::BlobRow& row) {
+/// The blob is of all that have it; one that said meanwhile that it does not, or may not, is not among them.
+Task<Result<void>> Fills::record(const Sources& sources, const Digest& digest, const store::BlobRow& row) {
   co_return co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
     transaction.put(tables::blob_key(digest), row.encode());
-    registry::put_membership(transaction, repository, digest);
+    for (const Sources::Source& source : sources.all())
+      if (!source.dropped) registry::put_membership(transaction, source.repository, digest);
     return {};
   });
 }

@@ -12,6 +12,7 @@
 #include "common/store/fill.h"
 #include "node/eviction/cache_space.h"
 #include "node/fill/fill_board.h"
+#include "node/fill/sources.h"
 #include "node/upstream/questions.h"
 #include "node/upstream/upstreams.h"
 
@@ -68,7 +69,7 @@ class Fills {
   Task<void> prepare(Running& running);
   Task<Result<void>> drain(Running& running, BlobSource& source);
   Task<Result<std::uint64_t>> upstream_size(RepositoryName repository, Digest digest);
-  Task<Result<void>> record(const RepositoryName& repository, const Digest& digest, const store::BlobRow& row);
+  Task<Result<void>> record(const Sources& sources, const Digest& digest, const store::BlobRow& row);
 
   registry::Storage& storage_;
   CacheSpace& space_;

@@ -6,14 +6,16 @@ namespace wherry::node {
 
 void Sources::add(const RepositoryName& repository) {
   const auto same = [&](const Source& source) { return source.repository == repository; };
-  if (sources_.size() < kMost && std::none_of(sources_.begin(), sources_.end(), same))
-    sources_.emplace_back(repository);
+  if (sources_.size() >= kMost || std::any_of(sources_.begin(), sources_.end(), same)) return;
+  sources_.emplace_back(repository).has_it = true;
 }
 
 Sources::Source* Sources::next() {
+  const auto usable = [](const Source& source) { return !source.dropped && !source.attempts.used_up(); };
+  if (Source& first = sources_.front(); !first.has_it) return usable(first) ? &first : nullptr;
   for (std::size_t tried = 0; tried < sources_.size(); ++tried) {
     Source& source = sources_[turn_ % sources_.size()];
-    if (!source.dropped && !source.attempts.used_up()) return &source;
+    if (usable(source)) return &source;
     ++turn_;
   }
   return nullptr;

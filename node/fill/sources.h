@@ -11,8 +11,9 @@
 
 namespace wherry::node {
 
-/// Those for which a fill runs: each was asked for it by a client, and its upstream has it. The one in use stays so
-/// until it breaks; then it is the next one's turn, and its own again after a pause. Of one loop.
+/// Those for which a fill runs: each was asked for it by a client. The first began it, and is the only one asked until
+/// its upstream has shown that it has it, for clients of the first read what comes. The one in use stays so until it
+/// breaks; then it is the next one's turn, and its own again after a pause. Of one loop.
 class Sources {
  public:
   static constexpr std::size_t kMost = 4;
@@ -21,6 +22,7 @@ class Sources {
     explicit Source(RepositoryName from) : repository(std::move(from)) {}
     const RepositoryName repository;
     Attempts attempts;
+    bool has_it = false;         ///< its upstream said so
     bool dropped = false;        ///< it said that it does not have it, or that we may not
     bool gave = false;           ///< some of the bytes are from it
     std::optional<Error> error;  ///< its last one
@@ -31,7 +33,7 @@ class Sources {
     sources_.emplace_back(std::move(first));
   }
 
-  /// Does nothing when it is there already, or there are enough.
+  /// One whose upstream said that it has it. Does nothing when it is there already, or there are enough.
   void add(const RepositoryName& repository);
   /// The one to ask now; null when none is left. Wait for its pause first.
   Source* next();

@@ -75,6 +75,10 @@ def gone(handler, data, headers):
     handler.answer(404, b"{}", {"Content-Type": "application/json"})
 
 
+def denied(handler, data, headers):
+    handler.answer(403, b"{}", {"Content-Type": "application/json"})
+
+
 @pytest.mark.parametrize("then", [lies.reset_at_once, gone, lies.server_error])
 def test_a_fill_goes_on_by_range_with_the_upstream_of_another_client(pair, then):
     data = os.urandom(4 * MEBIBYTE)
@@ -105,6 +109,32 @@ def test_who_does_not_have_it_gets_nothing_of_the_fill_of_another(pair):
     assert pair.edge.get(f"{path}?ns=two.example").status == 404
     gate.set()
     assert one.end().response.body == data
+
+
+@pytest.mark.parametrize("says, status", [(gone, 404), (denied, 403), (lies.reset_at_once, 502)])
+def test_who_began_a_fill_of_what_he_may_not_have_gets_nothing_of_another_one(pair, says, status):
+    """Also when the other one joins while his own upstream still thinks about it."""
+    data = os.urandom(MEBIBYTE)
+    gate = threading.Event()
+
+    def late(handler, data, headers):
+        gate.wait(30)
+        says(handler, data, headers)
+
+    path = pair.put(data, first=[late, says], second=[lies.honest])
+    one = pair.begin("one.example", path)
+    wait_until(lambda: pair.gets("one.example", path), "it is asked", 10)
+    two = pair.begin("two.example", path)
+    wait_until(lambda: [seen for seen in pair.upstreams["two.example"].seen if path in seen.path], "the other one is asked", 10)
+    time.sleep(0.3)
+    gate.set()
+    assert one.end().response.status == status and one.response.code
+    assert two.end().response.body == data
+    wait_until(lambda: not pair.node.status()["fills"]["count"], "it is stored", 10)
+    gets = len(pair.gets("two.example", path))
+    assert pair.pull("two.example", path) == data and len(pair.gets("two.example", path)) == gets
+    del pair.upstreams["one.example"].blobs[path.rpartition("/")[2]]
+    assert pair.edge.get(f"{path}?ns=one.example").status == 404
 
 
 def test_an_upstream_that_lies_about_bytes_spoils_only_the_pulls_of_its_own_clients(pair):

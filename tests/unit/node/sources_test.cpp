@@ -17,6 +17,7 @@ std::string next_of(Sources& sources) {
 
 TEST(SourcesTest, OneStaysInUseUntilItBreaksAndThenItIsTheNextOnesTurn) {
   Sources sources(name("a"));
+  sources.next()->has_it = true;
   sources.add(name("b"));
   sources.add(name("a"));
   EXPECT_EQ(sources.all().size(), 2u);
@@ -30,6 +31,7 @@ TEST(SourcesTest, OneStaysInUseUntilItBreaksAndThenItIsTheNextOnesTurn) {
 
 TEST(SourcesTest, OneThatIsDroppedOrBringsNothingTooOftenIsNotAskedAgain) {
   Sources sources(name("a"));
+  sources.next()->has_it = true;
   sources.add(name("b"));
   sources.drop(*sources.next(), error());
   for (int i = 0; i < Attempts::kMostWithoutProgress; ++i) {
@@ -48,6 +50,15 @@ TEST(SourcesTest, OneThatBringsSomethingIsAskedAsLongAsItDoes) {
     sources.broke(*sources.next(), error(), Attempts::kLeastProgressBytes);
   }
   EXPECT_TRUE(sources.first().gave);
+}
+
+TEST(SourcesTest, NobodyElseIsAskedUntilTheFirstHasIt) {
+  Sources sources(name("a"));
+  sources.add(name("b"));
+  sources.broke(*sources.next(), error(), 0);
+  EXPECT_EQ(next_of(sources), "a");
+  sources.drop(*sources.next(), error());
+  EXPECT_EQ(next_of(sources), "none");
 }
 
 TEST(SourcesTest, ThereIsABound) {
