@@ -1,7 +1,6 @@
-#include <CLI/CLI.hpp>
 #include <cstdio>
 
-#include "common/daemon/command_line.h"
+#include "common/daemon/serve_options.h"
 #include "master/registry/master.h"
 
 namespace wherry::master {
@@ -33,9 +32,7 @@ int serve(ServeOptions& options) {
 
 int main(int argc, char** argv) {
   wherry::ServeOptions options;
-  return wherry::serve_command("wherry-master", argc, argv, [&](CLI::App& app, std::function<int()>& run) {
-    CLI::App* serve = app.add_subcommand("serve", "run the master");
-    options.add_flags(*serve);
-    run = [&] { return wherry::master::serve(options); };
+  return wherry::run_program("wherry-master", wherry::kAbout, argc, argv, [&](wherry::Command& program) {
+    options.add_flags(program.command("serve", "run the master", [&] { return wherry::master::serve(options); }));
   });
 }

@@ -1,7 +1,6 @@
-#include <CLI/CLI.hpp>
 #include <cstdio>
 
-#include "common/daemon/command_line.h"
+#include "common/daemon/serve_options.h"
 #include "common/http/place.h"
 #include "node/cache/node.h"
 #include "node/cli/commands.h"
@@ -63,13 +62,12 @@ int serve(ServeOptions& options, const std::string& parent_flag) {
 int main(int argc, char** argv) {
   wherry::ServeOptions options;
   std::string parent;
-  return wherry::serve_command("wherry-node", argc, argv, [&](CLI::App& app, std::function<int()>& run) {
-    CLI::App* serve = app.add_subcommand("serve", "run a node");
-    options.add_flags(*serve);
-    serve->add_option("--parent", parent, "URL of the registry that this node stands for");
-    serve->callback([&] { run = [&] { return wherry::node::serve(options, parent); }; });
-    wherry::node::add_configure_client(app, run);
-    wherry::node::add_status(app, run);
-    wherry::node::add_pull(app, run);
+  return wherry::run_program("wherry-node", wherry::kAbout, argc, argv, [&](wherry::Command& program) {
+    auto serve = program.command("serve", "run a node", [&] { return wherry::node::serve(options, parent); });
+    options.add_flags(serve);
+    serve.option("--parent", parent, "URL of the registry that this node stands for");
+    wherry::node::add_configure_client(program);
+    wherry::node::add_status(program);
+    wherry::node::add_pull(program);
   });
 }

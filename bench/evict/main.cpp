@@ -1,7 +1,6 @@
 // Compares eviction policies by the share of bytes that they make a node fetch.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <fstream>
 #include <optional>
@@ -9,6 +8,7 @@
 
 #include "bench/evict/policies.h"
 #include "bench/evict/trace.h"
+#include "common/config/command.h"
 
 namespace wherry::bench {
 namespace {
@@ -63,24 +63,10 @@ int replay(const std::string& path, std::uint64_t capacity_bytes) {
   return 0;
 }
 
-}  // namespace
-}  // namespace wherry::bench
-
-int main(int argc, char** argv) {
-  wherry::bench::TraceShape shape;
-  CLI::App app("Miss ratio by bytes of eviction policies on a generated trace", "wherry-evict");
-  app.add_option("--requests", shape.requests, "GETs in each trace");
-  app.add_option("--seed", shape.seed, "of the trace");
-  app.add_option("--largest-bytes", shape.largest_bytes, "no blob is larger");
-  std::string recorded;
-  std::uint64_t capacity_bytes = 0;
-  app.add_option("--replay", recorded, "a recorded trace instead: lines of a blob's number and its bytes");
-  app.add_option("--capacity-bytes", capacity_bytes, "of the cache that replays it");
-  CLI11_PARSE(app, argc, argv);
-  if (!recorded.empty()) return wherry::bench::replay(recorded, capacity_bytes);
+void compare_all(TraceShape shape) {
   std::string head = "| Zipf | one-hit | cache |";
   std::string line = "|---|---|---|";
-  for (const auto& model : wherry::bench::all_models()) {
+  for (const auto& model : all_models()) {
     head += " " + model.name + " |";
     line += "---|";
   }
@@ -89,6 +75,30 @@ int main(int argc, char** argv) {
     for (const double one_hit : {0.2, 0.4}) {
       shape.zipf = zipf;
       shape.one_hit = one_hit;
-      wherry::bench::compare(shape);
+      compare(shape);
     }
+}
+
+}  // namespace
+}  // namespace wherry::bench
+
+int main(int argc, char** argv) {
+  using namespace wherry::bench;
+  TraceShape shape;
+  std::string recorded;
+  std::uint64_t capacity_bytes = 0;
+  return wherry::run_program(
+      "wherry-evict", "Miss ratio by bytes of eviction policies on a generated trace", argc, argv,
+      [&](wherry::Command& program) {
+        program.option("--requests", shape.requests, "GETs in each trace");
+        program.option("--seed", shape.seed, "of the trace");
+        program.option("--largest-bytes", shape.largest_bytes, "no blob is larger");
+        program.option("--replay", recorded, "a recorded trace instead: lines of a blob's number and its bytes");
+        program.option("--capacity-bytes", capacity_bytes, "of the cache that replays it");
+      },
+      [&] {
+        if (!recorded.empty()) return replay(recorded, capacity_bytes);
+        compare_all(shape);
+        return 0;
+      });
 }

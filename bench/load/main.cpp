@@ -1,5 +1,4 @@
 // bench/load: closed-loop load on a registry. One JSON line on standard output says what was done and how long it took.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -12,6 +11,7 @@
 
 #include "bench/load/http_client.h"
 #include "common/base/clock.h"
+#include "common/config/command.h"
 
 namespace wherry::bench {
 namespace {
@@ -20,8 +20,8 @@ struct Options {
   std::string server;
   std::string target;   ///< get: path; push: repository
   std::string headers;  ///< of a get: lines "Name: value", one for each --header
-  std::size_t clients = 1;
-  std::size_t requests = 100;
+  std::uint64_t clients = 1;
+  std::uint64_t requests = 100;
   std::uint64_t size_bytes = 1'000'000;
   std::string verify;  ///< the digest that every body of a get must have
 };
@@ -163,27 +163,31 @@ int main(int argc, char** argv) {
   using namespace wherry::bench;
   Options options;
   std::vector<std::string> headers;
-  CLI::App app{"closed-loop load on a registry"};
-  app.require_subcommand(1);
-  const auto common = [&](CLI::App& command, const char* target) {
-    command.add_option("--server", options.server, "HOST:PORT")->required();
-    command.add_option("target", options.target, target)->required();
-    command.add_option("--clients", options.clients, "connections, a thread each")->check(CLI::Range(1, 4096));
-    command.add_option("--requests", options.requests, "of all clients together");
+  const auto run_get = [&] {
+    for (const std::string& line : headers) options.headers += line + "\r\n";
+    return run(options, [&](HttpClient& client, std::size_t) { return get(client, options); });
   };
-  CLI::App* get_command = app.add_subcommand("get", "GET one path again and again");
-  common(*get_command, "path");
-  get_command->add_option("--header", headers, "\"Name: value\"");
-  get_command->add_option("--verify", options.verify, "the digest that every body must have");
-  CLI::App* push_command = app.add_subcommand("push", "push blobs, each by POST and one PUT");
-  common(*push_command, "repository");
-  push_command->add_option("--size", options.size_bytes, "bytes of a blob")->check(CLI::Range(16UL, 1UL << 32));
-  CLI11_PARSE(app, argc, argv);
-  for (const std::string& line : headers) options.headers += line + "\r\n";
-  if (get_command->parsed()) return run(options, [&](HttpClient& client, std::size_t) { return get(client, options); });
-  const std::string bytes = random_bytes(options.size_bytes);
-  const std::uint64_t salt = std::random_device{}();
-  return run(options, [&](HttpClient& client, std::size_t number) {
-    return push(client, options, bytes, number, salt << 32 | salt);
-  });
+  const auto run_push = [&] {
+    const std::string bytes = random_bytes(options.size_bytes);
+    const std::uint64_t salt = std::random_device{}();
+    return run(options, [&](HttpClient& client, std::size_t number) {
+      return push(client, options, bytes, number, salt << 32 | salt);
+    });
+  };
+  const auto add_common = [&](wherry::Command command, const char* target) {
+    command.option("--server", options.server, "HOST:PORT").required();
+    command.option("target", options.target, target).required();
+    command.option("--clients", options.clients, "connections, a thread each").between(1, 4096);
+    command.option("--requests", options.requests, "of all clients together");
+  };
+  const auto set_up = [&](wherry::Command& program) {
+    auto get_command = program.command("get", "GET one path again and again", run_get);
+    add_common(get_command, "path");
+    get_command.option("--header", headers, "\"Name: value\"");
+    get_command.option("--verify", options.verify, "the digest that every body must have");
+    auto push_command = program.command("push", "push blobs, each by POST and one PUT", run_push);
+    add_common(push_command, "repository");
+    push_command.option("--size", options.size_bytes, "bytes of a blob").between(16, std::uint64_t{1} << 32);
+  };
+  return wherry::run_program("wherry-load", "closed-loop load on a registry", argc, argv, set_up);
 }

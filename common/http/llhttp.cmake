@@ -12,5 +12,6 @@ elseif(NOT TARGET llhttp::llhttp)
                                    ${WHERRY_LLHTTP_SOURCES}/llhttp.c)
   target_include_directories(llhttp_strict SYSTEM PUBLIC ${WHERRY_LLHTTP_HEADERS})
   target_compile_definitions(llhttp_strict PUBLIC LLHTTP_STRICT_MODE=1)
+  set_target_properties(llhttp_strict PROPERTIES UNITY_BUILD OFF)  # its files declare the same functions differently
   add_library(llhttp::llhttp ALIAS llhttp_strict)
 endif()

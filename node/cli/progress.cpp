@@ -12,7 +12,7 @@
 namespace wherry::node {
 namespace {
 
-constexpr std::size_t kBarWidth = 30;
+constexpr std::size_t kLineBarWidth = 30;
 
 std::size_t terminal_width() {
   winsize size{};
@@ -44,7 +44,7 @@ void Progress::draw() const {
       expected_bytes_ > 0 ? static_cast<double>(done_bytes_) / static_cast<double>(expected_bytes_) : 0;
   const double seconds = std::max(seconds_since(begun_), 0.001);
   std::string line =
-      fmt::format("{} {:3.0f}%  {} of {}  {}/s  {}/{} blobs  {}", bar(share, kBarWidth), share * 100,
+      fmt::format("{} {:3.0f}%  {} of {}  {}/s  {}/{} blobs  {}", bar(share, kLineBarWidth), share * 100,
                   human_bytes(static_cast<double>(done_bytes_)), human_bytes(static_cast<double>(expected_bytes_)),
                   human_bytes(static_cast<double>(done_bytes_) / seconds), blobs_, expected_blobs_, image_);
   line.resize(std::min(line.size(), terminal_width() - 1));

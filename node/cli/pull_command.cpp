@@ -1,7 +1,7 @@
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
+#include <memory>
 
 #include "common/async/scope.h"
 #include "common/config/config_file.h"
@@ -91,18 +91,17 @@ int pull(const PullOptions& options) {
 
 }  // namespace
 
-void add_pull(CLI::App& app, std::function<int()>& run) {
+void add_pull(Command& program) {
   auto options = std::make_shared<PullOptions>();
-  CLI::App* command = app.add_subcommand("pull", "warm a running node's cache with images");
-  command->add_option("IMAGE", options->images, "docker.io/library/alpine:3.20, or a name of the parent's")->required();
-  command->add_option("--node", options->node, "URL of the node, such as http://127.0.0.1:5010");
-  command->add_option("--config", options->config, "the node's YAML file, for its address");
-  command->add_option("--ca-file", options->ca_file, "PEM of who vouches for the node's certificate");
-  auto* platforms =
-      command->add_option("--platform", options->platforms, "OS/ARCH[/VARIANT]; this machine's if left out");
-  platforms->allow_extra_args(false);  // what follows is an image
-  command->add_flag("--all-platforms", options->all_platforms, "every platform of the images")->excludes(platforms);
-  command->callback([options, &run] { run = [options] { return pull(*options); }; });
+  Command command =
+      program.command("pull", "warm a running node's cache with images", [options] { return pull(*options); });
+  command.option("IMAGE", options->images, "docker.io/library/alpine:3.20, or a name of the parent's").required();
+  command.option("--node", options->node, "URL of the node, such as http://127.0.0.1:5010");
+  command.option("--config", options->config, "the node's YAML file, for its address");
+  command.option("--ca-file", options->ca_file, "PEM of who vouches for the node's certificate");
+  auto platforms = command.option("--platform", options->platforms, "OS/ARCH[/VARIANT]; this machine's if left out")
+                       .one_value_each();  // what follows is an image
+  command.flag("--all-platforms", options->all_platforms, "every platform of the images").excludes(platforms);
 }
 
 }  // namespace wherry::node

@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "common/config/config_file.h"
@@ -71,13 +70,13 @@ int status(const StatusOptions& options) {
 
 }  // namespace
 
-void add_status(CLI::App& app, std::function<int()>& run) {
+void add_status(Command& program) {
   auto options = std::make_shared<StatusOptions>();
-  CLI::App* command = app.add_subcommand("status", "what a running node holds and fetches, and how its upstreams are");
-  command->add_option("--observe", options->observe, "HOST:PORT of the node's observe address");
-  command->add_option("--config", options->config, "the node's YAML file, for that address");
-  command->add_flag("--json", options->json, "as /status.json has it");
-  command->callback([options, &run] { run = [options] { return status(*options); }; });
+  Command command = program.command("status", "what a running node holds and fetches, and how its upstreams are",
+                                    [options] { return status(*options); });
+  command.option("--observe", options->observe, "HOST:PORT of the node's observe address");
+  command.option("--config", options->config, "the node's YAML file, for that address");
+  command.flag("--json", options->json, "as /status.json has it");
 }
 
 }  // namespace wherry::node

@@ -15,7 +15,7 @@ using nlohmann::ordered_json;
 constexpr std::size_t kNameBytes = 40;
 constexpr std::size_t kErrorBytes = 160;
 constexpr std::size_t kShortDigestBytes = 19;  // "sha256:" and twelve digits
-constexpr std::size_t kBarWidth = 22;
+constexpr std::size_t kTableBarWidth = 22;
 
 std::string text_of(const ordered_json& object, const char* key, std::size_t most) {
   const auto found = object.find(key);
@@ -32,7 +32,7 @@ void add_fill(std::string& table, const ordered_json& fill) {
   const double total = number_of(fill, "total_bytes");
   const double share = total > 0 ? done / total : 0;
   table += fmt::format("  {}  {} {:3.0f}%  {} of {}  {}/s  {}\n", text_of(fill, "digest", kShortDigestBytes),
-                       bar(share, kBarWidth), share * 100, human_bytes(done), total > 0 ? human_bytes(total) : "?",
+                       bar(share, kTableBarWidth), share * 100, human_bytes(done), total > 0 ? human_bytes(total) : "?",
                        human_bytes(number_of(fill, "bytes_per_second")), text_of(fill, "repository", kNameBytes));
 }
 
@@ -66,7 +66,7 @@ Result<std::string> status_table(std::string_view json) {
     return Error(ErrorKind::kInvalid, "this is not the status of a node");
   std::string table = "cache      " + human_bytes(number_of(cache, "bytes"));
   if (const double most = number_of(cache, "max_bytes"); most > 0)
-    table += fmt::format(" of {} {}", human_bytes(most), bar(number_of(cache, "bytes") / most, kBarWidth));
+    table += fmt::format(" of {} {}", human_bytes(most), bar(number_of(cache, "bytes") / most, kTableBarWidth));
   table += fmt::format(", {:.0f} blobs, {:.0f} manifests\n", number_of(cache, "blobs"), number_of(cache, "manifests"));
   const double count = number_of(fills, "count");
   table += fmt::format("fills      {:.0f}\n", count);

@@ -1,6 +1,5 @@
 #include "node/clients/command.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
@@ -54,9 +53,9 @@ Result<NodeFacts> read_facts(const std::string& path) {
   return facts;
 }
 
-class Command {
+class ConfigureClient {
  public:
-  explicit Command(const Flags& flags) : flags_(flags), files_(flags.root_dir) {}
+  explicit ConfigureClient(const Flags& flags) : flags_(flags), files_(flags.root_dir) {}
 
   int run() {
     if (auto wish = make_wish(); !wish)
@@ -205,21 +204,20 @@ class Command {
 
 }  // namespace
 
-void add_configure_client(CLI::App& program, std::function<int()>& run) {
+void add_configure_client(Command& program) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* command =
-      program.add_subcommand("configure-client", "teach the clients of this machine to pull through a node");
-  command->add_option("kind", flags->kind, "containerd, docker, podman or crio")
-      ->required()
-      ->check(CLI::IsMember({"containerd", "docker", "podman", "crio"}));
-  command->add_option("--config", flags->config, "the node's YAML file: its upstreams, root and listen");
-  command->add_option("--node", flags->node, "URL under which clients reach the node; http://LISTEN when not given");
-  command->add_option("--upstream", flags->upstreams, "these registries alone; without --config, these at all");
-  command->add_option("--root-dir", flags->root_dir, "where the client's files are below: an image's root");
-  command->add_option("--ca", flags->ca, "PEM file of the CA that an https node is known by");
-  command->add_flag("--remove", flags->remove, "take back what earlier runs wrote");
-  command->add_flag("--dry-run", flags->dry_run, "show what would be written, and write nothing");
-  command->callback([flags, &run] { run = [flags] { return Command(*flags).run(); }; });
+  Command command = program.command("configure-client", "teach the clients of this machine to pull through a node",
+                                    [flags] { return ConfigureClient(*flags).run(); });
+  command.option("kind", flags->kind, "containerd, docker, podman or crio")
+      .required()
+      .one_of({"containerd", "docker", "podman", "crio"});
+  command.option("--config", flags->config, "the node's YAML file: its upstreams, root and listen");
+  command.option("--node", flags->node, "URL under which clients reach the node; http://LISTEN when not given");
+  command.option("--upstream", flags->upstreams, "these registries alone; without --config, these at all");
+  command.option("--root-dir", flags->root_dir, "where the client's files are below: an image's root");
+  command.option("--ca", flags->ca, "PEM file of the CA that an https node is known by");
+  command.flag("--remove", flags->remove, "take back what earlier runs wrote");
+  command.flag("--dry-run", flags->dry_run, "show what would be written, and write nothing");
 }
 
 }  // namespace wherry::node

@@ -16,7 +16,7 @@ namespace {
 using testing::run_task;
 using Story = std::vector<std::string>;
 
-Task<void> wait_for(Event& event, Story& story, std::string name) {
+Task<void> tell_of_wait(Event& event, Story& story, std::string name) {
   story.push_back(name + " waits");
   co_await event.wait();
   story.push_back(name + " ends");
@@ -31,8 +31,8 @@ Task<Story> spawn_and_join() {
   Story story;
   Event event;
   Scope scope;
-  scope.spawn(wait_for(event, story, "a"));
-  scope.spawn(wait_for(event, story, "b"));
+  scope.spawn(tell_of_wait(event, story, "a"));
+  scope.spawn(tell_of_wait(event, story, "b"));
   story.push_back("running " + std::to_string(scope.running()));
   event.set();
   story.push_back("set");
@@ -50,7 +50,7 @@ Task<Story> fail_beside_others() {
   Story story;
   Event event;
   Scope scope;
-  scope.spawn(wait_for(event, story, "a"));
+  scope.spawn(tell_of_wait(event, story, "a"));
   scope.spawn(fail());
   story.push_back("running " + std::to_string(scope.running()));
   event.set();
@@ -122,7 +122,7 @@ Task<void> drop_while_running() {
   static Event never;
   Scope scope;
   static Story story;
-  scope.spawn(wait_for(never, story, "a"));
+  scope.spawn(tell_of_wait(never, story, "a"));
   co_return;
 }
 

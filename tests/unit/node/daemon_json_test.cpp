@@ -4,14 +4,15 @@
 
 #include "node/clients/docker.h"
 #include "tests/unit/support/error_kind.h"
+#include "tests/unit/support/mirrors.h"
 
 namespace wherry::node {
 namespace {
 
 using nlohmann::ordered_json;
 using testing::kind_of;
+using testing::kNode;
 
-const NodePlace kNode = NodePlace::parse("http://127.0.0.1:5010").value();
 const NodePlace kFar = NodePlace::parse("http://10.0.0.7:5010").value();
 
 constexpr const char* kUsers[] = {

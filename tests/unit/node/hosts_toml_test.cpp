@@ -3,14 +3,14 @@
 #include "node/clients/containerd.h"
 #include "node/clients/toml_text.h"
 #include "tests/unit/support/error_kind.h"
+#include "tests/unit/support/mirrors.h"
 
 namespace wherry::node {
 namespace {
 
+using testing::kHub;
 using testing::kind_of;
-
-const NodePlace kNode = NodePlace::parse("http://127.0.0.1:5010").value();
-const Mirror kHub{"docker.io", "docker.io", "https://registry-1.docker.io"};
+using testing::kNode;
 
 std::string add(const std::optional<std::string>& old, const ContainerdFolder& folder = {},
                 const NodePlace& node = kNode, const std::string& ca = "") {

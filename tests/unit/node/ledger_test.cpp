@@ -16,7 +16,7 @@ using std::chrono::seconds;
 
 constexpr std::uint64_t kMebi = 1 << 20;
 
-Digest digest(const std::string& name) { return Digest::of(DigestAlgorithm::kSha256, name); }
+Digest digest_of(const std::string& name) { return Digest::of(DigestAlgorithm::kSha256, name); }
 RepositoryName repo() { return RepositoryName::parse("a/b").value(); }
 
 /// A ledger with a clock, and names for digests.
@@ -24,20 +24,20 @@ struct World {
   explicit World(std::uint64_t max_bytes) : ledger(max_bytes, hours(1)) {}
 
   void hold(const std::string& name, std::uint64_t bytes = kMebi) {
-    names.emplace(digest(name), name);
-    ledger.found(digest(name), bytes, false, std::nullopt);
+    names.emplace(digest_of(name), name);
+    ledger.found(digest_of(name), bytes, false, std::nullopt);
   }
   /// An image with its blobs, pulled by its tag.
   void image(const std::string& name, const std::vector<std::string>& blobs, bool by_tag = true, bool pinned = false) {
     ManifestFacts facts;
     for (const std::string& blob : blobs) {
       hold(blob);
-      facts.blobs.push_back(digest(blob));
+      facts.blobs.push_back(digest_of(blob));
     }
     facts.blob_bytes = blobs.size() * kMebi;
-    if (!ledger.asked(repo(), digest(name), by_tag, pinned, now)) {
-      ledger.learn(repo(), digest(name), facts);
-      EXPECT_TRUE(ledger.asked(repo(), digest(name), by_tag, pinned, now));
+    if (!ledger.asked(repo(), digest_of(name), by_tag, pinned, now)) {
+      ledger.learn(repo(), digest_of(name), facts);
+      EXPECT_TRUE(ledger.asked(repo(), digest_of(name), by_tag, pinned, now));
     }
     now += seconds(2);
   }
@@ -66,7 +66,7 @@ TEST(Ledger, ABlobIsChargedForItsBlocks) {
 
 TEST(Ledger, AFillCountsFromItsPromiseOn) {
   World world(10 * kMebi);
-  const auto blob = world.ledger.begin_fill(digest("x"), 6 * kMebi, false);
+  const auto blob = world.ledger.begin_fill(digest_of("x"), 6 * kMebi, false);
   EXPECT_EQ(world.ledger.used_bytes(), 6 * kMebi);
   EXPECT_EQ(world.ledger.unwritten_bytes(), 6 * kMebi);
   EXPECT_EQ(world.ledger.shortage(5 * kMebi), kMebi);
@@ -83,10 +83,10 @@ TEST(Ledger, AFillCountsFromItsPromiseOn) {
 TEST(Ledger, TheFirstReaderOfAFillIsNoHitAndTheOthersAre) {
   for (const bool late : {false, true}) {
     World world(100 * kMebi);
-    world.names.emplace(digest("herd"), "herd");
-    world.names.emplace(digest("alone"), "alone");
+    world.names.emplace(digest_of("herd"), "herd");
+    world.names.emplace(digest_of("alone"), "alone");
     for (const char* name : {"herd", "alone"}) {
-      const auto blob = world.ledger.begin_fill(digest(name), kMebi, false);
+      const auto blob = world.ledger.begin_fill(digest_of(name), kMebi, false);
       world.ledger.join(*blob);
       if (!late && name == std::string("herd")) world.ledger.join(*blob);
       world.ledger.filled(*blob, kMebi);
@@ -99,19 +99,19 @@ TEST(Ledger, TheFirstReaderOfAFillIsNoHitAndTheOthersAre) {
 
 TEST(Ledger, AFailedFillGivesItsBytesBack) {
   World world(10 * kMebi);
-  const auto blob = world.ledger.begin_fill(digest("x"), 6 * kMebi, false);
+  const auto blob = world.ledger.begin_fill(digest_of("x"), 6 * kMebi, false);
   world.ledger.drop(*blob);
   EXPECT_EQ(world.ledger.used_bytes(), 6 * kMebi) << "its file is open";
   world.ledger.end_reader(*blob);
   EXPECT_EQ(world.ledger.used_bytes(), 0u);
-  EXPECT_EQ(world.ledger.find(digest("x")), nullptr);
+  EXPECT_EQ(world.ledger.find(digest_of("x")), nullptr);
 }
 
 TEST(Ledger, WhatIsReadStaysAndIsCountedUntilItsReaderEnds) {
   World world(10 * kMebi);
   world.hold("read");
   world.hold("idle");
-  const auto blob = world.ledger.find(digest("read"));
+  const auto blob = world.ledger.find(digest_of("read"));
   world.ledger.add_reader(*blob);
   EXPECT_EQ(world.choose(2 * kMebi), Names{"idle"});
   world.ledger.drop(*blob);  // damaged, say
@@ -148,7 +148,7 @@ TEST(Ledger, TheLeastWantedImageGoesWholeBeforeAnotherIsCut) {
   EXPECT_EQ(world.choose(kMebi), Names{"b1"});
   world.hold("loose");
   EXPECT_EQ(world.choose(2 * kMebi), (Names{"b2", "loose"})) << "first the rest of the image that was cut";
-  EXPECT_NE(world.ledger.find(digest("shared")), nullptr);
+  EXPECT_NE(world.ledger.find(digest_of("shared")), nullptr);
   EXPECT_EQ(world.choose(10 * kMebi).size(), 3u);
 }
 
@@ -156,7 +156,7 @@ TEST(Ledger, AnImageThatIsReadIsNotBegun) {
   World world(100 * kMebi);
   world.image("one", {"a1", "a2"});
   world.image("two", {"b1", "b2"});
-  const auto blob = world.ledger.find(digest("a2"));
+  const auto blob = world.ledger.find(digest_of("a2"));
   world.ledger.add_reader(*blob);
   EXPECT_EQ(world.choose(kMebi), Names{"b1"});
   EXPECT_EQ(world.choose(kMebi), Names{"b2"});
@@ -178,29 +178,29 @@ TEST(Ledger, AnImageOfWhichNobodyAskedForLongIsLikeAnyBlob) {
   world.now += hours(2);
   world.image("new", {"n1"});
   EXPECT_EQ(world.choose(2 * kMebi).size(), 2u);
-  EXPECT_NE(world.ledger.find(digest("n1")), nullptr);
+  EXPECT_NE(world.ledger.find(digest_of("n1")), nullptr);
 }
 
 TEST(Ledger, AnImageWhoseTagMovedIsLikeAnyBlob) {
   World world(100 * kMebi);
   world.image("one", {"a1"});
   world.image("two", {"b1"});
-  world.ledger.untag(repo(), digest("two"));
+  world.ledger.untag(repo(), digest_of("two"));
   EXPECT_EQ(world.choose(kMebi), Names{"b1"});
 }
 
 TEST(Ledger, ATaggedIndexKeepsTheImagesThatItNames) {
   World world(100 * kMebi);
   ManifestFacts index;
-  index.children = {digest("early"), digest("late")};
+  index.children = {digest_of("early"), digest_of("late")};
   world.image("early", {"e1"}, false);
-  world.ledger.learn(repo(), digest("index"), index);
-  world.ledger.asked(repo(), digest("index"), true, false, world.now);
+  world.ledger.learn(repo(), digest_of("index"), index);
+  world.ledger.asked(repo(), digest_of("index"), true, false, world.now);
   world.image("early", {}, false);
   world.image("late", {"l1"}, false);
   world.hold("loose");
   EXPECT_EQ(world.choose(kMebi), Names{"loose"});
-  world.ledger.untag(repo(), digest("index"));
+  world.ledger.untag(repo(), digest_of("index"));
   world.hold("other");
   EXPECT_EQ(world.choose(3 * kMebi).size(), 3u);
 }
@@ -208,7 +208,7 @@ TEST(Ledger, ATaggedIndexKeepsTheImagesThatItNames) {
 TEST(Ledger, PinnedImagesAndBlobsNeverGo) {
   World world(100 * kMebi);
   world.image("pinned", {"p1", "p2"}, true, true);
-  world.ledger.found(digest("base"), kMebi, true, std::nullopt);
+  world.ledger.found(digest_of("base"), kMebi, true, std::nullopt);
   world.hold("idle");
   EXPECT_EQ(world.ledger.idle_bytes(), kMebi);
   world.now += hours(100);
@@ -230,13 +230,13 @@ TEST(Ledger, TooManyManifestsGoOldestFirst) {
   ManifestFacts large;
   large.manifest_bytes = Ledger::kMaxManifestBytes / 4;
   for (int i = 0; i < 6; ++i) {
-    world.ledger.learn(repo(), digest(std::to_string(i)), large);
-    world.ledger.asked(repo(), digest(std::to_string(i)), true, i == 1, world.now);
+    world.ledger.learn(repo(), digest_of(std::to_string(i)), large);
+    world.ledger.asked(repo(), digest_of(std::to_string(i)), true, i == 1, world.now);
   }
   const auto gone = world.ledger.forget_manifests(100);
   ASSERT_EQ(gone.size(), 2u);
-  EXPECT_EQ(gone[0].second, digest("0"));
-  EXPECT_EQ(gone[1].second, digest("2")) << "1 is pinned";
+  EXPECT_EQ(gone[0].second, digest_of("0"));
+  EXPECT_EQ(gone[1].second, digest_of("2")) << "1 is pinned";
   EXPECT_EQ(world.ledger.manifests(), 4u);
 }
 
@@ -254,9 +254,9 @@ TEST(Ledger, WantedImagesSurviveARestart) {
   for (const char* blob : {"o1", "h1", "c1"}) after.hold(blob);
   for (const char* name : {"hot", "old", "cold"}) {
     ManifestFacts facts;
-    facts.blobs = {digest(std::string(1, name[0]) + "1")};
-    after.ledger.learn(repo(), digest(name), facts);
-    after.ledger.tag(repo(), digest(name), false);
+    facts.blobs = {digest_of(std::string(1, name[0]) + "1")};
+    after.ledger.learn(repo(), digest_of(name), facts);
+    after.ledger.tag(repo(), digest_of(name), false);
   }
   before.ledger.for_each_manifest([&](const Digest& key, EvictionPolicy::Place place, WallTime asked_at) {
     after.ledger.recall(key, place, asked_at);
@@ -273,7 +273,7 @@ TEST(Ledger, TheSumsAreRightAfterAnything) {
   std::set<std::shared_ptr<Blob>> alive;
   for (int step = 0; step < 30'000; ++step) {
     const std::string name = "b" + std::to_string(any(300));
-    auto blob = world.ledger.find(digest(name));
+    auto blob = world.ledger.find(digest_of(name));
     switch (any(7)) {
       case 0:
         if (blob == nullptr) world.hold(name, static_cast<std::uint64_t>(1 + any(900)) * 4096);
@@ -302,20 +302,20 @@ TEST(Ledger, TheSumsAreRightAfterAnything) {
       case 4: {
         const int image = any(60);
         ManifestFacts facts;
-        for (int i = 0; i < 5; ++i) facts.blobs.push_back(digest("b" + std::to_string((image * 5 + i * 7) % 300)));
+        for (int i = 0; i < 5; ++i) facts.blobs.push_back(digest_of("b" + std::to_string((image * 5 + i * 7) % 300)));
         facts.blob_bytes = kMebi;
-        world.ledger.learn(repo(), digest("i" + std::to_string(image)), facts);
-        world.ledger.asked(repo(), digest("i" + std::to_string(image)), any(2) == 0, any(50) == 0, world.now);
+        world.ledger.learn(repo(), digest_of("i" + std::to_string(image)), facts);
+        world.ledger.asked(repo(), digest_of("i" + std::to_string(image)), any(2) == 0, any(50) == 0, world.now);
         world.now += seconds(any(120));
         break;
       }
-      case 5: world.ledger.untag(repo(), digest("i" + std::to_string(any(60)))); break;
+      case 5: world.ledger.untag(repo(), digest_of("i" + std::to_string(any(60)))); break;
       default:
         if (blob != nullptr && any(20) == 0) world.ledger.drop(*blob);
         break;
     }
     for (int i = 0; step % 500 == 0 && i < 300; ++i)
-      if (auto there = world.ledger.find(digest("b" + std::to_string(i)))) alive.insert(there);
+      if (auto there = world.ledger.find(digest_of("b" + std::to_string(i)))) alive.insert(there);
     if (step % 500 != 0) continue;
     alive.insert(read.begin(), read.end());
     std::uint64_t used = 0;
@@ -325,7 +325,7 @@ TEST(Ledger, TheSumsAreRightAfterAnything) {
     alive.clear();
   }
   for (const auto& blob : read) world.ledger.end_reader(*blob);
-  for (int i = 0; i < 60; ++i) world.ledger.untag(repo(), digest("i" + std::to_string(i)));
+  for (int i = 0; i < 60; ++i) world.ledger.untag(repo(), digest_of("i" + std::to_string(i)));
   const std::uint64_t idle = world.ledger.idle_bytes();
   EXPECT_EQ(idle, world.ledger.used_bytes());
   std::uint64_t gone = 0;

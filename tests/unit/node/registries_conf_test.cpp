@@ -3,14 +3,15 @@
 #include "node/clients/podman.h"
 #include "node/clients/toml_text.h"
 #include "tests/unit/support/error_kind.h"
+#include "tests/unit/support/mirrors.h"
 
 namespace wherry::node {
 namespace {
 
+using testing::kHub;
 using testing::kind_of;
+using testing::kNode;
 
-const NodePlace kNode = NodePlace::parse("http://127.0.0.1:5010").value();
-const Mirror kHub{"docker.io", "docker.io", "https://registry-1.docker.io"};
 const Mirror kTest{"registry.test:5000", "registry.test__5000", "http://127.0.0.1:5001"};
 
 toml::table entry(const std::string& text, std::size_t number) {

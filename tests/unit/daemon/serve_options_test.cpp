@@ -1,8 +1,7 @@
-#include "common/daemon/command_line.h"
+#include "common/daemon/serve_options.h"
 
 #include <gtest/gtest.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -17,7 +16,7 @@ using testing::kind_of;
 
 Result<void> no_keys_of_its_own(ConfigSection&) { return {}; }
 
-class CommandLineTest : public ::testing::Test {
+class ServeOptionsTest : public ::testing::Test {
  protected:
   /// Options that are complete without a file.
   static ServeOptions good() {
@@ -44,7 +43,7 @@ class CommandLineTest : public ::testing::Test {
   std::string path = dir / "w.yaml";
 };
 
-TEST_F(CommandLineTest, FlagsAloneAreEnough) {
+TEST_F(ServeOptionsTest, FlagsAloneAreEnough) {
   ServeOptions options = good();
   options.observe = "[::1]:5001";
   options.log_level = "debug";
@@ -54,7 +53,7 @@ TEST_F(CommandLineTest, FlagsAloneAreEnough) {
   EXPECT_EQ(options.daemon.log_level, log::Level::kDebug);
 }
 
-TEST_F(CommandLineTest, AFlagWinsOverTheFile) {
+TEST_F(ServeOptionsTest, AFlagWinsOverTheFile) {
   ServeOptions options = with_file("data: /elsewhere\nlisten: 127.0.0.1:1\nobserve: 127.0.0.1:2\n");
   ASSERT_TRUE(options.complete(no_keys_of_its_own));
   EXPECT_EQ(options.data, "/data");
@@ -62,7 +61,7 @@ TEST_F(CommandLineTest, AFlagWinsOverTheFile) {
   EXPECT_EQ(options.daemon.observe->port(), 2);
 }
 
-TEST_F(CommandLineTest, TheFileGivesWhatNoFlagDoes) {
+TEST_F(ServeOptionsTest, TheFileGivesWhatNoFlagDoes) {
   ServeOptions options = with_file(
       "data: /elsewhere\nlisten: 127.0.0.1:1\ndrain-time: 5s\nloops: 3\nlimits:\n  head-time: 1s\n  idle-time: 2s\n"
       "  body-silence: 3s\n  send-silence: 4s\n  body-bytes-per-second: 1MiB\n  connections: 9\nspace:\n"
@@ -86,7 +85,7 @@ TEST_F(CommandLineTest, TheFileGivesWhatNoFlagDoes) {
   EXPECT_EQ(own, "yes it is");
 }
 
-TEST_F(CommandLineTest, WhatIsWrongIsNamed) {
+TEST_F(ServeOptionsTest, WhatIsWrongIsNamed) {
   const auto changed = [](auto change) {
     ServeOptions options = good();
     change(options);
@@ -100,7 +99,7 @@ TEST_F(CommandLineTest, WhatIsWrongIsNamed) {
   EXPECT_TRUE(changed([this](ServeOptions& o) { o.config = dir / "no.yaml"; }).starts_with(dir / "no.yaml: "));
 }
 
-TEST_F(CommandLineTest, WhatIsWrongInTheFileIsNamedWithItsLine) {
+TEST_F(ServeOptionsTest, WhatIsWrongInTheFileIsNamedWithItsLine) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"\nlimits:\n  connections: 0\n", ":3: limits.connections: "},
       {"limits:\n  head-time: soon\n", ":2: limits.head-time: "},
@@ -119,7 +118,7 @@ TEST_F(CommandLineTest, WhatIsWrongInTheFileIsNamedWithItsLine) {
   EXPECT_TRUE(complaint(options).starts_with(path + ":2: listen: 'nowhere'")) << complaint(options);
 }
 
-TEST_F(CommandLineTest, WithoutAuthenticationNobodyButThisMachineIsLetIn) {
+TEST_F(ServeOptionsTest, WithoutAuthenticationNobodyButThisMachineIsLetIn) {
   ServeOptions options = good();
   options.insecure_open = false;
   EXPECT_TRUE(complaint(options).starts_with("--insecure-open: "));
@@ -149,16 +148,14 @@ Ran run(std::vector<std::string> words) {
   for (auto& word : words) argv.push_back(word.data());
   ::testing::internal::CaptureStderr();
   ::testing::internal::CaptureStdout();
-  ran.code = serve_command("wherry-test", static_cast<int>(argv.size()), argv.data(),
-                           [&](CLI::App& app, std::function<int()>& start) {
-                             ran.options.add_flags(*app.add_subcommand("serve", "run"));
-                             start = [] { return 5; };
-                           });
+  ran.code = run_program("wherry-test", "for tests", static_cast<int>(argv.size()), argv.data(), [&](Command& program) {
+    ran.options.add_flags(program.command("serve", "run", [] { return 5; }));
+  });
   ran.said = ::testing::internal::GetCapturedStderr() + ::testing::internal::GetCapturedStdout();
   return ran;
 }
 
-TEST_F(CommandLineTest, FlagsAreTakenAndTheCommandRuns) {
+TEST_F(ServeOptionsTest, FlagsAreTakenAndTheCommandRuns) {
   const auto ran = run({"serve", "--data", "d", "--listen=127.0.0.1:1", "--observe", "o", "--config", "c",
                         "--log-level", "warn", "--insecure-open"});
   EXPECT_EQ(ran.code, 5);
@@ -170,7 +167,7 @@ TEST_F(CommandLineTest, FlagsAreTakenAndTheCommandRuns) {
   EXPECT_TRUE(ran.options.insecure_open);
 }
 
-TEST_F(CommandLineTest, WrongUseEndsWith64AndOneLineThatHelps) {
+TEST_F(ServeOptionsTest, WrongUseEndsWith64AndOneLineThatHelps) {
   for (const std::vector<std::string>& words : {std::vector<std::string>{},
                                                 {"surve"},
                                                 {"serve", "--lisen", "x"},
@@ -186,7 +183,7 @@ TEST_F(CommandLineTest, WrongUseEndsWith64AndOneLineThatHelps) {
   }
 }
 
-TEST_F(CommandLineTest, HelpAndVersionAreNoErrors) {
+TEST_F(ServeOptionsTest, HelpAndVersionAreNoErrors) {
   EXPECT_EQ(run({"--help"}).code, 0);
   EXPECT_EQ(run({"serve", "--help"}).code, 0);
   const auto version = run({"--version"});

@@ -5,14 +5,13 @@
 #include <string>
 
 #include "common/base/error.h"
+#include "common/config/command.h"
 #include "common/config/config_file.h"
 #include "common/daemon/daemon.h"
 
-namespace CLI {
-class App;
-}
-
 namespace wherry {
+
+inline constexpr const char* kAbout = "Wherry, a container registry for many places";
 
 /// The options of `serve`; flags override the file, where the same names stand.
 struct ServeOptions {
@@ -28,14 +27,10 @@ struct ServeOptions {
   DaemonOptions daemon;
 
   /// Adds the shared flags to a command.
-  void add_flags(CLI::App& command);
+  void add_flags(Command command);
   /// Reads the file (if one was named) for what no flag set, `own` reading the role's keys, and checks all of it.
   /// Errors: kInvalid, naming file, line and key or the flag.
   Result<void> complete(const std::function<Result<void>(ConfigSection&)>& own);
 };
-
-/// Runs `serve`: parses argv with `command` set up by `flags`, then calls `run`. Gives the exit code.
-int serve_command(const std::string& program, int argc, char** argv,
-                  const std::function<void(CLI::App& app, std::function<int()>& run)>& set_up);
 
 }  // namespace wherry

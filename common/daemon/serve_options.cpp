@@ -1,7 +1,4 @@
-#include "common/daemon/command_line.h"
-
-#include <CLI/CLI.hpp>
-#include <cstdio>
+#include "common/daemon/serve_options.h"
 
 namespace wherry {
 namespace {
@@ -50,14 +47,14 @@ Result<void> read_limits(ConfigSection& file, http::Limits& limits) {
 
 }  // namespace
 
-void ServeOptions::add_flags(CLI::App& command) {
-  command.add_option("--data", data, "directory of all data; made when it is not there");
-  command.add_option("--listen", listen, "HOST:PORT of the registry");
-  command.add_option("--observe", observe, "HOST:PORT of /healthz, /readyz and /metrics");
-  command.add_option("--config", config, "YAML file; flags win over it");
-  command.add_option("--log-level", log_level, "debug, info, warn or error");
-  command.add_flag("--insecure-open", insecure_open,
-                   "no authentication: everyone may do everything; on a loopback address only");
+void ServeOptions::add_flags(Command command) {
+  command.option("--data", data, "directory of all data; made when it is not there");
+  command.option("--listen", listen, "HOST:PORT of the registry");
+  command.option("--observe", observe, "HOST:PORT of /healthz, /readyz and /metrics");
+  command.option("--config", config, "YAML file; flags win over it");
+  command.option("--log-level", log_level, "debug, info, warn or error");
+  command.flag("--insecure-open", insecure_open,
+               "no authentication: everyone may do everything; on a loopback address only");
 }
 
 Result<void> ServeOptions::complete(const std::function<Result<void>(ConfigSection&)>& own) {
@@ -120,24 +117,6 @@ Result<void> ServeOptions::complete(const std::function<Result<void>(ConfigSecti
                  "may be let in",
                  listen);
   return {};
-}
-
-int serve_command(const std::string& program, int argc, char** argv,
-                  const std::function<void(CLI::App& app, std::function<int()>& run)>& set_up) {
-  CLI::App app("Wherry, a container registry for many places", program);
-  app.set_version_flag("--version", std::string(WHERRY_VERSION));
-  app.require_subcommand(1);
-  std::function<int()> run;
-  set_up(app, run);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& asked) {
-    return app.exit(asked);
-  } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "%s: %s; see %s --help\n", program.c_str(), error.what(), program.c_str());
-    return kExitUsage;
-  }
-  return run();
 }
 
 }  // namespace wherry
