@@ -40,6 +40,7 @@ test_packages='
 python3                 # runs the tests
 python3-pytest          # runs the tests
 python3-pytest-timeout  # a test that hangs fails instead
+python3-pytest-xdist    # test files beside one another: most tests wait
 podman                  # real client
 buildah                 # real client
 containerd              # real client: its ctr

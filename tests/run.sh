@@ -93,7 +93,11 @@ install_go_tools() {
 # Debian 12 has Go 1.19, which can neither build these nor fetch a newer one of itself.
 go_is_new_enough() { command -v go >/dev/null && go version | grep -qE 'go1\.(2[1-9]|[3-9][0-9])'; }
 
-run_pytest() { reported "$1" "$logs/$1.xml" /usr/bin/python3 -m pytest "tests/$1" -q -p no:cacheprovider --durations=10 --junitxml="$logs/$1.xml"; }
+# Files run beside one another: most tests wait. The tests of a file share servers, so they stay together.
+run_pytest() {
+  reported "$1" "$logs/$1.xml" /usr/bin/python3 -m pytest "tests/$1" -q -p no:cacheprovider -n "$jobs" --dist loadfile \
+    --durations=10 --junitxml="$logs/$1.xml"
+}
 
 fuzz_one() {
   local target=$1 corpus
