@@ -1,4 +1,4 @@
-"""The servers that the benches measure, and what is asked of them."""
+"""What the benches start, and what is asked of it: the ground that all servers share, and Wherry's own."""
 
 import hashlib
 import http.client
@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / "build/release/bin"
-TICKS = os.sysconf("SC_CLK_TCK")
+TOOLS = ROOT / "build/tools"
 MIB = 1 << 20
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
@@ -46,6 +47,9 @@ class Here:
 class Server:
     """A server under test: its process and all processes below it."""
 
+    cores = None  # "0" or "0,1": where it may run; None: anywhere
+    tls = None  # (certificate, key): serves TLS with them
+
     def __init__(self, name, area, inside=None):
         self.name = name
         self.area = area / name
@@ -55,9 +59,11 @@ class Server:
         self.address = f"{self.inside.ip}:{self.port}"
 
     def start(self):
-        with open(self.area / "log", "wb") as log:
-            self.process = subprocess.Popen(self.inside.words(self.command()), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        deadline = time.monotonic() + 30
+        pinned = ["taskset", "-c", self.cores] if self.cores else []
+        with open(self.area / "log", "ab") as log:
+            words = self.inside.words([*pinned, *self.command()])
+            self.process = subprocess.Popen(words, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        deadline = time.monotonic() + 120
         while True:
             try:
                 socket.create_connection((self.inside.ip, self.port), 1).close()
@@ -65,22 +71,30 @@ class Server:
             except OSError:
                 if time.monotonic() > deadline or self.process.poll() is not None:
                     sys.exit(f"{self.name} does not start: {(self.area / 'log').read_text()[-2000:]}")
-                time.sleep(0.02)
+                time.sleep(0.005)
 
     def stop(self):
         self.process.terminate()
         self.process.wait()
 
-    def cpu_seconds(self):
-        """User and system time of the process and its children, so far."""
-        total = 0
-        for pid in [self.process.pid, *self.children()]:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            total += int(fields[11]) + int(fields[12])
-        return total / TICKS
+    def processes(self):
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [self.process.pid, *(int(pid) for pid in children)]
 
-    def children(self):
-        return [int(pid) for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()]
+    def cpu_seconds(self):
+        """User and system time of all threads of the process and its children, so far; to the nanosecond, where
+        /proc/PID/stat has hundredths. All these servers keep their threads."""
+        tasks = [task for pid in self.processes() for task in Path(f"/proc/{pid}/task").glob("*/schedstat")]
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+    def rss_bytes(self):
+        """What it holds in memory, without the pages of files that it maps; of nginx that is the sum of its processes."""
+        total = 0
+        for pid in self.processes():
+            for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+                if line.startswith(("RssAnon:", "RssShmem:")):
+                    total += int(line.split()[1]) * 1024
+        return total
 
     def throw_away_blobs(self, size):
         """Removes the files of pushed blobs, so that a later round finds the disk as the first one did."""
@@ -89,29 +103,39 @@ class Server:
                 path.unlink()
         os.sync()
 
-    def put(self, method, target, data, content_type):
-        connection = http.client.HTTPConnection(self.address, timeout=120)
-        connection.request(method, target, data, {"Content-Type": content_type})
-        answer = connection.getresponse()
-        answer.read()
-        connection.close()
+    def connect(self):
+        if self.tls:
+            return http.client.HTTPSConnection(self.address, timeout=120, context=ssl._create_unverified_context())
+        return http.client.HTTPConnection(self.address, timeout=120)
+
+    def put(self, method, target, data, content_type, connection=None):
+        """One request that has to succeed; keeps to `connection` when there is one."""
+        own = connection or self.connect()
+        own.request(method, target, data, {"Content-Type": content_type})
+        answer = own.getresponse()
+        body = answer.read()
+        if connection is None:
+            own.close()
         if answer.status not in (201, 202):
-            sys.exit(f"{self.name}: {method} {target} answered {answer.status}")
+            sys.exit(f"{self.name}: {method} {target} answered {answer.status}: {body[:200]}")
         return answer
 
     def fetch(self, path):
-        connection = http.client.HTTPConnection(self.address, timeout=120)
+        connection = self.connect()
         connection.request("GET", path)
-        connection.getresponse().read()
+        answer = connection.getresponse()
+        body = answer.read()
         connection.close()
+        return answer.status, body
 
-    def take_blob(self, data):
-        location = self.put("POST", "/v2/bench/data/blobs/uploads/", b"", "application/octet-stream").headers["Location"]
+    def take_blob(self, data, repository="bench/data"):
+        location = self.put("POST", f"/v2/{repository}/blobs/uploads/", b"", "application/octet-stream").headers["Location"]
         path = "/" + location.split("/", 3)[3] if "://" in location else location
         self.put("PUT", path + ("&" if "?" in path else "?") + "digest=" + sha256(data), data, "application/octet-stream")
 
-    def take_manifest(self, data):
-        self.put("PUT", "/v2/bench/data/manifests/v1", data, OCI_MANIFEST)
+    def take_manifest(self, data, reference="v1", repository="bench/data", connection=None):
+        kind = json.loads(data)["mediaType"]
+        self.put("PUT", f"/v2/{repository}/manifests/{reference}", data, kind, connection)
 
     def blob_path(self, digest):
         return f"/v2/bench/data/blobs/{digest}"
@@ -120,9 +144,29 @@ class Server:
         return f"/v2/bench/data/manifests/{reference}"
 
 
+def quiet(area):
+    """A configuration without an access log: none of the peers writes one (bench/access_log says what ours costs)."""
+    config = area / "quiet.yaml"
+    config.write_text("access-log: false\n")
+    return config
+
+
 class Wherry(Server):
+    syncs = "syncs blob, folder and row before it answers a push"
+
+    def __init__(self, name, area, inside=None):
+        super().__init__(name, area, inside)
+        self.observe = f"{self.inside.ip}:{free_port()}"
+
     def command(self):
-        return [BIN / "wherry-master", "serve", "--data", self.area / "data", "--listen", self.address, "--insecure-open"]
+        words = [BIN / "wherry-master", "serve", "--data", self.area / "data", "--listen", self.address, "--insecure-open"]
+        return [*words, "--observe", self.observe, "--config", quiet(self.area)]
+
+    def metrics(self):
+        """Its metrics as text."""
+        connection = http.client.HTTPConnection(self.observe, timeout=10)
+        connection.request("GET", "/metrics")
+        return connection.getresponse().read().decode()
 
 
 class WherryNode(Server):
@@ -135,22 +179,7 @@ class WherryNode(Server):
     def command(self):
         shutil.rmtree(self.area / "data", ignore_errors=True)
         words = [BIN / "wherry-node", "serve", "--data", self.area / "data", "--listen", self.address]
-        return [*words, "--parent", f"http://{self.parent.address}", "--insecure-open"]
-
-
-class DockerRegistry(Server):
-    def command(self):
-        config = self.area / "config.yml"
-        config.write_text(json.dumps(self.settings()))
-        return ["docker-registry", "serve", config]
-
-    def settings(self):
-        return {
-            "version": 0.1,
-            "log": {"level": "error", "accesslog": {"disabled": True}},
-            "storage": {"filesystem": {"rootdirectory": str(self.area / "data")}, "cache": {"blobdescriptor": "inmemory"}},
-            "http": {"addr": self.address},
-        }
+        return [*words, "--parent", f"http://{self.parent.address}", "--insecure-open", "--config", quiet(self.area)]
 
 
 class WherryEdge(WherryNode):
@@ -167,64 +196,9 @@ class WherryEdge(WherryNode):
         super().stop()
         self.parent.stop()
 
-    def put(self, method, target, data, content_type):
-        return self.parent.put(method, target, data, content_type)
+    def put(self, *args, **more):
+        return self.parent.put(*args, **more)
 
-    def take_blob(self, data):
-        super().take_blob(data)
+    def take_blob(self, data, repository="bench/data"):
+        super().take_blob(data, repository)
         self.fetch(self.blob_path(sha256(data)))
-
-
-class DockerMirror(DockerRegistry):
-    """docker-registry as a pull-through cache of another docker-registry."""
-
-    def __init__(self, name, area):
-        super().__init__(name, area)
-        self.origin = DockerRegistry(name + "-origin", area)
-
-    def start(self):
-        self.origin.start()
-        return super().start()
-
-    def stop(self):
-        super().stop()
-        self.origin.stop()
-
-    def settings(self):
-        return {**super().settings(), "proxy": {"remoteurl": f"http://{self.origin.address}"}}
-
-    def put(self, method, target, data, content_type):
-        return self.origin.put(method, target, data, content_type)
-
-    def take_blob(self, data):
-        super().take_blob(data)
-        self.fetch(self.blob_path(sha256(data)))
-
-
-class Nginx(Server):
-    """Static files with sendfile(2): the floor for bodies."""
-
-    def command(self):
-        config = self.area / "nginx.conf"
-        config.write_text(
-            f"""daemon off; master_process on; worker_processes 2; pid {self.area}/pid; error_log stderr;
-            events {{ worker_connections 4096; }}
-            http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000; default_type {OCI_MANIFEST};
-              open_file_cache max=1000 inactive=1h;
-              server {{ listen {self.address} reuseport; root {self.area}/files; }} }}"""
-        )
-        (self.area / "files").mkdir(exist_ok=True)
-        return ["nginx", "-p", self.area, "-c", config]
-
-    def take_blob(self, data):
-        (self.area / "files" / sha256(data)).write_bytes(data)
-
-    def take_manifest(self, data):
-        for name in ("v1", sha256(data)):
-            (self.area / "files" / name).write_bytes(data)
-
-    def blob_path(self, digest):
-        return f"/{digest}"
-
-    def manifest_path(self, reference):
-        return f"/{reference}"

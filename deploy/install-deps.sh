@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that Wherry is built with (--quickstart: and what the quick start runs; --tests: and what the tests run).
+# Installs the Debian packages that Wherry is built with (--quickstart: and what the quick start runs; --tests: and what the tests
+# run; --bench: and what the benches run beside us).
 # The one list of dependencies: a package a line, with its reason.
 # Quick and without a network when nothing is missing.
 set -euo pipefail
@@ -55,6 +56,15 @@ clang-format-19         # the style check
 libclang-rt-19-dev      # sanitizers and libFuzzer for it
 '
 
+bench_packages='
+python3                 # runs the benches
+python3-matplotlib      # their plots
+docker-registry         # distribution 2.8 beside us
+nginx                   # static files beside us
+openssl                 # certificates for the rows over TLS
+linux-perf              # profiles and flame graphs
+'
+
 groups=$build_packages
 case ${1-} in
   '') ;;
@@ -64,7 +74,11 @@ case ${1-} in
     # crane, oras and the conformance suite are Go programs; any Go that is already there will do.
     command -v go >/dev/null || groups+='golang'
     ;;
-  *) echo "usage: deploy/install-deps.sh [--quickstart|--tests]" >&2; exit 64 ;;
+  --bench)
+    groups+=$bench_packages
+    command -v go >/dev/null || groups+='golang'
+    ;;
+  *) echo "usage: deploy/install-deps.sh [--quickstart|--tests|--bench]" >&2; exit 64 ;;
 esac
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }

@@ -3,12 +3,15 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "common/net/pieces.h"
 
 namespace wherry {
 namespace {
+
+constexpr std::size_t kMostPieces = 1024;  // UIO_MAXIOV of Linux: sendmsg(2) takes no more
 
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
@@ -40,7 +43,7 @@ Result<bool> Socket::try_write(std::span<iovec>& pieces, bool more) {
   while (!pieces.empty()) {
     msghdr message{};
     message.msg_iov = pieces.data();
-    message.msg_iovlen = pieces.size();
+    message.msg_iovlen = std::min(pieces.size(), kMostPieces);
     const ssize_t sent = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
     if (sent < 0) {
       if (would_block(errno)) return false;

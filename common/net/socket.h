@@ -26,6 +26,8 @@ class Socket {
   Result<std::size_t> try_read(std::span<char> into);
   /// Waits until something can be read (or the stream ended).
   auto readable(std::chrono::milliseconds limit) { return poller_.wait(Poller::kReadable, limit); }
+  /// Waits until something can be written: there is room, or a connection under way is made.
+  auto writable(std::chrono::milliseconds limit) { return poller_.wait(Poller::kWritable, limit); }
 
   /// Writes all pieces, changing them as it goes on. `more` tells the kernel that a body follows at once.
   Task<Result<void>> write(std::span<iovec> pieces, bool more, std::chrono::milliseconds limit);

@@ -9,7 +9,7 @@
 #include "common/http/place.h"
 #include "node/cli/commands.h"
 #include "node/cli/puller.h"
-#include "node/cli/run_on_loop.h"
+#include "common/async/run_on_loop.h"
 
 namespace wherry::node {
 namespace {

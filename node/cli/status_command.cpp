@@ -5,7 +5,7 @@
 #include "common/http/client.h"
 #include "common/oci/excerpt.h"
 #include "node/cli/commands.h"
-#include "node/cli/run_on_loop.h"
+#include "common/async/run_on_loop.h"
 #include "node/cli/status_table.h"
 
 namespace wherry::node {

@@ -5,9 +5,9 @@
 
 #include "common/async/task.h"
 
-namespace wherry::node {
+namespace wherry {
 
 /// Runs `work` to its end on this thread; gives what it gave, 1 when it ended by an exception.
 int run_on_loop(const std::function<Task<int>()>& work);
 
-}  // namespace wherry::node
+}  // namespace wherry

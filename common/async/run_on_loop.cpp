@@ -1,11 +1,11 @@
-#include "node/cli/run_on_loop.h"
+#include "common/async/run_on_loop.h"
 
 #include <cstdio>
 
 #include "common/async/loop.h"
 #include "common/async/scope.h"
 
-namespace wherry::node {
+namespace wherry {
 namespace {
 
 Task<void> run_and_stop(Loop& loop, const std::function<Task<int>()>& work, int& code) {
@@ -29,4 +29,4 @@ int run_on_loop(const std::function<Task<int>()>& work) {
   return code;
 }
 
-}  // namespace wherry::node
+}  // namespace wherry
