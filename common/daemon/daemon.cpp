@@ -30,7 +30,7 @@ Daemon::Daemon(std::string name, DaemonOptions options)
   log::start(options_.log_level);
   raise_descriptor_limit();
   std::size_t count = options_.loops;
-  if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
+  if (count == 0) count = std::max(1U, uv_available_parallelism());  // the cores that this process may run on
   for (std::size_t i = 0; i < count; ++i) {
     loops_.push_back(std::make_unique<Loop>());
     loop_pointers_.push_back(loops_.back().get());

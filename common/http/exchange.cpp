@@ -12,6 +12,7 @@
 namespace wherry::http {
 namespace {
 
+constexpr std::uint64_t kCorkedBytes = 128 * 1024;     // below, two more system calls cost more than segments
 constexpr std::uint64_t kTurnBytes = 2 * 1024 * 1024;  // sent of one body before others have their turn
 
 }  // namespace
@@ -174,10 +175,16 @@ Task<Result<void>> Exchange::send_stretch(Body& body, ByteRange range) {
   const std::uint64_t end = range.first + range.count;
   std::uint64_t at = range.first;
   std::uint64_t turn = 0;
+  bool corked = false;
+  const auto cork = [&](bool on) {
+    if (corked != on) socket.cork(on);
+    corked = on;
+  };
   while (at < end) {
     const std::uint64_t want = std::min(end - at, kTurnBytes);
     auto ready = body.try_ready(at, want, end);
     if (!ready) {
+      cork(false);  // what is there goes out while more is waited for
       auto waited = co_await body.ready(at, want, end);
       ready.emplace(std::move(waited));
     }
@@ -186,6 +193,7 @@ Task<Result<void>> Exchange::send_stretch(Body& body, ByteRange range) {
       co_return ready->error();
     }
     const std::uint64_t stop = at + **ready;
+    if (**ready >= kCorkedBytes) cork(true);
     while (at < stop) {
       auto sent = co_await socket.send_file(body.file(), at, static_cast<std::size_t>(stop - at), limit);
       if (!sent) {
@@ -205,6 +213,7 @@ Task<Result<void>> Exchange::send_stretch(Body& body, ByteRange range) {
       }
     }
   }
+  cork(false);
   co_return Result<void>();
 }
 

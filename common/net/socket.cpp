@@ -1,5 +1,6 @@
 #include "common/net/socket.h"
 
+#include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
@@ -81,6 +82,11 @@ Task<Result<std::size_t>> Socket::send_file(int file, std::uint64_t offset, std:
     if (errno == EIO) co_return system_error(errno, "read a file");
     if (!would_block(errno)) co_return broken(errno);
   }
+}
+
+void Socket::cork(bool on) {
+  const int value = on ? 1 : 0;
+  ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_CORK, &value, sizeof(value));
 }
 
 void Socket::shutdown_write() { ::shutdown(fd_.get(), SHUT_WR); }

@@ -39,6 +39,10 @@ class Socket {
   Task<Result<std::size_t>> send_file(int file, std::uint64_t offset, std::size_t bytes,
                                       std::chrono::milliseconds limit);
 
+  /// While true the kernel sends full segments alone, but for what waits longer than 200 ms (TCP_CORK). sendfile(2)
+  /// otherwise ends one at each of its batches of 64 KiB: nearly twice as many segments, a fifth more CPU on loopback.
+  void cork(bool on);
+
   /// Makes the present operation, and every later one, end with kClosed.
   void close() { poller_.close(); }
   bool closed() const { return poller_.closed(); }
