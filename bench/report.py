@@ -36,6 +36,8 @@ def cell(row, peer):
     """A peer's figure over ours: above 1 we take less. Times of a request are in brackets behind it."""
     if peer not in row["runs"]:
         return row["missing"].get(peer, "")
+    if not row["runs"].get("wherry"):
+        return "measured"
     theirs, ours = row["runs"][peer], row["runs"]["wherry"]
     middle, least, most = median_of_ratios([run["cpu"] for run in theirs], [run["cpu"] for run in ours])
     text = f"**{middle:.2f}x** ({least:.2f}-{most:.2f})"
@@ -51,10 +53,8 @@ def markdown(result):
     peers = result["peers"]
     lines = ["| row | wherry, CPU | " + " | ".join(f"{peer} / wherry" for peer in peers) + " |", "|---|---|" + "---|" * len(peers)]
     for row in result["rows"]:
-        if "wherry" not in row["runs"]:
-            lines.append(f"| {row['row']} | {row['missing'].get('wherry', 'not measured')} |" + " |" * len(peers))
-            continue
-        lines.append(f"| {row['row']} | {scale(row)} | " + " | ".join(cell(row, peer) for peer in peers) + " |")
+        own = scale(row) if row["runs"].get("wherry") else row["missing"].get("wherry", "not measured")
+        lines.append(f"| {row['row']} | {own} | " + " | ".join(cell(row, peer) for peer in peers) + " |")
     return "\n".join(lines)
 
 

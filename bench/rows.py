@@ -202,7 +202,10 @@ def node_rows(data, quick):
             yield Row(f"node: blob GET {label}", clients, path, size, target=targets if clients == 8 else {})
     for kind, reference in (("tag", "v1"), ("digest", sha256(data.manifest))):
         words = lambda server, r=reference: ["get", server.manifest_path(r), *accept]
-        yield Row(f"node: manifest GET by {kind}", 8, words, target={"nginx": 0.8, "docker-registry": 5})
+        # A tag is asked about upstream, by us and by docker-registry: nginx has no part in that.
+        asks = kind == "tag"
+        target = {"docker-registry": 5} if asks else {"nginx": 0.8, "docker-registry": 5}
+        yield Row(f"node: manifest GET by {kind}" + (", asked about upstream" if asks else ""), 8, words, peers=("docker-registry",) if asks else None, target=target)
 
 
 def tls_rows(data, quick):

@@ -1,5 +1,5 @@
-// wherry-limits: what this machine itself can do, beside which a server's figures are read. One JSON line; each figure is
-// the best of some runs.
+// wherry-limits: what this machine itself can do, beside which a server's figures are read. One JSON line; each figure
+// is the best of some runs.
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <openssl/evp.h>

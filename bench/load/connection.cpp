@@ -75,7 +75,8 @@ Task<Result<Answer>> Connection::receive(const Request& request, Monotonic begun
   if (!head) co_return head.error();
   Answer answer;
   answer.first_byte = Clock::system().monotonic() - begun;
-  answer.status = static_cast<int>(parse_decimal(head->substr(std::min<std::size_t>(9, head->size()), 3), 999).value_or(0));
+  answer.status =
+      static_cast<int>(parse_decimal(head->substr(std::min<std::size_t>(9, head->size()), 3), 999).value_or(0));
   answer.location = path_of(field(*head, "location"));
   const bool closes = http::equal_ignoring_case(field(*head, "connection"), "close");
   const bool chunked = http::equal_ignoring_case(field(*head, "transfer-encoding"), "chunked");

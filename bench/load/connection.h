@@ -1,4 +1,5 @@
-// Connection: HTTP/1.1 as a client of a load speaks it: one request at a time, keep-alive, bodies dropped unless wanted.
+// Connection: HTTP/1.1 as a client of a load speaks it: one request at a time, keep-alive, bodies dropped unless
+// wanted.
 #pragma once
 
 #include <memory>
@@ -14,10 +15,10 @@ namespace wherry::bench {
 struct Request {
   std::string_view method = "GET";
   std::string target;
-  std::string headers = {};            ///< whole lines with their CRLF
-  std::span<const iovec> body = {};    ///< as it goes out; its Content-Length or chunks are the caller's
-  Hasher* hasher = nullptr;            ///< takes in the answer's body
-  std::string* text = nullptr;         ///< gets the answer's body, at most kMaxTextBytes
+  std::string headers = {};          ///< whole lines with their CRLF
+  std::span<const iovec> body = {};  ///< as it goes out; its Content-Length or chunks are the caller's
+  Hasher* hasher = nullptr;          ///< takes in the answer's body
+  std::string* text = nullptr;       ///< gets the answer's body, at most kMaxTextBytes
 };
 
 /// What came back; errors of the server are answers, too.

@@ -37,14 +37,13 @@ int wrong_use(const Error& error) {
 }
 
 void print(const Tally& tally) {
-  const nlohmann::ordered_json said = {
-      {"requests", tally.whole.count()},
-      {"errors", tally.errors},
-      {"first_error", tally.first_error},
-      {"body_bytes", tally.bytes},
-      {"seconds", std::chrono::duration<double>(tally.took).count()},
-      {"ms", nlohmann::ordered_json::parse(tally.whole.to_json())},
-      {"first_byte_ms", nlohmann::ordered_json::parse(tally.first_byte.to_json())}};
+  const nlohmann::ordered_json said = {{"requests", tally.whole.count()},
+                                       {"errors", tally.errors},
+                                       {"first_error", tally.first_error},
+                                       {"body_bytes", tally.bytes},
+                                       {"seconds", std::chrono::duration<double>(tally.took).count()},
+                                       {"ms", nlohmann::ordered_json::parse(tally.whole.to_json())},
+                                       {"first_byte_ms", nlohmann::ordered_json::parse(tally.first_byte.to_json())}};
   std::printf("%s\n", said.dump().c_str());
 }
 

@@ -16,10 +16,10 @@ namespace wherry::bench {
 struct GetOptions {
   std::vector<std::string> paths;
   std::string method = "GET";
-  std::string headers;                 ///< whole lines
-  std::uint64_t range_bytes = 0;       ///< not 0: that many bytes from a random place of a body of `size_bytes`
+  std::string headers;            ///< whole lines
+  std::uint64_t range_bytes = 0;  ///< not 0: that many bytes from a random place of a body of `size_bytes`
   std::uint64_t size_bytes = 0;
-  std::string verify;                  ///< the digest that every body must have; empty: bodies are dropped unseen
+  std::string verify;  ///< the digest that every body must have; empty: bodies are dropped unseen
 };
 Operation make_get(GetOptions options);
 

@@ -33,7 +33,9 @@ Task<void> yield_once() { co_await Loop::current().yield(); }
 void turn_of_the_loop(benchmark::State& state) { run(state, yield_once); }
 BENCHMARK(turn_of_the_loop);
 
-Task<void> visit(Pool& pool) { (void)co_await pool.run([]() -> Result<int> { return 1; }); }
+Task<void> visit(Pool& pool) {
+  (void)co_await pool.run([]() -> Result<int> { return 1; });
+}
 void pool_and_back(benchmark::State& state) {
   Pool pool("bench", 2);
   run(state, [&] { return visit(pool); });

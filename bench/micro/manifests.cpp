@@ -24,8 +24,7 @@ std::string image(int layers) {
 
 void parse_manifest(benchmark::State& state) {
   const std::string bytes = image(static_cast<int>(state.range(0)));
-  for (auto _ : state)
-    benchmark::DoNotOptimize(Manifest::parse(bytes, "application/vnd.oci.image.manifest.v1+json"));
+  for (auto _ : state) benchmark::DoNotOptimize(Manifest::parse(bytes, "application/vnd.oci.image.manifest.v1+json"));
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * bytes.size()));
 }
 BENCHMARK(parse_manifest)->Arg(1)->Arg(10)->Arg(100);

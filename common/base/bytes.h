@@ -22,6 +22,14 @@ inline std::string_view as_text(std::span<const std::byte> bytes) {
 /// Lower-case hexadecimal, two digits a byte.
 std::string to_hex(std::span<const std::byte> bytes);
 
+/// What a hexadecimal digit of either case stands for; -1 for anything else.
+inline int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
 /// Appends `value` as eight (four) big-endian bytes: keys made so sort by value.
 void append_be64(std::string& out, std::uint64_t value);
 void append_be32(std::string& out, std::uint32_t value);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/base/bytes.h"
 #include "common/http/request.h"
 
 namespace wherry::http {
@@ -11,13 +12,6 @@ namespace {
 constexpr std::size_t kMaxSizeDigits = 15;
 
 Error wrong(std::string_view what) { return Error(ErrorKind::kInvalid, "chunked body: {}", what); }
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 }  // namespace
 

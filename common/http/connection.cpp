@@ -79,7 +79,8 @@ Task<void> Connection::serve() {
 Task<Connection::Next> Connection::await_head(std::size_t& head_bytes) {
   const Limits& limits = server_.limits();
   idle_ = true;
-  // A connection's first request may come at once: try before waiting.
+  // A connection's first request is there already, most times; the next one is not, and asking costs a system call.
+  bool wait_first = !fresh_ && input_.empty();
   auto deadline = Clock::system().monotonic() + limits.head_time;
   bool began = fresh_ || !input_.empty();
   fresh_ = false;
@@ -93,15 +94,16 @@ Task<Connection::Next> Connection::await_head(std::size_t& head_bytes) {
         co_return Next::kServe;
       }
     }
-    const auto room = input_.room();
-    auto got = socket_.try_read(room);
-    if (!got) co_return Next::kClose;
-    if (*got > 0) {
-      input_.filled(*got);
-      if (!began) deadline = Clock::system().monotonic() + limits.head_time;
-      began = true;
-      idle_ = false;
-      continue;
+    if (!std::exchange(wait_first, false)) {
+      auto got = socket_.try_read(input_.room());
+      if (!got) co_return Next::kClose;
+      if (*got > 0) {
+        input_.filled(*got);
+        if (!began) deadline = Clock::system().monotonic() + limits.head_time;
+        began = true;
+        idle_ = false;
+        continue;
+      }
     }
     input_.release_if_empty();
     idle_ = input_.empty();

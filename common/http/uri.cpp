@@ -2,15 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "common/base/bytes.h"
+
 namespace wherry::http {
 namespace {
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 /// What the escape at the front of `text` stands for; nothing for a broken one, and for a NUL.
 std::optional<char> escaped_byte(std::string_view text) {

@@ -10,7 +10,7 @@
 namespace wherry::store {
 namespace {
 
-constexpr char kVersion = 1;
+constexpr char kRowVersion = 1;
 
 }  // namespace
 
@@ -22,7 +22,7 @@ BlobRow::BlobRow(std::uint64_t size_bytes, std::vector<std::uint64_t> checksums)
 }
 
 std::string BlobRow::encode() const {
-  std::string encoded(1, kVersion);
+  std::string encoded(1, kRowVersion);
   encoded.reserve(9 + 8 * checksums_.size());
   append_be64(encoded, size_bytes_);
   for (const std::uint64_t checksum : checksums_) append_be64(encoded, checksum);
@@ -30,7 +30,7 @@ std::string BlobRow::encode() const {
 }
 
 Result<BlobRow> BlobRow::decode(std::string_view encoded) {
-  if (encoded.empty() || encoded.front() != kVersion)
+  if (encoded.empty() || encoded.front() != kRowVersion)
     return Error(ErrorKind::kCorrupt, "a blob's row has no version that this program knows");
   encoded.remove_prefix(1);
   const auto size_bytes = take_be64(encoded);

@@ -6,7 +6,7 @@
 namespace wherry::store {
 namespace {
 
-constexpr char kVersion = 1;
+constexpr char kStateVersion = 1;
 
 }  // namespace
 
@@ -16,14 +16,14 @@ UploadState::UploadState(Hasher hasher, std::vector<std::uint64_t> whole_blocks)
 }
 
 std::string UploadState::encode() const {
-  std::string encoded(1, kVersion);
+  std::string encoded(1, kStateVersion);
   append_text(encoded, hasher_.save());
   for (const std::uint64_t checksum : whole_blocks_) append_be64(encoded, checksum);
   return encoded;
 }
 
 Result<UploadState> UploadState::decode(std::string_view encoded) {
-  if (encoded.empty() || encoded.front() != kVersion)
+  if (encoded.empty() || encoded.front() != kStateVersion)
     return Error(ErrorKind::kCorrupt, "an upload's state has no version that this program knows");
   encoded.remove_prefix(1);
   const auto saved = take_text(encoded);

@@ -3,13 +3,13 @@
 #include <cstdio>
 #include <memory>
 
+#include "common/async/run_on_loop.h"
 #include "common/async/scope.h"
 #include "common/config/config_file.h"
 #include "common/daemon/daemon.h"
 #include "common/http/place.h"
 #include "node/cli/commands.h"
 #include "node/cli/puller.h"
-#include "common/async/run_on_loop.h"
 
 namespace wherry::node {
 namespace {

@@ -1,11 +1,11 @@
 #include <cstdio>
 
+#include "common/async/run_on_loop.h"
 #include "common/config/config_file.h"
 #include "common/daemon/daemon.h"
 #include "common/http/client.h"
 #include "common/oci/excerpt.h"
 #include "node/cli/commands.h"
-#include "common/async/run_on_loop.h"
 #include "node/cli/status_table.h"
 
 namespace wherry::node {

@@ -9,6 +9,7 @@
 #include "common/base/bytes.h"
 #include "common/kv/rocks_key_value.h"
 #include "common/oci/hasher.h"
+#include "tests/unit/support/digest_of.h"
 #include "tests/unit/support/error_kind.h"
 #include "tests/unit/support/run_task.h"
 #include "tests/unit/support/temp_dir.h"
@@ -16,12 +17,11 @@
 namespace wherry::feed {
 namespace {
 
+using testing::digest_of;
 using wherry::testing::kind_of;
 
 using testing::run_all;
 using testing::run_task;
-
-Digest digest_of(std::string_view text) { return Digest::of(DigestAlgorithm::kSha256, text); }
 
 WallTime time_at(int millis) { return from_millis(millis); }
 

@@ -29,7 +29,7 @@ std::vector<std::string> hosts_of(const std::string& text) {
   return urls;
 }
 
-constexpr const char* kUsers[] = {
+constexpr const char* kUsersHosts[] = {
     "",
     "\n",
     "# only a comment",
@@ -47,7 +47,7 @@ constexpr const char* kUsers[] = {
 };
 
 TEST(HostsToml, AUsersFileGetsTheNodeFirstAndKeepsAllElse) {
-  for (const std::string old : kUsers) {
+  for (const std::string old : kUsersHosts) {
     const std::string text = add(old);
     auto expected = hosts_of(old);
     expected.insert(expected.begin(), kNode.url);
@@ -63,7 +63,7 @@ TEST(HostsToml, AUsersFileGetsTheNodeFirstAndKeepsAllElse) {
 
 TEST(HostsToml, TwiceIsOnceAndRemovingGivesTheBytesBack) {
   const auto other = NodePlace::parse("https://node.example").value();
-  for (const std::string old : kUsers) {
+  for (const std::string old : kUsersHosts) {
     const std::string once = add(old);
     EXPECT_TRUE(is_hosts_toml_ours(once)) << once;
     EXPECT_FALSE(is_hosts_toml_ours(old)) << old;

@@ -7,8 +7,12 @@
 #include <set>
 #include <string>
 
+#include "tests/unit/support/digest_of.h"
+
 namespace wherry::node {
 namespace {
+
+using testing::digest_of;
 
 using std::chrono::hours;
 using std::chrono::minutes;
@@ -16,7 +20,6 @@ using std::chrono::seconds;
 
 constexpr std::uint64_t kMebi = 1 << 20;
 
-Digest digest_of(const std::string& name) { return Digest::of(DigestAlgorithm::kSha256, name); }
 RepositoryName repo() { return RepositoryName::parse("a/b").value(); }
 
 /// A ledger with a clock, and names for digests.

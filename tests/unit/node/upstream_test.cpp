@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/oci/media_types.h"
+#include "tests/unit/support/digest_of.h"
 #include "tests/unit/support/error_kind.h"
 #include "tests/unit/support/http_server.h"
 #include "tests/unit/support/run_task.h"
@@ -18,13 +19,13 @@ namespace {
 using registry::NamePage;
 using registry::ReferrerPage;
 using registry::StoredManifest;
+using testing::digest_of;
 using testing::kind_of;
 using testing::LocalServer;
 using testing::run_task;
 using testing::ScriptedService;
 
-Digest digest_of(std::string_view text) { return Digest::of(DigestAlgorithm::kSha256, text); }
-RepositoryName repo() { return RepositoryName::parse("a").value(); }
+RepositoryName repository_a() { return RepositoryName::parse("a").value(); }
 Reference reference(std::string_view text) { return Reference::parse(text).value(); }
 
 /// Asks an upstream that answers by `answer`.
@@ -51,7 +52,7 @@ http::Response json(std::string body) { return http::Response(200).body("applica
 using Blob = Result<std::string>;
 
 Task<Blob> fetch_blob(Upstream& upstream, Digest digest, std::uint64_t offset) {
-  const RepositoryName repository = repo();
+  const RepositoryName repository = repository_a();
   auto source = co_await upstream.blob(repository, digest, offset);
   if (!source) co_return source.error();
   std::string bytes;
@@ -115,7 +116,7 @@ TEST(Upstream, NotThereRefusedAndDownAreThreeThings) {
 using Manifest = Result<StoredManifest>;
 
 Task<Manifest> fetch_manifest(Upstream& upstream, Reference name) {
-  const RepositoryName repository = repo();
+  const RepositoryName repository = repository_a();
   co_return co_await upstream.manifest(repository, name);
 }
 
@@ -170,7 +171,7 @@ TEST(Upstream, AManifestIsCheckedAgainstTheDigestAskedForOrElseStated) {
 using Tags = Result<NamePage>;
 
 Task<Tags> list_tags(Upstream& upstream) {
-  const RepositoryName repository = repo();
+  const RepositoryName repository = repository_a();
   co_return co_await upstream.tags(repository, "l&st", 5);
 }
 
@@ -212,7 +213,7 @@ Referrers referrers(std::string body, std::string type = {}, std::string link = 
         return response;
       },
       std::function<Task<Referrers>(Upstream&)>([&](Upstream& upstream) {
-        static const RepositoryName repository = repo();
+        static const RepositoryName repository = repository_a();
         static const Digest subject = digest_of("subject");
         return upstream.referrers(repository, subject, type, {}, 10);
       })));

@@ -10,6 +10,7 @@
 #include "common/kv/rocks_key_value.h"
 #include "common/oci/media_types.h"
 #include "common/registry/tables.h"
+#include "tests/unit/support/digest_of.h"
 #include "tests/unit/support/error_kind.h"
 #include "tests/unit/support/run_task.h"
 #include "tests/unit/support/temp_dir.h"
@@ -17,11 +18,11 @@
 namespace wherry::registry {
 namespace {
 
+using testing::digest_of;
 using testing::kind_of;
 using testing::run_task;
 using Names = std::vector<std::string>;
 
-Digest digest_of(std::string_view text) { return Digest::of(DigestAlgorithm::kSha256, text); }
 RepositoryName repo(std::string_view text) { return RepositoryName::parse(text).value(); }
 Reference reference(std::string_view text) { return Reference::parse(text).value(); }
 Tag tag(std::string_view text) { return Tag::parse(text).value(); }

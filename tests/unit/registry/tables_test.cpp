@@ -7,16 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "tests/unit/support/digest_of.h"
 #include "tests/unit/support/error_kind.h"
 
 namespace wherry::registry::tables {
 namespace {
 
+using testing::digest_of;
 using testing::kind_of;
 
-Digest digest_of(std::string_view text, DigestAlgorithm algorithm = DigestAlgorithm::kSha256) {
-  return Digest::of(algorithm, text);
-}
 RepositoryName repo(std::string_view text) { return RepositoryName::parse(text).value(); }
 
 /// Names that start alike and that surround the separators of the grammar.
