@@ -73,6 +73,13 @@ def head(result):
             f"file write with sync {gib('write_and_sync_bytes_per_second')}, sendfile over loopback {gib('sendfile_bytes_per_second')} "
             f"at {result['limits']['sendfile_cpu_seconds_per_gib']:.3f} CPU s/GiB of the sender."
         )
+    push = next((row for row in result["rows"] if row["row"] == "push 100 MB monolithic, 1 client" and row["runs"].get("wherry")), None)
+    if push and result["limits"]:
+        speed = push["size"] / statistics.median(run["wall"] for run in push["runs"]["wherry"])
+        lines.append(
+            f"A push of 100 MB by one client goes at {speed / result['limits']['sha256_bytes_per_second']:.2f} of one core's SHA-256 speed and "
+            f"{speed / result['limits']['write_and_sync_bytes_per_second']:.2f} of the disk's (target: 0.7 of SHA-256)."
+        )
     return "\n\n".join(lines)
 
 

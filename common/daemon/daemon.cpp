@@ -9,6 +9,7 @@
 
 #include "common/async/scope.h"
 #include "common/async/sleep.h"
+#include "common/daemon/cores.h"
 #include "common/observe/loop_lag.h"
 
 namespace wherry {
@@ -30,7 +31,7 @@ Daemon::Daemon(std::string name, DaemonOptions options)
   log::start(options_.log_level);
   raise_descriptor_limit();
   std::size_t count = options_.loops;
-  if (count == 0) count = std::max(1U, uv_available_parallelism());  // the cores that this process may run on
+  if (count == 0) count = usable_cores();
   for (std::size_t i = 0; i < count; ++i) {
     loops_.push_back(std::make_unique<Loop>());
     loop_pointers_.push_back(loops_.back().get());
