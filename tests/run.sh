@@ -75,12 +75,7 @@ reported() {
   if [ $outcome != 0 ] && [ $failed = "$before" ]; then failed=$((failed + 1)); fi
 }
 
-# A build from nothing compiles the tests together, which halves their time; one that is there stays as it is.
-build() {
-  local together=()
-  [ -e "build/$1/CMakeCache.txt" ] || together=(-DWHERRY_TESTS_TOGETHER=ON)
-  cmake --preset "$1" "${together[@]}" && cmake --build --preset "$1" -j"$jobs"
-}
+build() { cmake --preset "$1" && cmake --build --preset "$1" -j"$jobs"; }
 
 # Go programs, each at the version that the tests were written for.
 go_tools=(
