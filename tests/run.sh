@@ -46,7 +46,7 @@ check() {
   if step "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 }
 
-# tally FILE: adds the figures of a JUnit report; a report that is not there is a failure.
+# tally FILE: adds the figures of a JUnit report and names what failed; a report that is not there is a failure.
 tally() {
   local figures
   if ! figures=$(python3 - "$1" <<'PY'
@@ -54,6 +54,10 @@ import sys, xml.etree.ElementTree as tree
 suites = [s for s in tree.parse(sys.argv[1]).getroot().iter("testsuite") if not s.findall("testsuite")]
 count = lambda key: sum(int(s.get(key) or 0) for s in suites)
 bad, skipped = count("failures") + count("errors"), count("skipped") + count("disabled")
+for case in (c for s in suites for c in s.iter("testcase")):
+    for outcome in case.findall("failure") + case.findall("error"):
+        said = (outcome.get("message") or outcome.text or "").splitlines()
+        print(f"FAILED {case.get('classname')}.{case.get('name')}: {' '.join(said)[:400]}", file=sys.stderr)
 print(count("tests") - bad - skipped, bad, skipped)
 PY
   ); then
@@ -95,7 +99,8 @@ go_is_new_enough() { command -v go >/dev/null && go version | grep -qE 'go1\.(2[
 
 # Files run beside one another: most tests wait. The tests of a file share servers, so they stay together.
 run_pytest() {
-  reported "$1" "$logs/$1.xml" /usr/bin/python3 -m pytest "tests/$1" -q -p no:cacheprovider -n "$jobs" --dist loadfile \
+  # Without CI: pytest prints whole blobs as differences where that is set.
+  reported "$1" "$logs/$1.xml" env -u CI /usr/bin/python3 -m pytest "tests/$1" -q -p no:cacheprovider -n "$jobs" --dist loadfile \
     --durations=10 --junitxml="$logs/$1.xml"
 }
 

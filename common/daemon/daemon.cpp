@@ -66,13 +66,14 @@ int Daemon::run(Role& role) {
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 
   Loop& first = *loops_[0];
-  std::array<uv_signal_t, 2> signals{};
-  const std::array<int, 2> numbers = {SIGTERM, SIGINT};
+  std::array<uv_signal_t, 3> signals{};
+  const std::array<int, 3> numbers = {SIGTERM, SIGINT, SIGHUP};
   for (std::size_t i = 0; i < signals.size(); ++i) {
     uv_signal_init(first.uv(), &signals[i]);
     signals[i].data = this;
     uv_signal_start(
-        &signals[i], [](uv_signal_t* handle, int) { static_cast<Daemon*>(handle->data)->on_signal(); }, numbers[i]);
+        &signals[i], [](uv_signal_t* handle, int number) { static_cast<Daemon*>(handle->data)->on_signal(number); },
+        numbers[i]);
   }
   Scope scope;
   first.post([&] { scope.spawn(main(role)); });
@@ -85,7 +86,11 @@ int Daemon::run(Role& role) {
   return exit_code_;
 }
 
-void Daemon::on_signal() {
+void Daemon::on_signal(int number) {
+  if (number == SIGHUP) {
+    if (certificates_) certificates_->reload();
+    return;
+  }
   if (++signals_ > 1) {
     log::warn("a second signal: ending at once");
     log::stop();
@@ -115,9 +120,18 @@ Task<void> Daemon::main(Role& role) {
                  [this] { return server_ ? static_cast<double>(server_->connections()) : 0.0; });
   LoopLag lag(loop_pointers_, metrics_);
   lag.start();
+  certificates_ = std::make_unique<Certificates>(*disk_, metrics_);
   Result<void> started;
-  if (options_.observe) {
-    observer_ = std::make_unique<http::Server>(std::vector<Loop*>{loop_pointers_[0]}, observe, http::Limits());
+  auto registry_tls = certificates_->load("registry", options_.tls);
+  auto observe_tls = certificates_->load("observe", options_.observe_tls);
+  if (!registry_tls)
+    started = registry_tls.error();
+  else if (!observe_tls)
+    started = observe_tls.error();
+  certificates_->start();
+  if (started && options_.observe) {
+    observer_ =
+        std::make_unique<http::Server>(std::vector<Loop*>{loop_pointers_[0]}, observe, http::Limits(), *observe_tls);
     auto bound = co_await observer_->listen(*options_.observe);
     if (bound)
       log::info("observe", {{"address", bound->to_string()}});
@@ -143,11 +157,14 @@ Task<void> Daemon::main(Role& role) {
       metrics_.count_of("wherry_access_log_dropped_total", "Lines of the access log that found no room", {},
                         [log = access_log.get()] { return log->dropped(); });
     }
-    server_ = std::make_unique<http::Server>(loop_pointers_, *service, options_.limits);
+    server_ = std::make_unique<http::Server>(loop_pointers_, *service, options_.limits, *registry_tls);
     auto bound = co_await server_->listen(options_.listen);
     if (bound) {
       health_.set(Health::State::kReady);
-      log::info("listening", {{"role", name_}, {"address", bound->to_string()}, {"version", WHERRY_VERSION}});
+      log::info("listening", {{"role", name_},
+                              {"address", bound->to_string()},
+                              {"protocol", *registry_tls == nullptr ? "http" : "https"},
+                              {"version", WHERRY_VERSION}});
       co_await asked_to_end_.wait();
       health_.set(Health::State::kDraining);
       // Closing a connection wakes who waits for its client; who waits for something else is the role's to wake.
@@ -166,6 +183,7 @@ Task<void> Daemon::main(Role& role) {
   if (role_started) co_await role.stop();
   if (observer_) co_await observer_->stop(std::chrono::milliseconds(0));
   co_await lag.stop();
+  co_await certificates_->stop();
   server_.reset();
   loops_[0]->stop();
 }

@@ -12,6 +12,7 @@
 #include "common/async/loop.h"
 #include "common/async/pool.h"
 #include "common/base/log.h"
+#include "common/daemon/certificates.h"
 #include "common/http/server.h"
 #include "common/observe/access_log.h"
 #include "common/observe/metrics.h"
@@ -26,6 +27,8 @@ enum ExitCode : int { kExitOk = 0, kExitUsage = 64, kExitIo = 74, kExitConfig = 
 struct DaemonOptions {
   SocketAddress listen;
   std::optional<SocketAddress> observe;
+  TlsFiles tls;          ///< Of `listen`; empty: it speaks plain HTTP.
+  TlsFiles observe_tls;  ///< Of `observe`.
   http::Limits limits;
   std::chrono::milliseconds drain_time{30'000};  ///< That long may requests go on after SIGTERM.
   std::size_t loops = 0;                         ///< 0: one a core.
@@ -59,7 +62,8 @@ class Daemon {
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
-  /// Runs until SIGTERM or SIGINT, drains and gives the exit code. A second signal ends it at once.
+  /// Runs until SIGTERM or SIGINT, drains and gives the exit code. A second signal ends it at once. SIGHUP makes it
+  /// read its certificates anew.
   int run(Role& role);
 
   const std::vector<Loop*>& loops() const { return loop_pointers_; }
@@ -72,12 +76,13 @@ class Daemon {
 
  private:
   Task<void> main(Role& role);
-  void on_signal();
+  void on_signal(int number);
 
   std::string name_;
   DaemonOptions options_;
   Metrics metrics_;
   Health health_;
+  std::unique_ptr<Certificates> certificates_;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::vector<Loop*> loop_pointers_;
   std::vector<std::thread> threads_;

@@ -1,5 +1,7 @@
 #include "common/daemon/serve_options.h"
 
+#include "common/daemon/tls_options.h"
+
 namespace wherry {
 namespace {
 
@@ -51,6 +53,8 @@ void ServeOptions::add_flags(Command command) {
   command.option("--data", data, "directory of all data; made when it is not there");
   command.option("--listen", listen, "HOST:PORT of the registry");
   command.option("--observe", observe, "HOST:PORT of /healthz, /readyz and /metrics");
+  command.option("--tls-certificate", daemon.tls.certificate, "PEM file: --listen speaks HTTPS with this certificate");
+  command.option("--tls-key", daemon.tls.key, "PEM file with the key of --tls-certificate");
   command.option("--config", config, "YAML file; flags win over it");
   command.option("--log-level", log_level, "debug, info, warn or error");
   command.flag("--insecure-open", insecure_open,
@@ -68,6 +72,15 @@ Result<void> ServeOptions::complete(const std::function<Result<void>(ConfigSecti
       auto read = setting->read_unless_set(*file);
       if (!read) return read;
     }
+    auto tls = read_tls(*file, "tls");
+    if (!tls) return tls.error();
+    const TlsFiles flags = std::move(daemon.tls);
+    daemon.tls = std::move(*tls);
+    if (!flags.certificate.empty()) daemon.tls.certificate = flags.certificate;
+    if (!flags.key.empty()) daemon.tls.key = flags.key;
+    auto observe_tls = read_tls(*file, "observe-tls");
+    if (!observe_tls) return observe_tls.error();
+    daemon.observe_tls = std::move(*observe_tls);
     auto read = read_limits(*file, daemon.limits);
     if (!read) return read;
     read = file->read_duration("drain-time", daemon.drain_time);
@@ -95,6 +108,8 @@ Result<void> ServeOptions::complete(const std::function<Result<void>(ConfigSecti
   }
   if (data.empty()) return Error(ErrorKind::kInvalid, "--data: name the directory of all data");
   if (listen.empty()) return Error(ErrorKind::kInvalid, "--listen: name HOST:PORT to listen on");
+  if (daemon.tls.certificate.empty() != daemon.tls.key.empty())
+    return Error(ErrorKind::kInvalid, "--tls-certificate: it and --tls-key belong together");
   auto address = parse_address(listen_setting);
   if (!address) return address.error();
   daemon.listen = *address;

@@ -1,5 +1,7 @@
 #include "common/http/connection.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -65,7 +67,33 @@ void Connection::drain() {
   if (idle_ && input_.empty()) socket_.close();
 }
 
+/// The handshake, for which there is as much time as for a head. Who speaks plain HTTP instead is told so.
+Task<Connection::Next> Connection::begin_tls() {
+  constexpr char kHandshake = 0x16;  // the content type of the first record (RFC 8446 5.1)
+  const auto limit = server_.limits().head_time;
+  char first = 0;
+  ssize_t got = ::recv(socket_.fd(), &first, 1, MSG_PEEK);
+  if (got < 0) {
+    auto ready = co_await socket_.readable(limit);
+    if (!ready) co_return Next::kClose;
+    got = ::recv(socket_.fd(), &first, 1, MSG_PEEK);
+  }
+  if (got <= 0) co_return Next::kClose;
+  if (first != kHandshake) co_return co_await refuse(Refusal(400, "this port speaks HTTPS: plain HTTP came"));
+  idle_ = false;
+  const auto context = server_.tls()->context();
+  auto accepted = co_await socket_.accept_tls(context.get(), limit);
+  if (accepted) co_return Next::kServe;
+  if (accepted.error().kind() != ErrorKind::kClosed)
+    log::debug("a handshake of TLS failed", {{"client", std::string(remote())}, {"why", accepted.error().message()}});
+  co_return Next::kClose;
+}
+
 Task<void> Connection::serve() {
+  if (server_.tls() != nullptr) {
+    const Next next = co_await begin_tls();
+    if (next == Next::kClose) co_return;
+  }
   while (true) {
     std::size_t head_bytes = 0;
     Next next = co_await await_head(head_bytes);

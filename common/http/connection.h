@@ -55,6 +55,7 @@ class Connection {
   friend class Exchange;
   enum class Next { kServe, kClose };
 
+  Task<Next> begin_tls();
   Task<Next> await_head(std::size_t& head_bytes);
   Task<Next> serve_one(std::size_t head_bytes);
   Task<Next> refuse(Refusal refusal);

@@ -7,8 +7,9 @@
 
 namespace wherry::http {
 
-ServerLoop::ServerLoop(Loop& loop, Service& service, const Limits& limits, std::atomic<std::size_t>& connections)
-    : loop_(loop), service_(service), limits_(limits), total_(connections) {}
+ServerLoop::ServerLoop(Loop& loop, Service& service, const Limits& limits, const TlsIdentity* tls,
+                       std::atomic<std::size_t>& connections)
+    : loop_(loop), service_(service), limits_(limits), tls_(tls), total_(connections) {}
 
 ServerLoop::~ServerLoop() = default;
 
@@ -21,6 +22,7 @@ void ServerLoop::take(UniqueFd fd) {
     total_.fetch_sub(1, std::memory_order_relaxed);
     static constexpr std::string_view kFull =
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    if (tls_ != nullptr) return;  // a handshake costs what there is too little of
     [[maybe_unused]] const ssize_t sent = ::send(fd.get(), kFull.data(), kFull.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     return;
   }
@@ -52,9 +54,9 @@ void ServerLoop::close_all() {
   for (Connection* connection : all) connection->close();
 }
 
-Server::Server(std::vector<Loop*> loops, Service& service, Limits limits)
+Server::Server(std::vector<Loop*> loops, Service& service, Limits limits, const TlsIdentity* tls)
     : loops_(std::move(loops)), service_(service), limits_(limits) {
-  for (Loop* loop : loops_) parts_.push_back(std::make_unique<ServerLoop>(*loop, service_, limits_, total_));
+  for (Loop* loop : loops_) parts_.push_back(std::make_unique<ServerLoop>(*loop, service_, limits_, tls, total_));
 }
 
 Server::~Server() = default;

@@ -13,6 +13,7 @@
 #include "common/http/exchange.h"
 #include "common/http/limits.h"
 #include "common/net/listener.h"
+#include "common/net/tls_identity.h"
 
 namespace wherry::http {
 
@@ -29,7 +30,8 @@ class Service {
 /// The part of a server that lives on one loop.
 class ServerLoop {
  public:
-  ServerLoop(Loop& loop, Service& service, const Limits& limits, std::atomic<std::size_t>& connections);
+  ServerLoop(Loop& loop, Service& service, const Limits& limits, const TlsIdentity* tls,
+             std::atomic<std::size_t>& connections);
   ~ServerLoop();
 
   void listen(UniqueFd fd);
@@ -42,6 +44,8 @@ class ServerLoop {
 
   Service& service() { return service_; }
   const Limits& limits() const { return limits_; }
+  /// Null when the server speaks plain HTTP.
+  const TlsIdentity* tls() const { return tls_; }
 
  private:
   void take(UniqueFd fd);
@@ -50,6 +54,7 @@ class ServerLoop {
   Loop& loop_;
   Service& service_;
   const Limits& limits_;
+  const TlsIdentity* tls_;
   std::atomic<std::size_t>& total_;
   std::unique_ptr<Listener> listener_;
   std::unordered_set<Connection*> connections_;
@@ -59,7 +64,8 @@ class ServerLoop {
 /// A server on a set of loops. listen() and stop() are called on any of them.
 class Server {
  public:
-  Server(std::vector<Loop*> loops, Service& service, Limits limits);
+  /// With `tls`, which outlives it, it speaks HTTPS and nothing else.
+  Server(std::vector<Loop*> loops, Service& service, Limits limits, const TlsIdentity* tls = nullptr);
   ~Server();
 
   /// Binds on every loop (SO_REUSEPORT) and starts to serve; gives the address with its real port.

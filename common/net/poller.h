@@ -25,17 +25,21 @@ class Poller {
   enum Direction { kReadable = UV_READABLE, kWritable = UV_WRITABLE };
 
   /// Awaitable: Result<void>, ready when the direction is (or the descriptor failed: the next call on it says how).
-  /// Errors: kTimeout after `limit`, kClosed when close() was called.
-  auto wait(Direction direction, std::chrono::milliseconds limit) {
+  /// With `already` there is nothing to wait for. Errors: kTimeout after `limit`, kClosed when close() was called.
+  auto wait(Direction direction, std::chrono::milliseconds limit, bool already = false) {
     struct Awaiter {
       Poller& poller;
       Direction direction;
       std::chrono::milliseconds limit;
-      bool await_ready() const noexcept { return poller.closed_; }
+      bool already;
+      bool await_ready() const noexcept { return already || poller.closed_; }
       void await_suspend(std::coroutine_handle<> handle) const { poller.start(direction, limit, handle); }
-      Result<void> await_resume() const { return poller.outcome(); }
+      Result<void> await_resume() const {
+        if (already && !poller.closed_) return {};
+        return poller.outcome();
+      }
     };
-    return Awaiter{*this, direction, limit};
+    return Awaiter{*this, direction, limit, already};
   }
 
   /// Ends the present wait, and every later one, with kClosed.

@@ -7,6 +7,7 @@
 #include "common/async/scope.h"
 #include "common/config/config_file.h"
 #include "common/daemon/daemon.h"
+#include "common/daemon/tls_options.h"
 #include "common/http/place.h"
 #include "node/cli/commands.h"
 #include "node/cli/puller.h"
@@ -40,17 +41,16 @@ Result<std::string> node_url(const PullOptions& options) {
     while (url.ends_with('/')) url.pop_back();
     return url;
   }
+  const Error unnamed(ErrorKind::kInvalid, "--node: name the URL of a node that runs, such as http://127.0.0.1:5010");
+  if (options.config.empty()) return unnamed;
+  auto file = ConfigSection::load(options.config);
+  if (!file) return file.error();
   std::string listen;
-  if (!options.config.empty()) {
-    auto file = ConfigSection::load(options.config);
-    if (!file) return file.error();
-    if (auto read = file->read("listen", listen); !read) return read.error();
-  }
-  if (listen.empty())
-    return Error(ErrorKind::kInvalid, "--node: name the URL of a node that runs, such as http://127.0.0.1:5010");
+  if (auto read = file->read("listen", listen); !read) return read.error();
+  if (listen.empty()) return unnamed;
   const auto address = SocketAddress::parse(listen);
   if (!address) return Error(ErrorKind::kInvalid, "{}: listen: {}", options.config, address.error().message());
-  return "http://" + address->reached_from_here().to_string();
+  return url_from_here(*address, *file, "tls");
 }
 
 Task<int> pull_all(const std::vector<ImageName>& images, const std::string& url, const PlatformChoice& platforms,

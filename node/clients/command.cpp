@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "common/daemon/daemon.h"
+#include "common/daemon/tls_options.h"
 #include "common/http/place.h"
 #include "node/clients/plan.h"
 #include "node/upstream/options.h"
@@ -26,7 +27,7 @@ struct Flags {
 
 /// What the node's configuration says that matters to clients.
 struct NodeFacts {
-  std::string listen;
+  std::string url;  ///< of the node itself; empty when the file does not say
   std::string root;
   std::vector<Mirror> mirrors;
 };
@@ -37,7 +38,15 @@ Result<NodeFacts> read_facts(const std::string& path) {
   NodeFacts facts;
   auto file = ConfigSection::load(path);
   if (!file) return file.error();
-  if (auto read = file->read("listen", facts.listen); !read) return read.error();
+  std::string listen;
+  if (auto read = file->read("listen", listen); !read) return read.error();
+  if (!listen.empty()) {
+    const auto address = SocketAddress::parse(listen);
+    if (!address) return Error(ErrorKind::kInvalid, "{}: listen: {}", path, address.error().message());
+    auto url = url_from_here(*address, *file, "tls");
+    if (!url) return url.error();
+    facts.url = std::move(*url);
+  }
   auto registries = read_registries(*file);
   if (!registries) return registries.error();
   facts.root = registries->root;
@@ -100,12 +109,7 @@ class ConfigureClient {
   }
 
   Result<void> place_node(const NodeFacts& facts) {
-    std::string url = flags_.node;
-    if (url.empty() && !facts.listen.empty()) {
-      const auto listen = SocketAddress::parse(facts.listen);
-      if (!listen) return Error(ErrorKind::kInvalid, "{}: listen: {}", flags_.config, listen.error().message());
-      url = "http://" + listen->reached_from_here().to_string();
-    }
+    const std::string& url = flags_.node.empty() ? facts.url : flags_.node;
     if (url.empty() && flags_.remove && wish_.kind != ClientKind::kDocker) return {};
     if (url.empty())
       return Error(ErrorKind::kInvalid, "--node: name the URL of the node, or its configuration with --config");

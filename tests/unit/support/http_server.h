@@ -36,8 +36,8 @@ class ScriptedService : public http::Service {
 /// A server on the current loop at a port of 127.0.0.1. stop() it before the loop's task ends.
 class LocalServer {
  public:
-  explicit LocalServer(http::Service& service, http::Limits limits = {})
-      : server_({&Loop::current()}, service, limits) {}
+  explicit LocalServer(http::Service& service, http::Limits limits = {}, const TlsIdentity* tls = nullptr)
+      : server_({&Loop::current()}, service, limits, tls), protocol_(tls == nullptr ? "http://" : "https://") {}
 
   Task<void> start() {
     auto address = SocketAddress::parse("127.0.0.1:0").value();
@@ -46,11 +46,12 @@ class LocalServer {
     address_ = *bound;
   }
   Task<void> stop() { co_await server_.stop(std::chrono::milliseconds(0)); }
-  std::string url() const { return "http://" + address_.to_string(); }
+  std::string url() const { return protocol_ + address_.to_string(); }
   const SocketAddress& address() const { return address_; }
 
  private:
   http::Server server_;
+  std::string protocol_;
   SocketAddress address_;
 };
 
