@@ -142,15 +142,21 @@ def plot_waits(result, path):
     figure.savefig(path, metadata={"Date": None})
 
 
-def write(result, folder):
-    """RESULTS/<date>.json, .md, .svg and -waits.svg."""
+def keep(result, folder):
+    """RESULTS/<date>.json and .md, of what is measured so far."""
     folder.mkdir(parents=True, exist_ok=True)
     name = result["date"]
     (folder / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    (folder / f"{name}.md").write_text(f"{head(result)}\n\n{markdown(result)}\n")
+
+
+def write(result, folder):
+    """The same, and the plots: .svg and -waits.svg."""
+    keep(result, folder)
+    name = result["date"]
     trouble = plot(result, folder / f"{name}.svg")
     plot_waits(result, folder / f"{name}-waits.svg")
-    text = f"{head(result)}\n\n{markdown(result)}\n"
     if trouble is None:
-        text += f"\n![CPU of servers over wherry's]({name}.svg)\n"
-    (folder / f"{name}.md").write_text(text)
+        with open(folder / f"{name}.md", "a") as text:
+            text.write(f"\n![CPU of servers over wherry's]({name}.svg)\n")
     return trouble

@@ -80,7 +80,6 @@ class Row:
         self.target = target or {}  # peer: how many times our CPU its has to be
         self.rate = rate
         self.most = most  # requests of a run
-        self.tls = "TLS" in name
 
     def load(self, server, requests):
         words = [*self.words(server), "--server", server.address, "--requests", requests, "--clients", self.clients]
@@ -125,8 +124,8 @@ def wherry_load(words, core=None):
     return json.loads(done.stdout)
 
 
-def check_bodies(server, data):
-    """Every body once, hashed. Ends the bench when one is wrong."""
+def check_bodies(server, data, images=True):
+    """Every body once, hashed; `images`: the whole image too. Ends the bench when one is wrong."""
     accept = ["--header", f"Accept: {OCI_MANIFEST}"]
     tls = ["--tls"] if server.tls else []
     paths = [(server.blob_path(sha256(blob)), sha256(blob), []) for blob in data.blobs.values()]
@@ -135,7 +134,7 @@ def check_bodies(server, data):
         said = wherry_load(["get", path, "--server", server.address, "--requests", 1, "--verify", digest, *more, *tls])
         if said["errors"]:
             sys.exit(f"{server.name} does not give {path} rightly: {said['first_error']}")
-    if server.name != "nginx":
+    if images and server.name != "nginx":
         said = wherry_load(["pull", "bench/data", "--reference", "image", "--server", server.address, "--requests", 1, "--verify", *tls])
         if said["errors"]:
             sys.exit(f"{server.name} does not give the image rightly: {said['first_error']}")
@@ -209,4 +208,15 @@ def node_rows(data, quick):
 
 
 def tls_rows(data, quick):
-    yield from blob_rows(data, True, [MIB, 100 * MIB], " over TLS 1.3")
+    """The same over TLS 1.3, all with one cipher (AES-128-GCM) and the same certificate."""
+    tls = " over TLS 1.3"
+    accept = ["--header", f"Accept: {OCI_MANIFEST}"]
+    registries = ("docker-registry", "distribution-3", "zot")
+    yield from blob_rows(data, quick, [64 * KIB, MIB, 100 * MIB], tls)
+    for method in ("GET", "HEAD"):
+        words = lambda server, m=method: ["get", server.manifest_path(sha256(data.manifest)), "--method", m, *accept]
+        yield Row(f"manifest {method} by digest{tls}", 8, words)
+    yield Row(f"/v2/{tls}", 8, lambda server: ["get", "/v2/" if server.name != "nginx" else "/v2"])
+    for label, size, most in (("1 MB", 10**6, 400), ("10 MB", 10**7, 60)):
+        words = lambda server, s=size: ["push", "bench/push", "--size", s, "--way", "monolithic"]
+        yield Row(f"push {label} monolithic{tls}", 1, words, size, peers=registries, pushes=True, most=most)

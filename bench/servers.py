@@ -160,6 +160,7 @@ class Wherry(Server):
 
     def command(self):
         words = [BIN / "wherry-master", "serve", "--data", self.area / "data", "--listen", self.address, "--insecure-open"]
+        words += ["--tls-certificate", self.tls[0], "--tls-key", self.tls[1]] if self.tls else []
         return [*words, "--observe", self.observe, "--config", quiet(self.area)]
 
     def metrics(self):

@@ -44,7 +44,8 @@ def memory_at_pulls(server, path, clients=1000):
 
     watching = threading.Thread(target=watch)
     watching.start()
-    said = wherry_load(["get", path, "--server", server.address, "--clients", clients, "--requests", clients * 2])
+    tls = ["--tls"] if server.tls else []
+    said = wherry_load(["get", path, "--server", server.address, "--clients", clients, "--requests", clients * 2, *tls])
     ended.set()
     watching.join()
     return None if said["errors"] else peak

@@ -36,6 +36,7 @@ quickstart_packages='
 skopeo                  # pushes and pulls images
 umoci                   # makes real images without a network
 curl                    # asks whether a server is ready
+openssl                 # an authority and certificates (deploy/local-ca.sh)
 '
 test_packages='
 python3                 # runs the tests
@@ -61,7 +62,6 @@ python3                 # runs the benches
 python3-matplotlib      # their plots
 docker-registry         # distribution 2.8 beside us
 nginx                   # static files beside us
-openssl                 # certificates for the rows over TLS
 linux-perf              # profiles and flame graphs
 '
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs, builds, starts a master and a node on loopback, pushes a small real image to the master and pulls it through
-# the node. deploy/quickstart.sh [--keep]: with --keep both go on running.
+# Installs, builds, starts a master and a node on loopback, both with certificates of an authority that it makes, pushes
+# a small real image to the master and pulls it through the node. deploy/quickstart.sh [--keep]: with --keep both go on running.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -65,10 +65,16 @@ for address in $master $master_observe $node $node_observe; do
 done
 rm -rf "$area"
 mkdir -p "$area"
+deploy/local-ca.sh "$area/certificates" 127.0.0.1
+ca=$area/certificates/trust/ca.crt  # alone in its folder: skopeo and podman take all that is beside it
+mkdir -p "$area/certificates/trust"
+cp "$area/certificates/ca.crt" "$ca"
+tls=(--tls-certificate "$area/certificates/127.0.0.1.crt" --tls-key "$area/certificates/127.0.0.1.key")
+printf 'parent:\n  url: https://%s\n  ca-file: %s\n' "$master" "$ca" >"$area/node.yaml"
 start master $master_observe build/release/bin/wherry-master serve --insecure-open \
-  --data "$area/master" --listen $master --observe $master_observe
+  --data "$area/master" --listen $master --observe $master_observe "${tls[@]}"
 start node $node_observe build/release/bin/wherry-node serve --insecure-open \
-  --data "$area/node" --listen $node --observe $node_observe --parent http://$master
+  --data "$area/node" --listen $node --observe $node_observe "${tls[@]}" --config "$area/node.yaml"
 
 say "4. A small image, made on the spot"
 mkdir -p "$area/tree"
@@ -79,9 +85,9 @@ umoci insert --image "$area/layout:v1" "$area/tree" /opt/wherry
 umoci config --image "$area/layout:v1" --config.cmd /bin/sh
 
 say "5. skopeo pushes it to the master and pulls it from the node"
-skopeo --insecure-policy copy --dest-tls-verify=false "oci:$area/layout:v1" "docker://$master/$image"
-skopeo --insecure-policy copy --src-tls-verify=false "docker://$node/$image" "oci:$area/pulled:v1"
-digest() { skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$1/$image"; }
+skopeo --insecure-policy copy --dest-cert-dir "$area/certificates/trust" "oci:$area/layout:v1" "docker://$master/$image"
+skopeo --insecure-policy copy --src-cert-dir "$area/certificates/trust" "docker://$node/$image" "oci:$area/pulled:v1"
+digest() { skopeo inspect --cert-dir "$area/certificates/trust" --format '{{.Digest}}' "docker://$1/$image"; }
 at_master=$(digest $master)
 at_node=$(digest $node)
 [ "$at_master" = "$at_node" ] || fail "the digests differ: $at_master at the master, $at_node at the node"
@@ -91,9 +97,9 @@ say "Done."
 if [ -n "$keep" ]; then
   cat <<EOF
 Both go on running; their logs and data are in $area. Go on with, for instance:
-  skopeo copy --dest-tls-verify=false docker-archive:app.tar docker://$master/team/app:v1
-  podman pull --tls-verify=false $node/$image
-  curl -s $node/v2/_catalog;  curl -s $node_observe/metrics | grep wherry_
+  skopeo copy --dest-cert-dir ${ca%/*} docker-archive:app.tar docker://$master/team/app:v1
+  podman pull --cert-dir ${ca%/*} $node/$image
+  curl -s --cacert $ca https://$node/v2/_catalog;  curl -s $node_observe/metrics | grep wherry_
 End them:
   kill ${pids[*]}
 EOF
