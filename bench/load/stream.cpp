@@ -10,6 +10,9 @@
 namespace wherry::bench {
 namespace {
 
+// Of one body at a time: who is fed as fast as it reads would keep all others from seeing what came for them.
+constexpr std::uint64_t kFirstTurnBytes = 64 * 1024;
+constexpr std::uint64_t kTurnBytes = 1024 * 1024;
 constexpr std::size_t kDropBytes = 256 * 1024;
 
 }  // namespace
@@ -110,8 +113,13 @@ Task<Result<std::size_t>> Stream::read(std::span<char> into) {
 
 Task<Result<void>> Stream::drop(std::uint64_t bytes) {
   static thread_local std::string waste(kDropBytes, '\0');
+  std::uint64_t turn_left = kFirstTurnBytes;
   while (bytes > 0) {
-    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(bytes, kDropBytes));
+    if (turn_left == 0) {
+      co_await Loop::current().yield();
+      turn_left = kTurnBytes;
+    }
+    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>({bytes, kDropBytes, turn_left}));
     std::size_t dropped = 0;
     if (tls_) {
       auto got = co_await read(std::span(waste).first(want));
@@ -129,6 +137,7 @@ Task<Result<void>> Stream::drop(std::uint64_t bytes) {
     }
     if (dropped == 0) co_return Error(ErrorKind::kClosed, "a body that ends short");
     bytes -= dropped;
+    turn_left -= dropped;
   }
   co_return Result<void>();
 }

@@ -1,16 +1,34 @@
 #include "common/base/bytes.h"
 
+#include <array>
+#include <cstring>
+
 namespace wherry {
 
-std::string to_hex(std::span<const std::byte> bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string out;
-  out.reserve(bytes.size() * 2);
+namespace {
+
+/// The two digits of each byte.
+constexpr auto kHexPairs = [] {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> pairs{};
+  for (std::size_t value = 0; value < pairs.size(); ++value) pairs[value] = {kDigits[value >> 4], kDigits[value & 15]};
+  return pairs;
+}();
+
+}  // namespace
+
+void append_hex(std::string& out, std::span<const std::byte> bytes) {
+  std::size_t at = out.size();
+  out.resize(at + bytes.size() * 2);
   for (const std::byte b : bytes) {
-    const auto value = std::to_integer<unsigned>(b);
-    out.push_back(kDigits[value >> 4]);
-    out.push_back(kDigits[value & 15]);
+    std::memcpy(out.data() + at, kHexPairs[std::to_integer<std::size_t>(b)].data(), 2);
+    at += 2;
   }
+}
+
+std::string to_hex(std::span<const std::byte> bytes) {
+  std::string out;
+  append_hex(out, bytes);
   return out;
 }
 

@@ -21,6 +21,7 @@ inline std::string_view as_text(std::span<const std::byte> bytes) {
 
 /// Lower-case hexadecimal, two digits a byte.
 std::string to_hex(std::span<const std::byte> bytes);
+void append_hex(std::string& out, std::span<const std::byte> bytes);
 
 /// What a hexadecimal digit of either case stands for; -1 for anything else.
 inline int hex_value(char c) {

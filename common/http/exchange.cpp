@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "common/base/random.h"
@@ -12,8 +13,17 @@
 namespace wherry::http {
 namespace {
 
-constexpr std::uint64_t kCorkedBytes = 128 * 1024;     // below, two more system calls cost more than segments
-constexpr std::uint64_t kTurnBytes = 2 * 1024 * 1024;  // sent of one body before others have their turn
+constexpr std::uint64_t kCorkedBytes = 128 * 1024;  // below, two more system calls cost more than segments
+// What is sent of one body before others have their turn: little at first, so that all who ask at once see their first
+// bytes soon.
+constexpr std::uint64_t kFirstTurnBytes = 64 * 1024;
+constexpr std::uint64_t kTurnBytes = 2 * 1024 * 1024;
+
+void append_length(std::string& head, std::uint64_t length) {
+  char digits[20];
+  const auto end = std::to_chars(digits, digits + sizeof(digits), length).ptr;
+  head.append("Content-Length: ").append(digits, end).append("\r\n");
+}
 
 }  // namespace
 
@@ -127,7 +137,7 @@ Task<Result<void>> Exchange::send_head(const Response& response, std::uint64_t l
   std::string head;
   head.reserve(160 + response.fields().size());
   head.append(status_line(status_)).append("Date: ").append(http_date()).append("\r\n").append(response.fields());
-  if (status_ != 204 && status_ != 304) head.append(fmt::format("Content-Length: {}\r\n", length));
+  if (status_ != 204 && status_ != 304) append_length(head, length);
   if (!keep_alive_)
     head.append("Connection: close\r\n");
   else if (request_.http_1_0)
@@ -174,7 +184,7 @@ Task<Result<void>> Exchange::send_stretch(Body& body, ByteRange range) {
   const auto limit = connection_.server_.limits().send_silence;
   const std::uint64_t end = range.first + range.count;
   std::uint64_t at = range.first;
-  std::uint64_t turn = 0;
+  std::uint64_t turn_left = kFirstTurnBytes;
   bool corked = false;
   const auto cork = [&](bool on) {
     if (corked != on) socket.cork(on);
@@ -195,7 +205,8 @@ Task<Result<void>> Exchange::send_stretch(Body& body, ByteRange range) {
     const std::uint64_t stop = at + **ready;
     if (**ready >= kCorkedBytes) cork(true);
     while (at < stop) {
-      auto sent = co_await socket.send_file(body.file(), at, static_cast<std::size_t>(stop - at), limit);
+      const auto count = static_cast<std::size_t>(std::min(stop - at, turn_left));
+      auto sent = co_await socket.send_file(body.file(), at, count, limit);
       if (!sent) {
         if (sent.error().kind() == ErrorKind::kIo) {
           cut_ = Cut::kBySource;
@@ -206,9 +217,9 @@ Task<Result<void>> Exchange::send_stretch(Body& body, ByteRange range) {
       first_byte_left();
       at += *sent;
       sent_bytes_ += *sent;
-      turn += *sent;
-      if (turn >= kTurnBytes && at < end) {
-        turn = 0;
+      turn_left -= *sent;
+      if (turn_left == 0 && at < end) {
+        turn_left = kTurnBytes;
         co_await Loop::current().yield();
       }
     }

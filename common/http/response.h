@@ -13,7 +13,7 @@ namespace wherry::http {
 /// sent.
 class Response {
  public:
-  explicit Response(int status) : status_(status) {}
+  explicit Response(int status) : status_(status) { fields_.reserve(kUsualHeadBytes); }
 
   int status() const { return status_; }
   /// Adds a field. Control bytes in the value become spaces: what came from outside cannot end the line.
@@ -47,6 +47,8 @@ class Response {
   bool closes() const { return close_; }
 
  private:
+  static constexpr std::size_t kUsualHeadBytes = 400;
+
   int status_;
   std::string fields_;
   std::string body_;

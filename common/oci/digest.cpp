@@ -117,10 +117,13 @@ Digest Digest::of(DigestAlgorithm algorithm, std::string_view bytes) {
 std::string Digest::to_string() const {
   std::string out;
   out.reserve(7 + digest_bytes(algorithm_) * 2);
-  out.append(algorithm_name());
-  out.push_back(':');
-  out.append(hex());
+  append_to(out);
   return out;
+}
+
+void Digest::append_to(std::string& out) const {
+  out.append(algorithm_name()).push_back(':');
+  append_hex(out, raw());
 }
 
 std::string Digest::hex() const { return to_hex(raw()); }

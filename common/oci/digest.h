@@ -54,6 +54,7 @@ class Digest {
 
   /// The registered form, e.g. "sha256:9f86d0...": the inverse of parse().
   std::string to_string() const;
+  void append_to(std::string& out) const;  ///< The same, behind what is there.
   /// Only the 64 or 128 hex digits.
   std::string hex() const;
   /// One byte for the algorithm, then raw(): 33 or 65 bytes, for keys. Sorts as operator<=> does.

@@ -37,7 +37,14 @@ bool matches(std::string_view if_none_match, std::string_view etag) {
   return false;
 }
 
-std::string etag_of(const Digest& digest) { return "\"" + digest.to_string() + "\""; }
+std::string etag_of(const Digest& digest) {
+  std::string etag;
+  etag.reserve(2 + 7 + 2 * 64);
+  etag.push_back('"');
+  digest.append_to(etag);
+  etag.push_back('"');
+  return etag;
+}
 
 http::Response with_digest(int status, std::string_view etag) {
   auto response = v2_response(status);
