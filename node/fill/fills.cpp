@@ -169,9 +169,11 @@ Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
   part.scope.spawn(prepare(*running));
   auto row = co_await fetch(part, *running);
   co_await running->prepared.wait();
+  // As they are now: others may join while another thread writes them down.
+  const std::vector<RepositoryName> holders = running->sources.holders();
   Result<void> stored;
   if (row)
-    stored = co_await record(running->sources, digest, *row);
+    stored = co_await record(holders, digest, *row);
   else
     stored = row.error();
   if (!stored) {
@@ -348,12 +350,12 @@ Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
   co_return Result<void>();
 }
 
-/// The blob is of all that have it; one that said meanwhile that it does not, or may not, is not among them.
-Task<Result<void>> Fills::record(const Sources& sources, const Digest& digest, const store::BlobRow& row) {
+/// The blob is of all that have it.
+Task<Result<void>> Fills::record(const std::vector<RepositoryName>& holders, const Digest& digest,
+                                 const store::BlobRow& row) {
   co_return co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
     transaction.put(tables::blob_key(digest), row.encode());
-    for (const Sources::Source& source : sources.all())
-      if (!source.dropped) registry::put_membership(transaction, source.repository, digest);
+    for (const RepositoryName& holder : holders) registry::put_membership(transaction, holder, digest);
     return {};
   });
 }

@@ -69,7 +69,8 @@ class Fills {
   Task<void> prepare(Running& running);
   Task<Result<void>> drain(Running& running, BlobSource& source);
   Task<Result<std::uint64_t>> upstream_size(RepositoryName repository, Digest digest);
-  Task<Result<void>> record(const Sources& sources, const Digest& digest, const store::BlobRow& row);
+  Task<Result<void>> record(const std::vector<RepositoryName>& holders, const Digest& digest,
+                            const store::BlobRow& row);
 
   registry::Storage& storage_;
   CacheSpace& space_;

@@ -34,4 +34,11 @@ void Sources::drop(Source& source, Error error) {
   ++turn_;
 }
 
+std::vector<RepositoryName> Sources::holders() const {
+  std::vector<RepositoryName> holders;
+  for (const Source& source : sources_)
+    if (!source.dropped) holders.push_back(source.repository);
+  return holders;
+}
+
 }  // namespace wherry::node

@@ -42,6 +42,10 @@ class Sources {
   /// It is not asked again.
   void drop(Source& source, Error error);
 
+  /// The repositories that the blob is of once it is there: one that said meanwhile that it does not have it, or that
+  /// we may not, is not among them.
+  std::vector<RepositoryName> holders() const;
+
   const std::vector<Source>& all() const { return sources_; }
   const Source& first() const { return sources_.front(); }
 

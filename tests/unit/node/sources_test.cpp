@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace wherry::node {
 namespace {
@@ -59,6 +60,15 @@ TEST(SourcesTest, NobodyElseIsAskedUntilTheFirstHasIt) {
   EXPECT_EQ(next_of(sources), "a");
   sources.drop(*sources.next(), error());
   EXPECT_EQ(next_of(sources), "none");
+}
+
+TEST(SourcesTest, OneThatWasDroppedDoesNotHoldTheBlob) {
+  Sources sources(name("a"));
+  sources.next()->has_it = true;
+  sources.add(name("b"));
+  EXPECT_EQ(sources.holders(), (std::vector{name("a"), name("b")}));
+  sources.drop(*sources.next(), error());
+  EXPECT_EQ(sources.holders(), std::vector{name("b")});
 }
 
 TEST(SourcesTest, ThereIsABound) {
