@@ -61,13 +61,27 @@ Result<std::unique_ptr<Upstreams>> Upstreams::make(Registries registries, const 
   return all;
 }
 
+/// Whose names begin with that first part; null when nobody's do.
+Upstreams::Entry* Upstreams::kept_below(std::string_view name) const {
+  const auto slash = name.find('/');
+  if (slash == std::string_view::npos) return nullptr;
+  for (Entry& entry : entries_)
+    if (&entry != parent_ && name.substr(0, slash) == entry.prefix) return &entry;
+  return nullptr;
+}
+
 Result<RepositoryName> Upstreams::within(const Entry& entry, std::string name) const {
   const UpstreamOptions& options = entry.origin.options();
   if (options.library && name.find('/') == std::string::npos) name = "library/" + name;
   if ((!options.allow.empty() && !any_glob_matches(options.allow, name)) || any_glob_matches(options.deny, name))
     return Error(ErrorKind::kDenied, "this node does not give out {} of {}: its configuration keeps it out", name,
                  options.name);
-  return RepositoryName::parse(&entry == parent_ ? name : entry.prefix + "/" + name);
+  if (&entry != parent_) return RepositoryName::parse(entry.prefix + "/" + name);
+  // It would be kept, and asked for, as the other one's, whose own `allow` and `deny` were not looked at.
+  if (const Entry* const other = kept_below(name); other != nullptr)
+    return Error(ErrorKind::kNameUnknown, "{}: names that begin so are those of the registry {} at this node", name,
+                 other->origin.options().name);
+  return RepositoryName::parse(name);
 }
 
 Result<RepositoryName> Upstreams::place(const std::optional<std::string>& registry, const RepositoryName& asked) const {
@@ -89,14 +103,10 @@ Result<RepositoryName> Upstreams::place(const std::optional<std::string>& regist
 
 Result<Remote> Upstreams::remote(const RepositoryName& kept) const {
   const std::string& name = kept.text();
-  const auto slash = name.find('/');
-  if (slash != std::string::npos) {
-    for (Entry& entry : entries_) {
-      if (&entry == parent_ || name.compare(0, slash, entry.prefix) != 0) continue;
-      auto repository = RepositoryName::parse(std::string_view(name).substr(slash + 1));
-      if (!repository) return repository.error();
-      return Remote(entry.origin, std::move(*repository));
-    }
+  if (Entry* const entry = kept_below(name); entry != nullptr) {
+    auto repository = RepositoryName::parse(std::string_view(name).substr(entry->prefix.size() + 1));
+    if (!repository) return repository.error();
+    return Remote(entry->origin, std::move(*repository));
   }
   if (parent_ == nullptr) return Error(ErrorKind::kNameUnknown, "{}: no registry is configured for it", name);
   return Remote(parent_->origin, kept);

@@ -63,6 +63,7 @@ class Upstreams {
 
   Upstreams() = default;
   Result<void> add(UpstreamOptions options, const std::vector<Loop*>& loops);
+  Entry* kept_below(std::string_view name) const;
   Result<RepositoryName> within(const Entry& entry, std::string name) const;
 
   mutable std::deque<Entry> entries_;

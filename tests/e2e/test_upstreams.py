@@ -128,6 +128,15 @@ def test_what_allow_and_deny_keep_out_is_never_asked_for(site, repository, statu
     assert status == 200 or site.requests() == before
 
 
+def test_the_parents_name_leads_to_what_no_other_registry_gives(site):
+    manifest, digest = site.own.put_image("team/secret", "v1", [b"secret"])
+    before = site.requests()
+    for what in ("manifests/v1", f"manifests/{digest}", f"blobs/{oci.digest_of(b'secret')}", "tags/list", f"referrers/{digest}"):
+        answer = site.edge.get(f"/v2/{OWN_PREFIX}/team/secret/{what}?ns={site.proxies['parent'].address}")
+        assert answer.status == 404 and answer.code == "NAME_UNKNOWN", what
+    assert site.requests() == before
+
+
 STRANGE = [
     "http://docker.io", "https://docker.io", "docker.io/", "docker.io/library", "docker.io:443", "docker.io:80", "docker.io:0",
     "docker.io:99999", "docker.io.", ".docker.io", "evil.example", "127.0.0.1", "localhost", "169.254.169.254", "[::1]:5000",

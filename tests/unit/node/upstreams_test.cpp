@@ -77,6 +77,16 @@ TEST(Upstreams, AllowAndDenyHoldInEveryDialect) {
   EXPECT_EQ(placed(*all, "localhost:5999", "other/app"), "denied");
 }
 
+TEST(Upstreams, TheParentsNameLeadsToNobodyElsesRepositories) {
+  const auto all = usual();
+  EXPECT_EQ(placed(*all, "master.example:5000", "docker.io/library/secret"), "unknown");
+  EXPECT_EQ(placed(*all, "master.example:5000", "localhost__5999/other/app"), "unknown");
+  EXPECT_EQ(placed(*all, "master.example:5000", "registry-1.docker.io/app"),
+            "registry-1.docker.io/app = registry-1.docker.io/app of ");
+  EXPECT_EQ(placed(*all, "docker.io", "localhost__5999/other/app"),
+            "docker.io/localhost__5999/other/app = localhost__5999/other/app of docker.io");
+}
+
 TEST(Upstreams, WithoutAParentUnprefixedNamesMeanNothing) {
   const auto all = usual("", "");
   EXPECT_EQ(all->parent(), nullptr);
