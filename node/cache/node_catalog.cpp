@@ -2,6 +2,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/log.h"
+#include "common/oci/referrers_index.h"
 #include "common/registry/tables.h"
 
 namespace wherry::node {
@@ -38,6 +39,7 @@ NodeCatalog::NodeCatalog(registry::Storage& storage, CacheSpace& space, registry
       prefetch_(prefetch),
       asking_(loops, negatives),
       fetching_(loops, negatives),
+      listing_(loops, negatives),
       behind_(loops),
       hits_(metrics.counter("wherry_cache_manifests_total", "Manifests answered", "from", "held")),
       misses_(metrics.counter("wherry_cache_manifests_total", "Manifests answered", "from", "parent")),
@@ -298,17 +300,58 @@ Task<Result<ReferrerPage>> NodeCatalog::referrers(const RepositoryName& reposito
                                                   std::string artifact_type, std::string last, std::size_t limit) {
   auto remote = upstreams_.remote(repository);
   if (!remote) co_return remote.error();
-  Upstream upstream = remote->upstream();
-  auto page = co_await upstream.referrers(remote->repository(), digest, artifact_type, last, limit);
+  const std::string key = question_key(
+      'r', repository, fmt::format("{} {} {} {}{}", digest.to_string(), limit, last.size(), last, artifact_type));
+  const auto work = [this, repository, digest, artifact_type, last, limit] {
+    return ask_referrers(repository, digest, artifact_type, last, limit);
+  };
+  auto page = co_await listing_.ask(key, remote->origin().options().negative_age, work);
+  if (!page && page.error().kind() == ErrorKind::kManifestUnknown) co_return ReferrerPage({}, {});
   if (page || !is_down(page.error())) co_return page;
   auto held = co_await held_.referrers(repository, digest, std::move(artifact_type), std::move(last), limit);
   co_return co_await in_place_of(page.error(), std::move(held));
+}
+
+Task<Result<ReferrerPage>> NodeCatalog::ask_referrers(RepositoryName repository, Digest digest,
+                                                      std::string artifact_type, std::string last, std::size_t limit) {
+  auto remote = upstreams_.remote(repository);
+  if (!remote) co_return remote.error();
+  Upstream upstream = remote->upstream();
+  auto page = co_await upstream.referrers(remote->repository(), digest, artifact_type, std::move(last), limit);
+  if (page || page.error().kind() != ErrorKind::kNotFound) co_return page;
+  co_return co_await fallback_referrers(repository, digest, std::move(artifact_type));
+}
+
+Task<Result<ReferrerPage>> NodeCatalog::fallback_referrers(const RepositoryName& repository, const Digest& digest,
+                                                           std::string artifact_type) {
+  auto remote = upstreams_.remote(repository);
+  if (!remote) co_return remote.error();
+  const auto tag = Tag::parse(fallback_tag(digest));
+  if (!tag) co_return registry::manifest_unknown(repository, fallback_tag(digest));
+  const auto before = co_await held_.resolve(repository, *tag);
+  if (!before) {  // most subjects have none, and a HEAD, which says so, costs no manifest of the budget
+    const Reference reference(*tag);
+    Upstream upstream = remote->upstream();
+    auto head = co_await upstream.head_manifest(remote->repository(), reference);
+    if (!head) co_return head.error();
+  }
+  auto index = co_await by_tag(repository, *tag);
+  if (!index) co_return index.error();
+  std::vector<std::string> descriptors;
+  if (auto listed = parse_fallback_index(index->bytes()))
+    for (const Descriptor& descriptor : *listed)
+      if (artifact_type.empty() || descriptor.artifact_type == artifact_type)
+        descriptors.push_back(descriptor.to_json());
+  ReferrerPage page(std::move(descriptors), {});
+  page.warn(index->warning());
+  co_return page;
 }
 
 Task<void> NodeCatalog::stop() {
   co_await join_all(behind_);
   co_await asking_.stop();
   co_await fetching_.stop();
+  co_await listing_.stop();
 }
 
 }  // namespace wherry::node

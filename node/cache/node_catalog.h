@@ -65,6 +65,11 @@ class NodeCatalog final : public registry::Catalog {
   /// Starts to ask what a tag means now; whoever started it does not wait for it.
   void revalidate_behind(const RepositoryName& repository, const Tag& tag, const Known& known);
   Task<void> revalidate_quietly(RepositoryName repository, Tag tag, Known known);
+  Task<Result<registry::ReferrerPage>> ask_referrers(RepositoryName repository, Digest digest,
+                                                     std::string artifact_type, std::string last, std::size_t limit);
+  /// What the fallback tag lists, where the upstream has no referrers API. Errors: kManifestUnknown without one.
+  Task<Result<registry::ReferrerPage>> fallback_referrers(const RepositoryName& repository, const Digest& digest,
+                                                          std::string artifact_type);
   /// Fetches and keeps a manifest; once for all who want it now.
   Task<Answer> fetch(const RepositoryName& repository, Reference reference, bool refresh);
   Task<Answer> fetch_now(RepositoryName repository, Reference reference, bool refresh);
@@ -84,6 +89,7 @@ class NodeCatalog final : public registry::Catalog {
   Prefetch& prefetch_;
   Questions<registry::StoredManifest> asking_;
   Questions<registry::StoredManifest> fetching_;
+  Questions<registry::ReferrerPage> listing_;
   PerLoop<Scope> behind_;  // revalidations behind answers
   Counter hits_;
   Counter misses_;

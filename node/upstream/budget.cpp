@@ -123,7 +123,7 @@ void Budget::roll_window(Monotonic now) {
   used_ = 0;
 }
 
-Result<void> Budget::take_manifest(bool refresh) {
+Result<Monotonic> Budget::take_manifest(bool refresh) {
   const std::lock_guard lock(mutex_);
   const auto now = clock_.monotonic();
   roll_window(now);
@@ -140,7 +140,13 @@ Result<void> Budget::take_manifest(bool refresh) {
   }
   ++used_;
   if (told_left_ && *told_left_ > 0) --*told_left_;
-  return {};
+  return now;
+}
+
+void Budget::give_back_manifest(Monotonic taken) {
+  const std::lock_guard lock(mutex_);
+  if (taken + limits_.window >= window_ends_ && used_ > 0) --used_;  // of this window, not of one before
+  if (told_left_ && taken > told_at_) ++*told_left_;                 // not counted in what was told since
 }
 
 void Budget::told(const http::ClientHead& head) {

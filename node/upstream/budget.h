@@ -67,8 +67,11 @@ class Budget {
   Task<Result<Slot>> slot(std::string repository);
   /// Waits until that many bytes of a blob may be taken in, or all is cancelled.
   Task<void> spend(std::uint64_t bytes);
-  /// Takes one GET of a manifest out of the window; `refresh` when an older one is held. Errors: kUpstreamLimited.
-  Result<void> take_manifest(bool refresh);
+  /// Takes one GET of a manifest out of the window and says when; `refresh` when an older one is held. Errors:
+  /// kUpstreamLimited.
+  Result<Monotonic> take_manifest(bool refresh);
+  /// The one that was taken then was not used.
+  void give_back_manifest(Monotonic taken);
   /// What any question has to pass: an upstream that said 429 is left alone. Errors: kUpstreamLimited.
   Result<void> check_open();
 

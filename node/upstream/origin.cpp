@@ -21,6 +21,15 @@ std::string without_final_slashes(std::string url) {
 /// A query may hold a signature, which is nothing for messages.
 std::string without_query(const std::string& url) { return url.substr(0, url.find('?')); }
 
+/// A manifest of the budget that goes back unless its question was answered.
+struct Taken {
+  Budget& budget;
+  std::optional<Monotonic> at;
+  ~Taken() {
+    if (at) budget.give_back_manifest(*at);
+  }
+};
+
 UpstreamOptions tidied(UpstreamOptions options) {
   options.url = without_final_slashes(std::move(options.url));
   return options;
@@ -113,9 +122,13 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::ask(Question question) {
   if (!question.patient && (circuit_.is_resting() || tokens_.is_resting(question.scope)))
     co_return Error(ErrorKind::kUpstream, "{} cannot be reached now", options_.url);
   auto open = budget_.check_open();
-  if (open && question.cost != Question::Cost::kFree)
-    open = budget_.take_manifest(question.cost == Question::Cost::kRefresh);
   if (!open) co_return open.error();
+  Taken taken{budget_, {}};
+  if (question.cost != Question::Cost::kFree) {
+    auto manifest = budget_.take_manifest(question.cost == Question::Cost::kRefresh);
+    if (!manifest) co_return manifest.error();
+    taken.at = *manifest;
+  }
   std::string url = options_.url + question.target;
   bool shown_anew = false;
   const RequestContext* const asked_for = co_await current_request();
@@ -149,6 +162,7 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::ask(Question question) {
     const http::ClientHead& head = (*transfer)->head();
     const int status = head.status();
     if (at_home) budget_.told(head);
+    if (status != 401) taken.at.reset();
     if (status == 200 || status == 206 || status == 304) {
       const auto encoding = head.header("content-encoding");
       if (!encoding.empty() && encoding != "identity")

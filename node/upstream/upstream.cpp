@@ -8,7 +8,6 @@
 #include "common/http/uri.h"
 #include "common/oci/manifest.h"
 #include "common/oci/media_types.h"
-#include "common/oci/referrers_index.h"
 
 namespace wherry::node {
 namespace {
@@ -211,32 +210,12 @@ Task<Result<ReferrerPage>> Upstream::referrers(const RepositoryName& repository,
   Question question = about(repository, rest, ErrorKind::kNotFound);
   question.patient = false;
   auto transfer = co_await origin_.ask(std::move(question));
-  if (!transfer && transfer.error().kind() == ErrorKind::kNotFound)
-    co_return co_await fallback_referrers(repository, digest, std::move(artifact_type));
   if (!transfer) co_return transfer.error();
   auto bytes = co_await (*transfer)->read_whole(kMaxListBytes);
   if (!bytes) co_return Error(ErrorKind::kUpstream, "{}", bytes.error().message());
   auto descriptors = read_referrers(*bytes, artifact_type);
   if (!descriptors) co_return Error(ErrorKind::kUpstream, "{} answered referrers that cannot be read", url());
   co_return ReferrerPage(std::move(*descriptors), next_of((*transfer)->head().header("link")));
-}
-
-Task<Result<ReferrerPage>> Upstream::fallback_referrers(const RepositoryName& repository, const Digest& digest,
-                                                        std::string artifact_type) {
-  auto tag = Tag::parse(fallback_tag(digest));
-  if (!tag) co_return ReferrerPage({}, {});
-  const Reference reference(*tag);
-  auto index = co_await manifest(repository, reference);
-  if (!index) {
-    if (index.error().kind() == ErrorKind::kManifestUnknown) co_return ReferrerPage({}, {});
-    co_return index.error();
-  }
-  std::vector<std::string> descriptors;
-  if (auto listed = parse_fallback_index(index->bytes()))
-    for (const Descriptor& descriptor : *listed)
-      if (artifact_type.empty() || descriptor.artifact_type == artifact_type)
-        descriptors.push_back(descriptor.to_json());
-  co_return ReferrerPage(std::move(descriptors), {});
 }
 
 }  // namespace wherry::node

@@ -73,14 +73,12 @@ class Upstream {
   /// kNameUnknown.
   Task<Result<registry::NamePage>> tags(const RepositoryName& repository, std::string last, std::size_t limit);
   Task<Result<registry::NamePage>> repositories(std::string last, std::size_t limit);
-  /// Asks the fallback tag where the upstream has no referrers API.
+  /// Errors: kNotFound where the upstream has no referrers API.
   Task<Result<registry::ReferrerPage>> referrers(const RepositoryName& repository, const Digest& digest,
                                                  std::string artifact_type, std::string last, std::size_t limit);
 
  private:
   Task<Result<registry::NamePage>> names(Question question, std::string member);
-  Task<Result<registry::ReferrerPage>> fallback_referrers(const RepositoryName& repository, const Digest& digest,
-                                                          std::string artifact_type);
 
   Origin& origin_;
 };

@@ -224,6 +224,45 @@ def test_manifests_of_a_window_are_counted_and_the_reserve_is_for_what_is_cold(l
     assert site.manifest(repository, oci.digest_of(made["v1"])).body == made["v1"]
 
 
+def test_a_question_that_is_never_answered_costs_nothing(limited, repository):
+    site = limited({"manifests": 2, "reserve": 0, "window": "1h"})
+    made = site.put_manifests(repository, 3)
+    site.proxy.close()
+    for tag in ("v0", "v1", "v2"):
+        assert site.manifest(repository, tag).status == 502
+    assert site.shown() == (2, 0)
+    site.proxy.reopen()
+    site.proxy.answers = lambda handler: handler.answer(401, WWW_Authenticate=f'Bearer realm="{site.proxy.url}/token"')
+    for tag in ("v0", "v1", "v2"):
+        assert site.manifest(repository, tag).status == 403, "its token server gives no token"
+    assert site.shown() == (2, 0)
+    site.proxy.answers = lambda handler: "/token" in handler.path and handler.answer(200, b'{"token":"a-token"}')
+    for tag in ("v0", "v1"):
+        assert site.manifest(repository, tag).body == made[tag]
+    assert site.shown() == (0, 0)
+
+
+def test_referrers_of_an_upstream_that_knows_only_their_tag_cost_one_manifest_for_all(limited, repository):
+    site = limited({"manifests": 3, "reserve": 0, "window": "1h"}, **{"negative-age": "10s"})
+    subject = oci.digest_of(site.put_manifests(repository, 1)["v0"])
+    path = f"/v2/{repository}/referrers/{subject}"
+    for _ in range(5):
+        answer = site.get(path)
+        assert answer.status == 200 and answer.json["manifests"] == []
+    assert site.shown() == (3, 0), "that there is none is asked for by a HEAD"
+    assert site.proxy.count(part=subject.replace(":", "-")) == 1 and site.proxy.count(part="/referrers/") == 1
+    signature = oci.artifact({"mediaType": oci.OCI_MANIFEST, "digest": subject, "size": 1}, "application/signature")
+    listed = oci.descriptor(signature, oci.OCI_MANIFEST, artifactType="application/signature")
+    signed = oci.digest_of(site.put_manifests(repository, 2)["v1"])
+    site.registry.put_blob(repository, oci.EMPTY_JSON)
+    site.registry.put_manifest(repository, oci.digest_of(signature), signature, oci.OCI_MANIFEST)
+    site.registry.put_manifest(repository, signed.replace(":", "-"), oci.image_index([listed]), oci.OCI_INDEX)
+    for _ in range(5):
+        answer = site.get(f"/v2/{repository}/referrers/{signed}")
+        assert [each["digest"] for each in answer.json["manifests"]] == [oci.digest_of(signature)]
+    assert site.shown() == (2, 0)
+
+
 def test_a_new_window_gives_more(limited, repository):
     site = limited({"manifests": 2, "reserve": 0, "window": "3s"})
     made = site.put_manifests(repository, 5)

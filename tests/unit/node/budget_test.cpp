@@ -40,6 +40,25 @@ TEST(Budget, RefreshesLeaveTheReserveToWhatIsNotHeld) {
   EXPECT_EQ(budget.manifests_left(), 9u);
 }
 
+TEST(Budget, WhatIsGivenBackCanBeTakenAgainButNotInAnotherWindow) {
+  TurnedClock clock;
+  BudgetLimits limits;
+  limits.manifests = 1;
+  limits.reserve = 0;
+  limits.window = 1h;
+  Budget budget(limits, clock);
+  const auto first = budget.take_manifest(false);
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(budget.take_manifest(false));
+  budget.give_back_manifest(*first);
+  const auto second = budget.take_manifest(false);
+  ASSERT_TRUE(second);
+  clock.advance(1h);
+  EXPECT_TRUE(budget.take_manifest(false));
+  budget.give_back_manifest(*second);
+  EXPECT_FALSE(budget.take_manifest(false));
+}
+
 TEST(Budget, A429ClosesItForItsTime) {
   TurnedClock clock;
   Budget budget({}, clock);
