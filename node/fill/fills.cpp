@@ -200,9 +200,7 @@ Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
   part.running.erase(digest);
   if (stored) co_return;
   believe_no(*running);
-  // What its own source said is for those who wait for that one; the others ask again.
-  const std::optional<Error>& own = running->sources.first().error;
-  const Error why = as_said_here(own ? *own : stored.error(), running->repository, digest);
+  const Error why = as_said_here(stored.error(), running->repository, digest);
   // Told last: who hears of it and asks again begins anew, and does not join what has failed.
   running->fill->failed(why);
 }
@@ -222,9 +220,11 @@ void Fills::believe_no(const Running& running) {
 Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
   store::Fill& fill = *running.fill;
   Error last(ErrorKind::kUpstream, "nothing was tried");
+  // What the first source said is for those who wait for it; the others ask again.
+  const auto told = [&running](const Error& why) { return running.sources.first().error.value_or(why); };
   while (!part.stopping) {
     Sources::Source* const source = running.sources.next();
-    if (source == nullptr) co_return last;
+    if (source == nullptr) co_return told(last);
     co_await source->attempts.pause();
     if (part.stopping) break;
     const std::uint64_t before = running.writer ? running.writer->size() : 0;
@@ -232,7 +232,10 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
     bool asked = false;
     auto taken = co_await take_from(running, source->repository, asked);
     const std::uint64_t brought = (running.writer ? running.writer->size() : 0) - before;
-    source->has_it = source->has_it || !asked;
+    if (!asked) {
+      source->has_it = true;
+      source->error.reset();
+    }
     if (taken) {
       source->gave = true;
       // The digest is all that readers wait for; the disk may take its time after that.
@@ -242,8 +245,8 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
       }
       for (const Sources::Source& each : running.sources.all())
         if (each.gave) part.distrust(blob_question(each.repository, fill.digest()));
-      co_return Error(ErrorKind::kUpstream, "{} sent other bytes than those of {}", running.sent_by,
-                      fill.digest().to_string());
+      co_return told(Error(ErrorKind::kUpstream, "{} sent other bytes than those of {}", running.sent_by,
+                           fill.digest().to_string()));
     }
     last = taken.error();
     // Who is told 429 before the first byte had better hear of it at once.
@@ -313,7 +316,11 @@ Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
     running.size = size;
     running.fill->opened(std::move(running.for_readers), size);
   };
-  if (!running.size && source.size()) know_size(*source.size());
+  if (!running.size && source.size()) {
+    auto reached = co_await running.room->reach(*source.size());
+    if (!reached) co_return reached;
+    know_size(*source.size());
+  }
   std::uint64_t skip = running.writer->size() - source.offset();  // a source that starts over is let run up to there
   while (true) {
     auto got = co_await source.next();

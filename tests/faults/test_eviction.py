@@ -250,6 +250,43 @@ def test_a_blob_larger_than_the_cache_is_passed_on_unstored_and_checked(registry
     assert results == [True] * 8
 
 
+def test_a_blob_whose_size_is_told_late_has_no_more_room_than_another(run_node):
+    """It comes chunked, breaks, and the answer to the range says that it is larger than the cache."""
+
+    def chunked_and_broken(handler, data, headers):
+        handler.send_response_only(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(b"%x\r\n%s\r\n" % (MEBIBYTE, data[:MEBIBYTE]))
+        handler.hang_up()
+
+    parent = Liar()
+    try:
+        data = oci.random_bytes(9 * MEBIBYTE, seed=99)
+        digest = parent.add_blob(data, [chunked_and_broken, lies.honest])
+        node = run_node({"max-bytes": 6 * MEBIBYTE}, parent_url=parent.url)
+        with Watch(lambda: node.metric("wherry_cache_bytes")) as held:
+            answer = Registry(node.address).get_blob("a/b", digest)
+            wait_until(lambda: not list((node.data / "tmp").iterdir()), "the fill is at its end", 5)
+            time.sleep(0.2)
+        assert answer.status == 200 and answer.body == data
+        assert held.most <= 6 * MEBIBYTE and not node.holds(data)
+    finally:
+        parent.close()
+
+
+def test_a_blob_without_room_is_passed_on_although_its_source_broke_at_first(run_node):
+    parent = Liar()
+    try:
+        data = oci.random_bytes(9 * MEBIBYTE, seed=98)
+        digest = parent.add_blob(data, [lies.reset_at_once, lies.honest])
+        node = run_node({"max-bytes": 4 * MEBIBYTE}, parent_url=parent.url)
+        answer = Registry(node.address).get_blob("a/b", digest)
+        assert answer.status == 200 and answer.body == data
+    finally:
+        parent.close()
+
+
 def test_a_blob_that_is_passed_on_is_checked_and_goes_on_where_its_source_broke(run_node):
     parent = Liar()
     try:
