@@ -172,7 +172,11 @@ Task<Result<StoredManifest>> NodeCatalog::confirm(const Remote& remote, const Re
     co_return held;
   }
   const Reference meant(*now);
-  co_return co_await fetch(repository, meant, true);
+  auto fetched = co_await fetch(repository, meant, true);
+  if (!fetched && is_gone(fetched.error()))  // of the tag this says nothing: it was there a moment ago
+    co_return Error(ErrorKind::kUpstream, "{} says that {}:{} is {}, and does not have that", upstream.url(),
+                    repository.text(), tag.text(), now->to_string());
+  co_return fetched;
 }
 
 Task<void> NodeCatalog::keep_tag_if_possible(const RepositoryName& repository, const Tag& tag, const Digest& digest) {

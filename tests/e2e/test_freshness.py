@@ -240,6 +240,19 @@ def test_deleted_refused_and_down_are_never_mixed_up(own, repository, case):
     assert wait_until(lambda: (a := own.pull(repository, tag)).status == 200 and a, "well again", 20, 0.1).body == manifest
 
 
+def test_a_tag_whose_new_manifest_is_not_there_yet_is_not_deleted(own, repository):
+    """As of an upstream of several machines that do not know the same."""
+    manifest = own.put(repository, "v1")
+    assert own.pull(repository, "v1").body == manifest
+    moved = own.put(repository, "v1")
+    own.proxy.answers = lambda handler: oci.digest_of(moved) in handler.path and handler.answer(404)
+    for _ in range(3):
+        answer = own.pull(repository, "v1")
+        assert answer.status == 200 and answer.body == manifest and answer.stale
+    own.proxy.answers = None
+    assert own.pull(repository, "v1").body == moved
+
+
 def test_a_deleted_tag_is_forgotten_even_when_the_upstream_dies_then(own, repository):
     manifest = own.put(repository, "v1")
     assert own.pull(repository, "v1").body == manifest
