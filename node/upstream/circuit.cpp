@@ -21,6 +21,15 @@ Task<bool> Circuit::admits_soon() {
   co_return admits();
 }
 
+void Circuit::ended(const Error* why) {
+  if (why == nullptr)
+    worked();
+  else if (why->kind() == ErrorKind::kUpstream || why->kind() == ErrorKind::kTimeout)
+    failed();
+  else
+    neither_nor();
+}
+
 void Circuit::worked() {
   failures_.store(0);
   probing_.store(false);

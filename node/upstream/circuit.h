@@ -6,6 +6,7 @@
 
 #include "common/async/task.h"
 #include "common/base/clock.h"
+#include "common/base/error.h"
 
 namespace wherry::node {
 
@@ -22,8 +23,10 @@ class Circuit {
   /// As admits(), but waits for up to kPatience for the probe that is on its way or due: so a server that is well again
   /// is not refused to the next who asks.
   Task<bool> admits_soon();
-  /// True when a request may go out: its outcome is to be told by worked(), failed() or neither_nor().
+  /// True when a request may go out: its outcome is to be told by ended(), or by one of the three below.
   bool admits();
+  /// Null for an answer, whatever it says; an error of http::Client::open() else.
+  void ended(const Error* why);
   /// The server answered, whatever it said.
   void worked();
   void failed();

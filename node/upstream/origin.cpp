@@ -83,12 +83,7 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::send(http::ClientRequest r
                     circuit_.pause().count());
   auto transfer = co_await clients_.here()->open(std::move(request));
   calls_.note(transfer, true);
-  if (transfer)
-    circuit_.worked();
-  else if (transfer.error().kind() == ErrorKind::kCancelled)
-    circuit_.neither_nor();
-  else
-    circuit_.failed();
+  circuit_.ended(transfer ? nullptr : &transfer.error());
   co_return transfer;
 }
 

@@ -120,14 +120,6 @@ Task<Result<std::string>> Tokens::fetch(std::string scope, Challenge challenge) 
     co_return Error(ErrorKind::kUpstream, "the token server {} cannot be reached; it is asked again in {} ms",
                     excerpt(challenge.realm), circuit_.pause().count());
   auto token = co_await request(challenge, scope);
-  if (token)
-    circuit_.worked();
-  else if (token.error().kind() == ErrorKind::kCancelled)
-    circuit_.neither_nor();
-  else if (token.error().kind() == ErrorKind::kUpstream || token.error().kind() == ErrorKind::kTimeout)
-    circuit_.failed();
-  else
-    circuit_.worked();
   if (!token) co_return token.error();
   std::string value = token->value;
   const std::lock_guard lock(mutex_);
@@ -148,6 +140,8 @@ Task<Result<Tokens::Token>> Tokens::request(Challenge challenge, std::string sco
   const bool only_post = transfer && !credentials_.user.empty() &&
                          ((*transfer)->head().status() == 404 || (*transfer)->head().status() == 405);
   if (!credentials_.identity_token.empty() || only_post) transfer = co_await post(challenge, scope);
+  // An answer is one, whatever it says: what one scope is told is nothing to the others.
+  circuit_.ended(transfer ? nullptr : &transfer.error());
   if (!transfer) co_return transfer.error();
   const int status = (*transfer)->head().status();
   if (status == 401 || status == 403 || status == 400)

@@ -5,6 +5,7 @@ import os
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from wherry import oci
@@ -269,6 +270,17 @@ def test_a_strange_token_server_is_an_error_in_words_and_is_forgotten_when_it_is
     for path, data in strange.images[case].items():
         answer = wait_until(lambda: (got := strange.edge.get(path)).status == 200 and got, "it pulls again", 5, 0.1)
         assert answer.body == data
+
+
+@pytest.mark.parametrize("says", [lambda h: h.answer(404, b"{}"), lambda h: h.answer(402, b"{}"), page], ids=["404", "402", "a page"])
+def test_what_a_token_server_says_of_one_repository_is_nothing_to_the_others(gate, says):
+    edge = gate.node()
+    put(gate, 0)
+    gate.keeper.token_answer = lambda handler: "team/secret" in unquote(handler.path + handler.body.decode()) and says(handler)
+    for _ in range(3):
+        assert pull(edge, "team/secret", "manifests/v0").status == 502
+        assert "v0" in pull(edge, "team/app", "tags/list").json["tags"], "lists wait for nobody who is down"
+        gate.keeper.revoke()
 
 
 def test_a_token_server_that_wants_fewer_requests_is_left_alone(gate):
