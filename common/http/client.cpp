@@ -4,14 +4,17 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <ctime>
 #include <mutex>
 #include <span>
+#include <system_error>
 #include <unordered_set>
 
 #include "common/base/bytes.h"
 #include "common/base/check.h"
+#include "common/base/unique_fd.h"
 #include "common/http/request.h"
 #include "common/net/address.h"
 
@@ -21,6 +24,15 @@ namespace {
 /// What libcurl reads from a socket at a time; it gives no more than that at once. Small enough for the second-level
 /// cache, where the copy out of it finds it.
 constexpr std::size_t kReceiveBytes = std::size_t{128} << 10;
+
+/// Whether a socket could not be made for want of something of this machine's.
+bool is_ours(int error) { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
+
+/// Why none can be made now; 0 when one can.
+int why_no_socket() {
+  const UniqueFd one(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  return one || !is_ours(errno) ? 0 : errno;
+}
 
 /// How often is looked whether transfers are too slow.
 constexpr std::chrono::milliseconds kPaceEvery{250};
@@ -175,14 +187,17 @@ struct Client::Machinery {
 struct Transfer::Callbacks {
   /// Called with the address that a connection is to go to.
   static curl_socket_t open_socket(void* self, curlsocktype, curl_sockaddr* address) {
+    auto* transfer = static_cast<Transfer*>(self);
     SocketAddress to;
     to.length = std::min<socklen_t>(address->addrlen, sizeof to.storage);
     std::memcpy(&to.storage, &address->addr, to.length);
-    if (!to.is_public()) {
-      static_cast<Transfer*>(self)->refused_address_ = true;
+    if (transfer->only_public_ && !to.is_public()) {
+      transfer->refused_address_ = true;
       return CURL_SOCKET_BAD;
     }
-    return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    const int opened = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    transfer->no_socket_ = opened < 0 && is_ours(errno) ? errno : 0;
+    return opened;
   }
 
   static std::size_t header(char* data, std::size_t size, std::size_t count, void* self) {
@@ -242,6 +257,12 @@ void Transfer::finished(int curl_code) {
   if (refused_address_)
     return fail(
         Error(ErrorKind::kDenied, "{}: leads to an address that is not public, which is not allowed here", url_));
+  // The resolver opens files of its own, and does not say that it could not.
+  if (curl_code == CURLE_COULDNT_RESOLVE_HOST || curl_code == CURLE_COULDNT_RESOLVE_PROXY) no_socket_ = why_no_socket();
+  if (no_socket_ != 0)
+    return fail(Error(ErrorKind::kUnavailable, "{}: cannot be asked, for this process has no socket left: {}", url_,
+                      std::generic_category().message(no_socket_))
+                    .with_retry_after(std::chrono::seconds(1)));
   const char* why = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(static_cast<CURLcode>(curl_code));
   fail(Error(curl_code == CURLE_OPERATION_TIMEDOUT ? ErrorKind::kTimeout : ErrorKind::kUpstream, "{}: {}", url_, why));
 }
@@ -379,10 +400,9 @@ Task<Result<std::unique_ptr<Transfer>>> Client::open(ClientRequest request) {
   curl_easy_setopt(easy, CURLOPT_URL, request.url().c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_PROXY, options.proxy.c_str());
-  if (request.is_only_public() && options.proxy.empty()) {
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &Transfer::Callbacks::open_socket);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer.get());
-  }
+  transfer->only_public_ = request.is_only_public() && options.proxy.empty();
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &Transfer::Callbacks::open_socket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer.get());
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "wherry/" WHERRY_VERSION);

@@ -126,7 +126,9 @@ class Transfer {
   bool head_done_ = false;
   bool done_ = false;
   bool paused_ = false;
+  bool only_public_ = false;
   bool refused_address_ = false;
+  int no_socket_ = 0;                  // errno, when this machine gave none for it
   std::uint64_t pace_from_ms_ = 0;     // when the counting of bytes began
   std::uint64_t pace_bytes_ = 0;       // that came since
   std::uint64_t last_byte_at_ms_ = 0;  // on the loop's clock, as above
@@ -147,8 +149,8 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   /// Sends the request and waits for the answer's head. Redirects are not followed: they are answers. Errors: kUpstream
-  /// when the server cannot be reached or speaks no HTTP, kTimeout. A status of 400 and more is an answer, not an
-  /// error.
+  /// when the server cannot be reached or speaks no HTTP, kTimeout; kUnavailable when this process has no socket left
+  /// to ask it by. A status of 400 and more is an answer, not an error.
   Task<Result<std::unique_ptr<Transfer>>> open(ClientRequest request);
 
   /// Ends all transfers, those too that still wait for their head, and every later open(), with kCancelled.

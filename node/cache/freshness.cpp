@@ -30,6 +30,7 @@ FreshnessRule::FreshnessRule() : unreachable(kStaleByDefault), failed(kStaleByDe
 
 std::chrono::milliseconds FreshnessRule::stale_if(ErrorKind kind) const {
   switch (kind) {
+    case ErrorKind::kUnavailable:  // this node cannot ask
     case ErrorKind::kUpstream:
     case ErrorKind::kTimeout: return unreachable;
     case ErrorKind::kUpstreamFailed: return failed;

@@ -41,6 +41,7 @@ struct Fills::Running {
   std::string sent_by;  ///< the URL of who was asked last
   std::optional<CacheSpace::Room> room;
   std::optional<std::uint64_t> size;
+  bool preparing = false;
   Event prepared;  ///< the three below are there, or failure says why not
   std::optional<store::BlobWriter> writer;
   UniqueFd for_readers;  ///< the writer's file, until the fill has it
@@ -166,9 +167,8 @@ Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
   const Digest digest = running->fill->digest();
   co_await answer_for(running->context);
   const FillBoard::Place shown = board_.show(running->repository, running->fill);
-  part.scope.spawn(prepare(*running));
   auto row = co_await fetch(part, *running);
-  co_await running->prepared.wait();
+  if (running->preparing) co_await running->prepared.wait();
   // As they are now: others may join while another thread writes them down.
   const std::vector<RepositoryName> holders = running->sources.holders();
   Result<void> stored;
@@ -230,7 +230,7 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
     const std::uint64_t before = running.writer ? running.writer->size() : 0;
     if (before > 0) resumed_.add();
     bool asked = false;
-    auto taken = co_await take_from(running, source->repository, asked);
+    auto taken = co_await take_from(part, running, source->repository, asked);
     const std::uint64_t brought = (running.writer ? running.writer->size() : 0) - before;
     if (!asked) {
       source->has_it = true;
@@ -249,6 +249,7 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
                            fill.digest().to_string()));
     }
     last = taken.error();
+    if (last.kind() == ErrorKind::kUnavailable) co_return last;  // nobody was asked
     // Who is told 429 before the first byte had better hear of it at once.
     const bool refused = asked && (!is_down(last) || (before == 0 && last.kind() == ErrorKind::kUpstreamLimited));
     if (refused)
@@ -262,13 +263,17 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
 }
 
 /// Asks one source for what is missing and takes it in. `asked`: an error is what the source answered.
-Task<Result<void>> Fills::take_from(Running& running, const RepositoryName& repository, bool& asked) {
+Task<Result<void>> Fills::take_from(Part& part, Running& running, const RepositoryName& repository, bool& asked) {
   asked = true;
   auto remote = upstreams_.remote(repository);
   if (!remote) co_return remote.error();
   Upstream upstream = remote->upstream();
   const std::uint64_t before = running.writer ? running.writer->size() : 0;
-  auto source = co_await upstream.blob(remote->repository(), running.fill->digest(), before);
+  auto turn = co_await upstream.turn(remote->repository());
+  if (!turn) co_return turn.error();
+  // Who waits for his turn has no file yet: many may.
+  if (!std::exchange(running.preparing, true)) part.scope.spawn(prepare(running));
+  auto source = co_await upstream.blob(std::move(*turn), remote->repository(), running.fill->digest(), before);
   if (!source) co_return source.error();
   asked = false;
   running.sent_by = upstream.url();

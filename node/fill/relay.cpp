@@ -27,10 +27,10 @@ Task<Result<std::unique_ptr<http::Body>>> Relay::open(Upstream upstream, Pool& p
     co_return Error(ErrorKind::kUnavailable,
                     "this node has no room for the blob and passes on too many others; try again soon");
   std::unique_ptr<Relay> relay(new Relay(upstream, pool, repository, digest));
-  relay->window_.reset(::memfd_create("relay", MFD_CLOEXEC));
-  if (!relay->window_) co_return system_error(errno, "make a window of memory");
   auto connected = co_await relay->connect();
   if (!connected) co_return connected.error();
+  relay->window_.reset(::memfd_create("relay", MFD_CLOEXEC));
+  if (!relay->window_) co_return system_error(errno, "make a window of memory");
   const auto said = relay->source_->size();
   if (said) {
     relay->size_ = *said;
@@ -54,7 +54,9 @@ Task<Result<std::unique_ptr<http::Body>>> Relay::open(Upstream upstream, Pool& p
 /// Begins to fetch, behind what came so far.
 Task<Result<void>> Relay::connect() {
   connected_at_ = hasher_.size();
-  auto source = co_await upstream_.blob(repository_, digest_, hasher_.size());
+  auto turn = co_await upstream_.turn(repository_);
+  if (!turn) co_return turn.error();
+  auto source = co_await upstream_.blob(std::move(*turn), repository_, digest_, hasher_.size());
   if (!source) co_return source.error();
   if (hasher_.size() > 0 && source->size() && *source->size() != size_)
     co_return Error(ErrorKind::kUpstream, "{} changed its mind about the size of a blob", upstream_.url());

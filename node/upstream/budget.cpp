@@ -49,7 +49,7 @@ bool Budget::Waiter::await_suspend(std::coroutine_handle<> waiting) {
     outcome = Outcome::kGranted;
     return false;
   }
-  if (budget.waiters_.size() >= kMostWaiting) {
+  if (budget.waiters_.size() >= kMostWaiting || budget.waiters_.size_of(client) >= kMostWaitingOfOne) {
     outcome = Outcome::kTooMany;
     return false;
   }

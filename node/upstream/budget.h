@@ -34,6 +34,7 @@ struct BudgetLimits {
 class Budget {
  public:
   static constexpr std::size_t kMostWaiting = 4096;
+  static constexpr std::size_t kMostWaitingOfOne = 1024;  ///< of one client
   static constexpr std::chrono::seconds kLongestClosed{600};
   /// With nothing left, one is tried after this: an upstream need not say when it gives more.
   static constexpr std::chrono::seconds kTryAgain{60};

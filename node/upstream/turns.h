@@ -17,9 +17,16 @@ class Turns {
  public:
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
+  /// How many of one client wait.
+  std::size_t size_of(std::uint64_t client) const {
+    const auto found = clients_.queues.find(client);
+    return found == clients_.queues.end() ? 0 : found->second.size;
+  }
 
   void push(std::uint64_t client, std::string_view repository, T waiting) {
-    clients_.queues[client].queues[std::string(repository)].push_back(std::move(waiting));
+    auto& of_client = clients_.queues[client];
+    of_client.queues[std::string(repository)].push_back(std::move(waiting));
+    ++of_client.size;
     ++size_;
   }
 
@@ -29,6 +36,7 @@ class Turns {
     const auto repository = client->second.next();
     T waiting = std::move(repository->second.front());
     repository->second.pop_front();
+    --client->second.size;
     if (repository->second.empty()) client->second.queues.erase(repository);
     if (client->second.queues.empty()) clients_.queues.erase(client);
     --size_;
@@ -40,6 +48,7 @@ class Turns {
   struct Round {
     std::map<Key, Queue> queues;
     Key last{};
+    std::size_t size = 0;
     auto next() {
       auto found = queues.upper_bound(last);
       if (found == queues.end()) found = queues.begin();

@@ -114,9 +114,12 @@ Task<Result<std::uint64_t>> Upstream::blob_size(const RepositoryName& repository
   co_return *size;
 }
 
-Task<Result<BlobSource>> Upstream::blob(const RepositoryName& repository, const Digest& digest, std::uint64_t offset) {
-  auto slot = co_await origin_.budget().slot(repository.text());
-  if (!slot) co_return slot.error();
+Task<Result<Budget::Slot>> Upstream::turn(const RepositoryName& repository) {
+  return origin_.budget().slot(repository.text());
+}
+
+Task<Result<BlobSource>> Upstream::blob(Budget::Slot turn, const RepositoryName& repository, const Digest& digest,
+                                        std::uint64_t offset) {
   Question question = about(repository, "blobs/" + digest.to_string(), ErrorKind::kBlobUnknown);
   if (offset > 0) question.headers.emplace_back("Range", fmt::format("bytes={}-", offset));
   auto transfer = co_await origin_.ask(std::move(question));
@@ -124,13 +127,13 @@ Task<Result<BlobSource>> Upstream::blob(const RepositoryName& repository, const 
   const http::ClientHead& head = (*transfer)->head();
   if (head.status() == 200) {
     const auto size = head.content_length();
-    co_return BlobSource(origin_, std::move(*slot), std::move(*transfer), 0, size);
+    co_return BlobSource(origin_, std::move(turn), std::move(*transfer), 0, size);
   }
   const auto content_range = head.header("content-range");
   const auto sent = http::parse_content_range(content_range);
   if (offset == 0 || !sent || sent->range.first != offset || sent->range.last() + 1 != sent->total)
     co_return Error(ErrorKind::kUpstream, "{} answered a range that was not asked for: {}", url(), content_range);
-  co_return BlobSource(origin_, std::move(*slot), std::move(*transfer), offset, sent->total);
+  co_return BlobSource(origin_, std::move(turn), std::move(*transfer), offset, sent->total);
 }
 
 Task<Result<NamePage>> Upstream::names(Question question, std::string member) {

@@ -67,8 +67,12 @@ class Upstream {
                                                   bool refresh = false);
   /// Errors: kBlobUnknown.
   Task<Result<std::uint64_t>> blob_size(const RepositoryName& repository, const Digest& digest);
-  /// Starts to fetch a blob from `offset`. Errors: kBlobUnknown; kUpstream when what comes cannot be that blob.
-  Task<Result<BlobSource>> blob(const RepositoryName& repository, const Digest& digest, std::uint64_t offset);
+  /// Waits until a blob of that repository may be fetched. Errors: those of Budget::slot().
+  Task<Result<Budget::Slot>> turn(const RepositoryName& repository);
+  /// Starts to fetch a blob from `offset`, in its turn. Errors: kBlobUnknown; kUpstream when what comes cannot be that
+  /// blob.
+  Task<Result<BlobSource>> blob(Budget::Slot turn, const RepositoryName& repository, const Digest& digest,
+                                std::uint64_t offset);
   /// Lists, of which these three tell, are not worth a wait for an upstream that was out of reach a moment ago. Errors:
   /// kNameUnknown.
   Task<Result<registry::NamePage>> tags(const RepositoryName& repository, std::string last, std::size_t limit);

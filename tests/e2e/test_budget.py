@@ -131,6 +131,22 @@ def test_no_more_blobs_are_fetched_at_a_time_than_configured_and_small_images_ar
     assert order.index(small) < 20, "a repository of one blob waits for its turn, not for all of another's"
 
 
+def test_blobs_that_wait_for_their_turn_have_no_files_open(limited, repository):
+    site = limited({"concurrent": 1})
+    blobs = [os.urandom(1000 + number) for number in range(60)]
+    paths = [f"/v2/{repository}/blobs/{site.registry.put_blob(repository, data)}" for data in blobs]
+    gate = threading.Event()
+    site.proxy.answers = lambda handler: gate.wait(30) and False
+    before = len(os.listdir(f"/proc/{site.node.process.pid}/fd"))
+    pulls = [Getting(site, path) for path in paths]
+    wait_until(lambda: site.waiting() == len(blobs) - 1, "all but one wait", 20, 0.1)
+    assert len(os.listdir(f"/proc/{site.node.process.pid}/fd")) - before < len(blobs) + 20, "beside their clients' connections"
+    gate.set()
+    for pull, data in zip(pulls, blobs):
+        pull.join(60)
+        assert pull.answer.body == data
+
+
 def test_a_client_that_wants_much_does_not_hold_up_another_one(limited, repository):
     site = limited({"concurrent": 1})
     order, gate = [], threading.Event()

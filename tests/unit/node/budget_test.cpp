@@ -118,6 +118,27 @@ TEST(Budget, ClientsTakeTurnsHoweverManyRepositoriesOneWants) {
   EXPECT_EQ(run_task(take_as_clients()), (std::vector<std::string>{"a", "b", "x", "c", "y", "d"}));
 }
 
+Task<std::size_t> wait_as_a_crowd() {
+  Budget budget(kOneAtATime);
+  std::vector<std::string> order;
+  Scope scope;
+  std::size_t waiting = 0;
+  {
+    auto held = co_await budget.slot("first");
+    for (std::size_t i = 0; i < Budget::kMostWaitingOfOne; ++i) scope.spawn(take_as(budget, 1, "crowd", order));
+    scope.spawn(take_as(budget, 1, "one too many", order));
+    scope.spawn(take_as(budget, 2, "another client", order));
+    waiting = budget.waiting();
+    budget.cancel();
+  }
+  co_await scope.join();
+  co_return waiting;
+}
+
+TEST(Budget, OneClientDoesNotTakeAllPlacesToWait) {
+  EXPECT_EQ(run_task(wait_as_a_crowd()), Budget::kMostWaitingOfOne + 1);
+}
+
 Task<std::vector<std::string>> cancel_those_that_wait() {
   Budget budget(kOneAtATime);
   std::vector<std::string> order;

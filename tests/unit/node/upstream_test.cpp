@@ -53,7 +53,9 @@ using Blob = Result<std::string>;
 
 Task<Blob> fetch_blob(Upstream& upstream, Digest digest, std::uint64_t offset) {
   const RepositoryName repository = repository_a();
-  auto source = co_await upstream.blob(repository, digest, offset);
+  auto turn = co_await upstream.turn(repository);
+  if (!turn) co_return turn.error();
+  auto source = co_await upstream.blob(std::move(*turn), repository, digest, offset);
   if (!source) co_return source.error();
   std::string bytes;
   while (true) {
