@@ -269,7 +269,7 @@ Task<Result<void>> Fills::take_from(Part& part, Running& running, const Reposito
   if (!remote) co_return remote.error();
   Upstream upstream = remote->upstream();
   const std::uint64_t before = running.writer ? running.writer->size() : 0;
-  auto turn = co_await upstream.turn(remote->repository());
+  auto turn = co_await upstream.turn(remote->repository(), Budget::Use::kFill);
   if (!turn) co_return turn.error();
   // Who waits for his turn has no file yet: many may.
   if (!std::exchange(running.preparing, true)) part.scope.spawn(prepare(running));

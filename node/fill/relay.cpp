@@ -54,7 +54,7 @@ Task<Result<std::unique_ptr<http::Body>>> Relay::open(Upstream upstream, Pool& p
 /// Begins to fetch, behind what came so far.
 Task<Result<void>> Relay::connect() {
   connected_at_ = hasher_.size();
-  auto turn = co_await upstream_.turn(repository_);
+  auto turn = co_await upstream_.turn(repository_, Budget::Use::kRelay);
   if (!turn) co_return turn.error();
   auto source = co_await upstream_.blob(std::move(*turn), repository_, digest_, hasher_.size());
   if (!source) co_return source.error();
@@ -114,7 +114,10 @@ Task<Result<void>> Relay::advance(std::uint64_t keep_from, std::uint64_t keep_to
       const std::uint64_t count = buffer_.size() - skip_;
       if (hasher_.size() + count > size_)
         co_return Error(ErrorKind::kUpstream, "{} sent more than it said", upstream_.url());
-      co_return co_await pool_.run([this, &count, &keep_from, &keep_to] { return take_in(count, keep_from, keep_to); });
+      auto taken =
+          co_await pool_.run([this, &count, &keep_from, &keep_to] { return take_in(count, keep_from, keep_to); });
+      if (verified_) source_.reset();  // the reader may take its time now: it is nobody else's
+      co_return taken;
     }
     source_.reset();
     attempts_.broke(hasher_.size() - connected_at_);

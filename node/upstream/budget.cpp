@@ -1,6 +1,7 @@
 #include "node/upstream/budget.h"
 
 #include <algorithm>
+#include <array>
 
 #include "common/async/request_context.h"
 #include "common/async/sleep.h"
@@ -26,13 +27,19 @@ std::optional<std::uint64_t> window_of(std::string_view field) {
 Budget::Budget(BudgetLimits limits, const Clock& clock) : limits_(limits), clock_(clock) {}
 
 void Budget::Slot::give_back() {
-  if (budget_ != nullptr) std::exchange(budget_, nullptr)->slot_ended();
+  if (budget_ != nullptr) std::exchange(budget_, nullptr)->slot_ended(use_);
 }
 
 Error Budget::limited(std::string why, std::chrono::milliseconds wait) const {
   const auto seconds =
       std::clamp(std::chrono::ceil<std::chrono::seconds>(wait), std::chrono::seconds(1), kLongestClosed);
   return Error(ErrorKind::kUpstreamLimited, std::move(why)).with_retry_after(seconds);
+}
+
+/// For one more, whoever waits.
+bool Budget::has_slot_for(Use use) const {
+  if (taken_ >= limits_.concurrent) return false;
+  return use == Use::kFill || taken_by_relays_ < std::max<std::uint64_t>(1, limits_.concurrent / kRelayShare);
 }
 
 bool Budget::Waiter::await_suspend(std::coroutine_handle<> waiting) {
@@ -44,44 +51,49 @@ bool Budget::Waiter::await_suspend(std::coroutine_handle<> waiting) {
     outcome = Outcome::kCancelled;
     return false;
   }
-  if (budget.taken_ < budget.limits_.concurrent && budget.waiters_.empty()) {
+  auto& waiters = use == Use::kRelay ? budget.waiting_relays_ : budget.waiters_;
+  if (waiters.empty() && budget.has_slot_for(use)) {
     ++budget.taken_;
+    if (use == Use::kRelay) ++budget.taken_by_relays_;
     outcome = Outcome::kGranted;
     return false;
   }
-  if (budget.waiters_.size() >= kMostWaiting || budget.waiters_.size_of(client) >= kMostWaitingOfOne) {
+  if (waiters.size() >= kMostWaiting || waiters.size_of(client) >= kMostWaitingOfOne) {
     outcome = Outcome::kTooMany;
     return false;
   }
-  budget.waiters_.push(client, repository, this);
+  waiters.push(client, repository, this);
   return true;
 }
 
-/// Gives the slot to the next.
-void Budget::slot_ended() {
+/// Gives the slot to the next: relays and fills take turns, as long as relays have less than their share.
+void Budget::slot_ended(Use use) {
   Waiter* next = nullptr;
   {
     const std::lock_guard lock(mutex_);
-    if (waiters_.empty()) {
-      --taken_;
-      return;
-    }
-    next = waiters_.pop();
+    --taken_;
+    if (use == Use::kRelay) --taken_by_relays_;
+    const bool relay = !waiting_relays_.empty() && has_slot_for(Use::kRelay) && (use == Use::kFill || waiters_.empty());
+    auto& waiters = relay ? waiting_relays_ : waiters_;
+    if (waiters.empty()) return;
+    next = waiters.pop();
+    ++taken_;
+    if (relay) ++taken_by_relays_;
     next->outcome = Waiter::Outcome::kGranted;
   }
   next->loop->send(*next);
 }
 
-Task<Result<Budget::Slot>> Budget::slot(std::string repository) {
+Task<Result<Budget::Slot>> Budget::slot(std::string repository, Use use) {
   auto open = check_open();
   if (!open) co_return open.error();
   const RequestContext* const asked_for = co_await current_request();
-  Waiter waiter(*this, asked_for == nullptr ? 0 : asked_for->client, std::move(repository));
+  Waiter waiter(*this, asked_for == nullptr ? 0 : asked_for->client, std::move(repository), use);
   co_await waiter;
   if (waiter.outcome == Waiter::Outcome::kCancelled) co_return Error(ErrorKind::kCancelled, "no longer wanted");
   if (waiter.outcome == Waiter::Outcome::kTooMany)
     co_return limited("too many fetches wait for the upstream", std::chrono::seconds(5));
-  co_return Slot(*this);
+  co_return Slot(*this, use);
 }
 
 Task<void> Budget::spend(std::uint64_t bytes) {
@@ -170,16 +182,19 @@ void Budget::closed_for(std::chrono::seconds time) {
 }
 
 void Budget::cancel() {
-  Turns<Waiter*> waiters;
+  std::array<Turns<Waiter*>, 2> all;
   {
     const std::lock_guard lock(mutex_);
     cancelled_ = true;
-    std::swap(waiters, waiters_);
+    std::swap(all[0], waiters_);
+    std::swap(all[1], waiting_relays_);
   }
-  while (!waiters.empty()) {
-    Waiter* const waiter = waiters.pop();
-    waiter->outcome = Waiter::Outcome::kCancelled;
-    waiter->loop->send(*waiter);
+  for (auto& waiters : all) {
+    while (!waiters.empty()) {
+      Waiter* const waiter = waiters.pop();
+      waiter->outcome = Waiter::Outcome::kCancelled;
+      waiter->loop->send(*waiter);
+    }
   }
 }
 
@@ -198,7 +213,7 @@ std::optional<std::uint64_t> Budget::manifests_left() const {
 
 std::size_t Budget::waiting() const {
   const std::lock_guard lock(mutex_);
-  return waiters_.size();
+  return waiters_.size() + waiting_relays_.size();
 }
 
 }  // namespace wherry::node

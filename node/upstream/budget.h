@@ -30,7 +30,8 @@ struct BudgetLimits {
 /// repositories, so that neither who pulls a hundred images nor an image of a hundred layers holds up all others. GETs
 /// of manifests are counted against the configured limit and against what the upstream says is left
 /// (RateLimit-Remaining or ratelimit-remaining); a 429 closes the upstream for as long as its Retry-After says. Any
-/// thread; a short lock, on misses alone.
+/// thread; a short lock, on misses alone. A blob that is passed on unstored goes as slowly as its reader, so those have
+/// but a share of the slots, and a queue of their own.
 class Budget {
  public:
   static constexpr std::size_t kMostWaiting = 4096;
@@ -38,21 +39,25 @@ class Budget {
   static constexpr std::chrono::seconds kLongestClosed{600};
   /// With nothing left, one is tried after this: an upstream need not say when it gives more.
   static constexpr std::chrono::seconds kTryAgain{60};
+  /// One of so many slots is the most that relays have; one at least.
+  static constexpr std::uint64_t kRelayShare = 4;
   /// A wait for bytes looks that often whether it is still wanted.
   static constexpr std::chrono::milliseconds kLongestNap{200};
 
   explicit Budget(BudgetLimits limits, const Clock& clock = Clock::system());
 
+  enum class Use { kFill, kRelay };
   /// The right to fetch a blob, until it is dropped.
   class Slot {
    public:
     Slot() = default;
-    explicit Slot(Budget& budget) : budget_(&budget) {}
-    Slot(Slot&& other) noexcept : budget_(std::exchange(other.budget_, nullptr)) {}
+    Slot(Budget& budget, Use use) : budget_(&budget), use_(use) {}
+    Slot(Slot&& other) noexcept : budget_(std::exchange(other.budget_, nullptr)), use_(other.use_) {}
     Slot& operator=(Slot&& other) noexcept {
       if (this != &other) {
         give_back();
         budget_ = std::exchange(other.budget_, nullptr);
+        use_ = other.use_;
       }
       return *this;
     }
@@ -61,11 +66,12 @@ class Budget {
    private:
     void give_back();
     Budget* budget_ = nullptr;
+    Use use_ = Use::kFill;
   };
 
   /// Waits for a slot, for the client of the request that it is for. Errors: kUpstreamLimited with a Retry-After while
   /// the upstream is closed or too many wait; kCancelled.
-  Task<Result<Slot>> slot(std::string repository);
+  Task<Result<Slot>> slot(std::string repository, Use use = Use::kFill);
   /// Waits until that many bytes of a blob may be taken in, or all is cancelled.
   Task<void> spend(std::uint64_t bytes);
   /// Takes one GET of a manifest out of the window and says when; `refresh` when an older one is held. Errors:
@@ -91,7 +97,7 @@ class Budget {
 
  private:
   struct Waiter : Loop::Message {
-    Waiter(Budget& b, std::uint64_t c, std::string r) : budget(b), client(c), repository(std::move(r)) {}
+    Waiter(Budget& b, std::uint64_t c, std::string r, Use u) : budget(b), client(c), repository(std::move(r)), use(u) {}
     bool await_ready() const noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> waiting);
     void await_resume() const noexcept {}
@@ -99,12 +105,14 @@ class Budget {
     Budget& budget;
     std::uint64_t client;
     std::string repository;
+    Use use;
     Loop* loop = nullptr;
     std::coroutine_handle<> handle;
     enum class Outcome { kWaiting, kGranted, kCancelled, kTooMany } outcome = Outcome::kWaiting;
   };
 
-  void slot_ended();
+  bool has_slot_for(Use use) const;
+  void slot_ended(Use use);
   void roll_window(Monotonic now);
   Error limited(std::string why, std::chrono::milliseconds wait) const;
 
@@ -112,7 +120,9 @@ class Budget {
   const Clock& clock_;
   mutable std::mutex mutex_;  // guards all below; never held across a suspension
   std::uint64_t taken_ = 0;
+  std::uint64_t taken_by_relays_ = 0;  // of those
   Turns<Waiter*> waiters_;
+  Turns<Waiter*> waiting_relays_;
   bool cancelled_ = false;
   Monotonic closed_until_{};
   Monotonic window_ends_{};

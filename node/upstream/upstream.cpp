@@ -114,8 +114,8 @@ Task<Result<std::uint64_t>> Upstream::blob_size(const RepositoryName& repository
   co_return *size;
 }
 
-Task<Result<Budget::Slot>> Upstream::turn(const RepositoryName& repository) {
-  return origin_.budget().slot(repository.text());
+Task<Result<Budget::Slot>> Upstream::turn(const RepositoryName& repository, Budget::Use use) {
+  return origin_.budget().slot(repository.text(), use);
 }
 
 Task<Result<BlobSource>> Upstream::blob(Budget::Slot turn, const RepositoryName& repository, const Digest& digest,

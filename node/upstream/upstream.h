@@ -68,7 +68,7 @@ class Upstream {
   /// Errors: kBlobUnknown.
   Task<Result<std::uint64_t>> blob_size(const RepositoryName& repository, const Digest& digest);
   /// Waits until a blob of that repository may be fetched. Errors: those of Budget::slot().
-  Task<Result<Budget::Slot>> turn(const RepositoryName& repository);
+  Task<Result<Budget::Slot>> turn(const RepositoryName& repository, Budget::Use use);
   /// Starts to fetch a blob from `offset`, in its turn. Errors: kBlobUnknown; kUpstream when what comes cannot be that
   /// blob.
   Task<Result<BlobSource>> blob(Budget::Slot turn, const RepositoryName& repository, const Digest& digest,

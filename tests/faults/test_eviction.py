@@ -250,6 +250,29 @@ def test_a_blob_larger_than_the_cache_is_passed_on_unstored_and_checked(registry
     assert results == [True] * 8
 
 
+def test_slow_readers_of_what_is_passed_on_unstored_hold_up_nobody_else(run_node):
+    parent = Liar()
+    readers = []
+    try:
+        large = parent.add_blob(oci.random_bytes(32 * MEBIBYTE, seed=97))
+        small = oci.random_bytes(100_000, seed=96)
+        node = run_node({"max-bytes": 4 * MEBIBYTE}, parent_url=parent.url, more="parent:\n  limits: {concurrent: 2}\n")
+        edge = Registry(node.address)
+        for _ in range(6):
+            reader = http.client.HTTPConnection(*node.address.split(":"), timeout=60)
+            reader.request("GET", edge.blob_path("a/b", large))
+            readers.append(reader)
+        wait_until(lambda: len([seen for seen in list(parent.seen) if large in seen.path]) >= 2, "it is passed on", 10)
+        time.sleep(0.5)
+        begin = time.monotonic()
+        assert edge.get_blob("a/b", parent.add_blob(small)).body == small
+        assert time.monotonic() - begin < 5
+    finally:
+        for reader in readers:
+            reader.close()
+        parent.close()
+
+
 def test_a_blob_whose_size_is_told_late_has_no_more_room_than_another(run_node):
     """It comes chunked, breaks, and the answer to the range says that it is larger than the cache."""
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "common/async/event.h"
 #include "common/async/request_context.h"
 #include "common/async/scope.h"
 #include "common/async/sleep.h"
@@ -116,6 +117,31 @@ Task<std::vector<std::string>> take_as_clients() {
 
 TEST(Budget, ClientsTakeTurnsHoweverManyRepositoriesOneWants) {
   EXPECT_EQ(run_task(take_as_clients()), (std::vector<std::string>{"a", "b", "x", "c", "y", "d"}));
+}
+
+constexpr BudgetLimits kTwoAtATime = {.concurrent = 2};
+
+Task<void> relay(Budget& budget, Event& read, std::vector<std::string>& order) {
+  auto slot = co_await budget.slot("relayed", Budget::Use::kRelay);
+  order.emplace_back(slot ? "relay" : "cancelled");
+  co_await read.wait();
+}
+
+Task<std::vector<std::string>> fill_beside_slow_relays() {
+  Budget budget(kTwoAtATime);
+  std::vector<std::string> order;
+  Event read;
+  Scope scope;
+  for (int i = 0; i < 3; ++i) scope.spawn(relay(budget, read, order));
+  for (int i = 0; i < 3; ++i) co_await take(budget, "fill", order);
+  read.set();
+  co_await scope.join();
+  co_return order;
+}
+
+TEST(Budget, FillsGetOnHoweverManySlowRelaysThereAre) {
+  EXPECT_EQ(run_task(fill_beside_slow_relays()),
+            (std::vector<std::string>{"relay", "fill", "fill", "fill", "relay", "relay"}));
 }
 
 Task<std::size_t> wait_as_a_crowd() {

@@ -53,7 +53,7 @@ using Blob = Result<std::string>;
 
 Task<Blob> fetch_blob(Upstream& upstream, Digest digest, std::uint64_t offset) {
   const RepositoryName repository = repository_a();
-  auto turn = co_await upstream.turn(repository);
+  auto turn = co_await upstream.turn(repository, Budget::Use::kFill);
   if (!turn) co_return turn.error();
   auto source = co_await upstream.blob(std::move(*turn), repository, digest, offset);
   if (!source) co_return source.error();
