@@ -123,7 +123,6 @@ Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open_held(const RepositoryN
 
 Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open_filling(const RepositoryName& repository,
                                                                   const Digest& digest) {
-  Error last(ErrorKind::kInternal, "nothing was joined");
   for (int joins = 0; joins < kMostJoins; ++joins) {
     auto joined = co_await fills_.join(repository, digest);
     if (!joined) co_return joined.error();
@@ -136,9 +135,8 @@ Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open_filling(const Reposito
     const std::shared_ptr<store::Fill> fill = std::move(joined->fill);
     auto size = co_await fill->size();
     if (!size) {
-      last = size.error();
-      if (last.kind() == ErrorKind::kNoSpace) co_return co_await relay(repository, digest);
-      if (joined->own) break;
+      if (size.error().kind() == ErrorKind::kNoSpace) co_return co_await relay(repository, digest);
+      if (joined->own) co_return size.error();
       continue;
     }
     // Two upstreams that do not agree: this one's client gets what this one has.
@@ -146,11 +144,13 @@ Task<Result<std::unique_ptr<http::Body>>> NodeBlobs::open_filling(const Reposito
     auto hold = space_.hold(digest, CacheSpace::Read::kFill);
     if (*size == 0) {  // no byte to hold back: the answer itself waits until it is known to be right
       auto done = co_await fill->done();
-      if (!done) co_return done.error();
+      if (!done && joined->own) co_return done.error();
+      if (!done) continue;
     }
     co_return std::make_unique<HeldBody>(std::make_unique<FillBody>(fill, *size), std::move(hold));
   }
-  co_return last;
+  // What others were told is not for this one: its own upstream is asked.
+  co_return co_await relay(repository, digest);
 }
 
 /// There is no room for it, or a fill that it must not be read from: it is passed on unstored.

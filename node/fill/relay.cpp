@@ -25,7 +25,8 @@ Task<Result<std::unique_ptr<http::Body>>> Relay::open(Upstream upstream, Pool& p
                                                       const Digest& digest) {
   if (relays.load(std::memory_order_relaxed) >= kMaxRelays)
     co_return Error(ErrorKind::kUnavailable,
-                    "this node has no room for the blob and passes on too many others; try again soon");
+                    "this node has no room for the blob and passes on too many others; try again soon")
+        .with_retry_after(std::chrono::seconds(5));
   std::unique_ptr<Relay> relay(new Relay(upstream, pool, repository, digest));
   auto connected = co_await relay->connect();
   if (!connected) co_return connected.error();

@@ -168,6 +168,39 @@ def test_an_upstream_that_lies_about_bytes_spoils_only_the_pulls_of_its_own_clie
     assert len(pair.gets("two.example", path)) == gets
 
 
+def test_what_the_upstreams_of_others_refuse_is_told_to_nobody_else(area):
+    """Seven repositories whose upstreams say yes and then no, one after the other, and one that has it."""
+    names = [f"n{number}.example" for number in range(8)]
+    upstreams = {name: Liar() for name in names}
+    settings = {"upstreams": [{"name": name, "url": each.url, "negative-age": "0s"} for name, each in upstreams.items()]}
+    node = Node(area, name="crowded", settings=settings).start()
+    edge = Registry(node.address)
+
+    def late_no(handler, data, headers):
+        time.sleep(0.3)
+        denied(handler, data, headers)
+
+    try:
+        for _ in range(6):
+            data = os.urandom(100_000)
+            for name, each in upstreams.items():
+                digest = each.add_blob(data, [late_no] if name != names[4] else [])
+            pulls = {}
+            for name in names:
+                pulls[name] = Pull(edge, f"/v2/a/b/blobs/{digest}?ns={name}")
+                time.sleep(0.02)
+            for name, pull in pulls.items():
+                answer = pull.end().response
+                if name == names[4]:
+                    assert answer.status == 200 and answer.body == data, answer
+                elif answer.status != 200:
+                    assert not [other for other in names if other != name and upstreams[other].address.encode() in answer.body], name
+    finally:
+        node.end()
+        for each in upstreams.values():
+            each.close()
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_an_upstream_that_says_another_size_is_not_read_from(pair, known):
     data = os.urandom(MEBIBYTE + 10 * known)
