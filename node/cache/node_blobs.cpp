@@ -73,6 +73,9 @@ Task<Result<store::BlobRow>> NodeBlobs::held_row(const RepositoryName& repositor
   if (!row) co_return row;
   auto said = co_await fills_.ask_size(repository, digest);
   if (!said) co_return said.error();
+  if (*said != row->size())
+    co_return Error(ErrorKind::kUpstream, "the upstream of {} says that {} has {} bytes, which is not so",
+                    repository.text(), digest.to_string(), *said);
   auto kept = co_await storage_.names().transact(
       [&](kv::Transaction& transaction) -> Result<void> {
         registry::put_membership(transaction, repository, digest);

@@ -34,6 +34,9 @@ struct Fills::Running {
   const RepositoryName repository;  ///< whose client began it
   const std::shared_ptr<store::Fill> fill;
   Sources sources;
+  /// Whether clients of that repository are told what comes of it, without a question to their upstream: not once that
+  /// one said that they may not have it.
+  bool is_for(const RepositoryName& other) const { return repository == other && !sources.first().dropped; }
   const bool apart;        ///< its repository is distrusted
   RequestContext context;  ///< with the trace of the request that started it
   Monotonic started = Clock::system().monotonic();
@@ -104,10 +107,10 @@ Task<Result<Fills::Joined>> Fills::join_here(Part& part, const RepositoryName& r
   while (true) {
     if (const auto found = part.running.find(digest); found != part.running.end()) {
       Running& running = *found->second;
-      if (running.repository == repository) co_return Joined{running.fill};
+      if (running.is_for(repository)) co_return Joined{running.fill};
       if (running.apart || (said && running.size && *said != *running.size)) co_return Joined{.apart = true};
       if (said) {
-        if (!part.distrusts(blob_question(repository, digest))) running.sources.add(repository);
+        if (!part.distrusts(blob_question(repository, digest))) running.sources.add(repository, *said);
         co_return Joined{.fill = running.fill, .own = false, .said = said};
       }
       // Somebody fetches it for another repository: that this one has it too is for the upstream to say.
@@ -158,7 +161,7 @@ Task<std::shared_ptr<store::Fill>> Fills::find(RepositoryName repository, Digest
   std::shared_ptr<store::Fill> fill;
   const auto& running = parts_.part(index).running;
   const auto found = running.find(digest);
-  if (found != running.end() && found->second->repository == repository) fill = found->second->fill;
+  if (found != running.end() && found->second->is_for(repository)) fill = found->second->fill;
   co_await home.enter();
   co_return fill;
 }
@@ -170,7 +173,8 @@ Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
   auto row = co_await fetch(part, *running);
   if (running->preparing) co_await running->prepared.wait();
   // As they are now: others may join while another thread writes them down.
-  const std::vector<RepositoryName> holders = running->sources.holders();
+  std::vector<RepositoryName> holders;
+  if (row) holders = running->sources.holders(row->size());
   Result<void> stored;
   if (row)
     stored = co_await record(holders, digest, *row);
@@ -230,7 +234,7 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
     const std::uint64_t before = running.writer ? running.writer->size() : 0;
     if (before > 0) resumed_.add();
     bool asked = false;
-    auto taken = co_await take_from(part, running, source->repository, asked);
+    auto taken = co_await take_from(part, running, *source, asked);
     const std::uint64_t brought = (running.writer ? running.writer->size() : 0) - before;
     if (!asked) {
       source->has_it = true;
@@ -263,9 +267,9 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
 }
 
 /// Asks one source for what is missing and takes it in. `asked`: an error is what the source answered.
-Task<Result<void>> Fills::take_from(Part& part, Running& running, const RepositoryName& repository, bool& asked) {
+Task<Result<void>> Fills::take_from(Part& part, Running& running, Sources::Source& from, bool& asked) {
   asked = true;
-  auto remote = upstreams_.remote(repository);
+  auto remote = upstreams_.remote(from.repository);
   if (!remote) co_return remote.error();
   Upstream upstream = remote->upstream();
   const std::uint64_t before = running.writer ? running.writer->size() : 0;
@@ -277,6 +281,7 @@ Task<Result<void>> Fills::take_from(Part& part, Running& running, const Reposito
   if (!source) co_return source.error();
   asked = false;
   running.sent_by = upstream.url();
+  if (source->size()) from.said = source->size();
   co_return co_await drain(running, *source);
 }
 

@@ -64,7 +64,7 @@ class Fills {
                                  const RequestContext* request);
   Task<void> run(Part& part, std::shared_ptr<Running> running);
   Task<Result<store::BlobRow>> fetch(Part& part, Running& running);
-  Task<Result<void>> take_from(Part& part, Running& running, const RepositoryName& repository, bool& asked);
+  Task<Result<void>> take_from(Part& part, Running& running, Sources::Source& from, bool& asked);
   void believe_no(const Running& running);
   Task<void> prepare(Running& running);
   Task<Result<void>> drain(Running& running, BlobSource& source);

@@ -4,10 +4,12 @@
 
 namespace wherry::node {
 
-void Sources::add(const RepositoryName& repository) {
+void Sources::add(const RepositoryName& repository, std::uint64_t said) {
   const auto same = [&](const Source& source) { return source.repository == repository; };
   if (sources_.size() >= kMost || std::any_of(sources_.begin(), sources_.end(), same)) return;
-  sources_.emplace_back(repository).has_it = true;
+  Source& source = sources_.emplace_back(repository);
+  source.has_it = true;
+  source.said = said;
 }
 
 Sources::Source* Sources::next() {
@@ -34,10 +36,10 @@ void Sources::drop(Source& source, Error error) {
   ++turn_;
 }
 
-std::vector<RepositoryName> Sources::holders() const {
+std::vector<RepositoryName> Sources::holders(std::uint64_t size) const {
   std::vector<RepositoryName> holders;
   for (const Source& source : sources_)
-    if (!source.dropped) holders.push_back(source.repository);
+    if (!source.dropped && (source.said ? *source.said == size : source.gave)) holders.push_back(source.repository);
   return holders;
 }
 

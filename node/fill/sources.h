@@ -22,10 +22,11 @@ class Sources {
     explicit Source(RepositoryName from) : repository(std::move(from)) {}
     const RepositoryName repository;
     Attempts attempts;
-    bool has_it = false;         ///< its upstream said so
-    bool dropped = false;        ///< it said that it does not have it, or that we may not
-    bool gave = false;           ///< some of the bytes are from it
-    std::optional<Error> error;  ///< its last one
+    bool has_it = false;                ///< its upstream said so
+    bool dropped = false;               ///< it said that it does not have it, or that we may not
+    bool gave = false;                  ///< some of the bytes are from it
+    std::optional<Error> error;         ///< its last one
+    std::optional<std::uint64_t> said;  ///< the size of all of it
   };
 
   explicit Sources(RepositoryName first) {
@@ -33,8 +34,9 @@ class Sources {
     sources_.emplace_back(std::move(first));
   }
 
-  /// One whose upstream said that it has it. Does nothing when it is there already, or there are enough.
-  void add(const RepositoryName& repository);
+  /// One whose upstream said that it has it, and of which size. Does nothing when it is there already, or there are
+  /// enough.
+  void add(const RepositoryName& repository, std::uint64_t said);
   /// The one to ask now; null when none is left. Wait for its pause first.
   Source* next();
   /// It broke after it brought that many bytes: the next one's turn.
@@ -42,9 +44,10 @@ class Sources {
   /// It is not asked again.
   void drop(Source& source, Error error);
 
-  /// The repositories that the blob is of once it is there: one that said meanwhile that it does not have it, or that
-  /// we may not, is not among them.
-  std::vector<RepositoryName> holders() const;
+  /// The repositories that the blob is of, of which is known now how long it is: those whose upstream says that it has
+  /// one of that size, or gave some of it without a word about that. One that said meanwhile that it does not have it,
+  /// or that we may not, is not among them.
+  std::vector<RepositoryName> holders(std::uint64_t size) const;
 
   const std::vector<Source>& all() const { return sources_; }
   const Source& first() const { return sources_.front(); }

@@ -109,8 +109,9 @@ Task<Result<std::uint64_t>> Upstream::blob_size(const RepositoryName& repository
   question.method = "HEAD";
   auto transfer = co_await origin_.ask(std::move(question));
   if (!transfer) co_return transfer.error();
-  const auto size = (*transfer)->head().content_length();
-  if (!size) co_return Error(ErrorKind::kUpstream, "{} does not say how long a blob is", url());
+  const http::ClientHead& head = (*transfer)->head();
+  const auto size = head.content_length();
+  if (head.status() != 200 || !size) co_return Error(ErrorKind::kUpstream, "{} does not say how long a blob is", url());
   co_return *size;
 }
 

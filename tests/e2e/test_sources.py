@@ -201,6 +201,75 @@ def test_what_the_upstreams_of_others_refuse_is_told_to_nobody_else(area):
             each.close()
 
 
+def test_who_is_refused_in_the_middle_of_his_fill_does_not_go_on_joining_it(pair):
+    data = os.urandom(2 * MEBIBYTE)
+    gate, end = threading.Event(), threading.Event()
+    path = pair.put(data, first=[half_then(gate, lambda handler: handler.hang_up(reset=True)), gone])
+
+    def rest_at_the_end(handler, data, headers):
+        start = handler.range_start(len(data))
+        handler.start(206, len(data) - start, {**headers, "Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"})
+        handler.wfile.write(data[start:-1])
+        handler.wfile.flush()
+        end.wait(30)
+        handler.wfile.write(data[-1:])
+
+    digest = path.rpartition("/")[2]
+    # The second breaks once too, so that the first is asked again, and refuses.
+    pair.upstreams["two.example"].scripts[digest] = [lies.reset_at_once, rest_at_the_end]
+    one = pair.begin("one.example", path)
+    wait_until(lambda: pair.gets("one.example", path), "the first is asked", 10)
+    two = http.client.HTTPConnection(*pair.node.address.split(":"), timeout=60)
+    two.request("GET", f"{path}?ns=two.example")
+    joined = two.getresponse()
+    assert joined.status == 200
+    gate.set()
+    wait_until(lambda: len(pair.gets("one.example", path)) == 2 and len(pair.gets("two.example", path)) == 2, "it is refused, and goes on", 20)
+    del pair.upstreams["one.example"].blobs[digest]
+    assert pair.edge.get(f"{path}?ns=one.example").status == 404
+    assert pair.edge.head(f"{path}?ns=one.example").status == 404
+    end.set()
+    assert one.end().response.body == data and joined.read() == data
+    two.close()
+    assert pair.edge.get(f"{path}?ns=one.example").status == 404
+
+
+def test_what_is_held_is_not_given_to_who_is_told_another_size(pair):
+    data = os.urandom(MEBIBYTE)
+    path = pair.put(data)
+    assert pair.pull("one.example", path) == data
+    wait_until(lambda: not pair.node.status()["fills"]["count"], "it is stored", 10)
+    pair.upstreams["two.example"].blobs[path.rpartition("/")[2]] = data + b"more"
+    assert pair.edge.get(f"{path}?ns=two.example").status == 502
+    pair.put(data)
+    assert pair.pull("two.example", path) == data and not pair.gets("two.example", path), "it has it too"
+
+
+def test_a_fill_of_unknown_size_is_of_those_alone_who_said_what_it_came_to(pair):
+    data = os.urandom(MEBIBYTE)
+    gate = threading.Event()
+
+    def chunked(handler, data, headers):
+        handler.send_response_only(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        gate.wait(30)
+        handler.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data))
+
+    path = pair.put(data, first=[chunked])
+    pair.upstreams["two.example"].blobs[path.rpartition("/")[2]] = data + b"more"
+    one = pair.begin("one.example", path)
+    wait_until(lambda: pair.gets("one.example", path), "it is asked", 10)
+    two = pair.begin("two.example", path)
+    wait_until(lambda: [seen for seen in pair.upstreams["two.example"].seen if path in seen.path], "the other one is asked", 10)
+    time.sleep(0.3)
+    gate.set()
+    assert one.end().response.body == data
+    assert two.end().response is None, "what its own upstream sends is not that blob"
+    wait_until(lambda: not pair.node.status()["fills"]["count"], "it is stored", 10)
+    assert pair.pull("two.example", path) is None, "and is not held for it"
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_an_upstream_that_says_another_size_is_not_read_from(pair, known):
     data = os.urandom(MEBIBYTE + 10 * known)
