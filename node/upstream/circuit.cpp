@@ -8,8 +8,11 @@ namespace wherry::node {
 
 bool Circuit::admits() {
   if (failures_.load() == 0) return true;
-  if (now() < open_until_.load()) return false;
-  return !probing_.exchange(true);
+  const std::int64_t at = now();
+  if (at < open_until_.load()) return false;
+  auto since = probing_since_.load();
+  if (since != kNoProbe && at - since < kProbeTime.count()) return false;
+  return probing_since_.compare_exchange_strong(since, at);
 }
 
 Task<bool> Circuit::admits_soon() {
@@ -21,28 +24,29 @@ Task<bool> Circuit::admits_soon() {
   co_return admits();
 }
 
-void Circuit::ended(const Error* why) {
-  if (why == nullptr)
-    worked();
-  else if (why->kind() == ErrorKind::kUpstream || why->kind() == ErrorKind::kTimeout)
+void Circuit::ended(Monotonic asked_at, const Error* why) {
+  if (why == nullptr) return worked();
+  const bool no_answer = why->kind() == ErrorKind::kUpstream || why->kind() == ErrorKind::kTimeout;
+  if (no_answer && heard_at_.load() <= asked_at)
     failed();
   else
     neither_nor();
 }
 
 void Circuit::worked() {
+  heard_at_.store(clock_.monotonic());
   failures_.store(0);
-  probing_.store(false);
+  probing_since_.store(kNoProbe);
 }
 
 void Circuit::failed() {
   // Requests that were on their way when it opened fail for the same reason: only the probe counts after that.
-  if (failures_.load() == 0 || probing_.load()) {
+  if (failures_.load() == 0 || probing_since_.load() != kNoProbe) {
     const int failures = failures_.fetch_add(1);
     const auto pause = std::min(kFirstPause * (1 << std::min(failures, 10)), kLongestPause);
     open_until_.store(now() + pause.count());
   }
-  probing_.store(false);
+  probing_since_.store(kNoProbe);
 }
 
 std::chrono::milliseconds Circuit::pause() const {

@@ -81,9 +81,10 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::send(http::ClientRequest r
   if (!admitted)
     co_return Error(ErrorKind::kUpstream, "{} cannot be reached; it is asked again in {} ms", options_.url,
                     circuit_.pause().count());
+  const Monotonic asked_at = circuit_.time();
   auto transfer = co_await clients_.here()->open(std::move(request));
   calls_.note(transfer, true);
-  circuit_.ended(transfer ? nullptr : &transfer.error());
+  circuit_.ended(asked_at, transfer ? nullptr : &transfer.error());
   co_return transfer;
 }
 

@@ -134,6 +134,7 @@ Task<Result<std::string>> Tokens::fetch(std::string scope, Challenge challenge) 
 /// kUpstreamFailed, kUpstreamLimited.
 Task<Result<Tokens::Token>> Tokens::request(Challenge challenge, std::string scope) {
   const std::string realm = excerpt(challenge.realm);
+  const Monotonic asked_at = circuit_.time();
   Result<std::unique_ptr<http::Transfer>> transfer = Error(ErrorKind::kInternal, "not asked yet");
   if (credentials_.identity_token.empty()) transfer = co_await get(challenge, scope);
   // Some know the OAuth2 way alone, and say so by refusing a GET.
@@ -141,7 +142,7 @@ Task<Result<Tokens::Token>> Tokens::request(Challenge challenge, std::string sco
                          ((*transfer)->head().status() == 404 || (*transfer)->head().status() == 405);
   if (!credentials_.identity_token.empty() || only_post) transfer = co_await post(challenge, scope);
   // An answer is one, whatever it says: what one scope is told is nothing to the others.
-  circuit_.ended(transfer ? nullptr : &transfer.error());
+  circuit_.ended(asked_at, transfer ? nullptr : &transfer.error());
   if (!transfer) co_return transfer.error();
   const int status = (*transfer)->head().status();
   if (status == 401 || status == 403 || status == 400)

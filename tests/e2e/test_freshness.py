@@ -12,7 +12,7 @@ from wherry import oci
 from wherry.client import Registry
 from wherry.process import Node, wait_until
 from wherry.proxy import CountingProxy
-from wherry.pulls import together
+from wherry.pulls import Pull, together
 
 NAME = "fresh.example"
 RULES = [
@@ -321,6 +321,20 @@ def test_what_is_not_there_is_believed_for_a_while_and_no_longer(own_with, repos
     assert own.asked(repository) == asked or time.monotonic() - asked_at > 1
     wait_until(lambda: own.edge.get(path).status == 200, "it is seen after negative-age", 3, 0.05)
     assert time.monotonic() - asked_at >= 1
+
+
+def test_an_upstream_that_is_silent_about_one_thing_is_not_out_of_reach(own_with, repository):
+    own = own_with(silence="2s")
+    manifest = own.put(repository, "v1")
+    assert own.pull(repository, "v1").body == manifest
+    own.proxy.answers = lambda handler: "/stuck/" in handler.path and time.sleep(4) is None
+    stuck = Pull(own.edge, f"/v2/stuck/app/manifests/v1?ns={NAME}")
+    begin = time.monotonic()
+    while time.monotonic() - begin < 3.5:  # lists are not worth a wait for who is out of reach
+        answer = own.edge.get(f"/v2/{repository}/tags/list?ns={NAME}")
+        assert answer.status == 200 and not answer.stale, time.monotonic() - begin
+        time.sleep(0.02)
+    assert stuck.end().response.status == 504
 
 
 class Blackhole:

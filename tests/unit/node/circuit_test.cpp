@@ -64,6 +64,44 @@ TEST(Circuit, AProbeThatWasCancelledMakesRoomForTheNext) {
   EXPECT_TRUE(circuit.admits());
 }
 
+const Error kSilent(ErrorKind::kTimeout, "nothing came");
+
+TEST(Circuit, WhoGetsNoAnswerWhileOthersDoSaysNothingOfTheServer) {
+  TurnedClock clock;
+  Circuit circuit(clock);
+  const Monotonic asked_at = circuit.time();
+  clock.advance(10s);
+  const Monotonic asked_later = circuit.time();
+  circuit.ended(asked_later, nullptr);
+  circuit.ended(asked_at, &kSilent);
+  EXPECT_FALSE(circuit.is_open());
+  clock.advance(10s);
+  circuit.ended(asked_later, &kSilent);
+  EXPECT_TRUE(circuit.is_open()) << "it has said nothing since";
+}
+
+TEST(Circuit, WhatEndsForAReasonOfOurOwnSaysNothingOfTheServer) {
+  TurnedClock clock;
+  Circuit circuit(clock);
+  for (const ErrorKind ours : {ErrorKind::kCancelled, ErrorKind::kUnavailable}) {
+    const Error why(ours, "not asked");
+    circuit.ended(circuit.time(), &why);
+    EXPECT_FALSE(circuit.is_open());
+  }
+}
+
+TEST(Circuit, AProbeThatTakesItsTimeMakesRoomForTheNext) {
+  TurnedClock clock;
+  Circuit circuit(clock);
+  circuit.failed();
+  clock.advance(Circuit::kFirstPause);
+  EXPECT_TRUE(circuit.admits());
+  EXPECT_FALSE(circuit.admits());
+  clock.advance(Circuit::kProbeTime);
+  EXPECT_TRUE(circuit.admits());
+  EXPECT_FALSE(circuit.admits()) << "one at a time";
+}
+
 Task<void> note_admission(Circuit& circuit, std::vector<std::string>& story) {
   const bool admitted = co_await circuit.admits_soon();
   story.emplace_back(admitted ? "admitted" : "refused");
