@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 from pathlib import Path
@@ -73,6 +74,9 @@ def head(result):
             f"file write with sync {gib('write_and_sync_bytes_per_second')}, sendfile over loopback {gib('sendfile_bytes_per_second')} "
             f"at {result['limits']['sendfile_cpu_seconds_per_gib']:.3f} CPU s/GiB of the sender."
         )
+    lag = lag_of(result["loop_lag"])
+    if lag:
+        lines.append(f"Loop lag of the master over all plain rows (how late its loops come to what is due): {lag}.")
     push = next((row for row in result["rows"] if row["row"] == "push 100 MB monolithic, 1 client" and row["runs"].get("wherry")), None)
     if push and result["limits"]:
         speed = push["size"] / statistics.median(run["wall"] for run in push["runs"]["wherry"])
@@ -81,6 +85,20 @@ def head(result):
             f"{speed / result['limits']['write_and_sync_bytes_per_second']:.2f} of the disk's (target: 0.7 of SHA-256)."
         )
     return "\n\n".join(lines)
+
+
+def lag_of(lines):
+    """Half, 99 and 99.9 % of the histogram wherry_loop_lag_seconds, as text; empty without one."""
+    counts = {}
+    for line in lines:
+        found = re.fullmatch(r'wherry_loop_lag_seconds_bucket\{.*le="([^"]+)".*\} (\d+)', line)
+        if found:
+            edge = float(found.group(1).replace("+Inf", "inf"))
+            counts[edge] = counts.get(edge, 0) + int(found.group(2))
+    if not counts or not counts[max(counts)]:
+        return ""
+    edge_of = lambda part: next(edge for edge in sorted(counts) if counts[edge] >= part * counts[max(counts)])
+    return ", ".join(f"p{part * 100:g} at most {edge_of(part) * 1000:g} ms" for part in (0.5, 0.99, 0.999))
 
 
 def plot(result, path):

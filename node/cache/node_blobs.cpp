@@ -69,6 +69,9 @@ Task<Result<store::BlobRow>> NodeBlobs::held_row(const RepositoryName& repositor
   auto value = co_await storage_.names().get(tables::blob_key(digest));
   if (!value) co_return value.error();
   if (!*value) co_return registry::blob_unknown(repository, digest);
+  // A fill for this repository that ended between the two looks wrote both rows at once.
+  auto late = co_await held_.member(repository, digest);
+  if (late || late.error().kind() != ErrorKind::kBlobUnknown) co_return late;
   auto row = store::BlobRow::decode(**value);
   if (!row) co_return row;
   auto said = co_await fills_.ask_size(repository, digest);
@@ -97,6 +100,9 @@ Task<Result<std::uint64_t>> NodeBlobs::size(const RepositoryName& repository, co
     auto size = co_await fill->size();
     if (size) co_return size;
   }
+  // A fill that ended between the two looks has left its row.
+  auto late = co_await held_.member(repository, digest);
+  if (late) co_return late->size();
   co_return co_await fills_.ask_size(repository, digest);
 }
 

@@ -127,6 +127,17 @@ def test_hits_never_ask_the_parent_for_digests(tier):
     assert tier.proxy.count(part="/blobs/") == sum("/blobs/" in seen.path for seen in before)
 
 
+def test_a_blob_that_just_came_is_not_asked_about_again(tier):
+    """While the rows of its fill are being written, too."""
+    blobs = [oci.random_bytes(1000, seed=f"again{number}") for number in range(300)]
+    digests = [tier.registry.put_blob("a/again", data) for data in blobs]
+    for digest, data in zip(digests, blobs):
+        for _ in range(3):
+            assert tier.edge.get_blob("a/again", digest).body == data
+    asked = [seen.path for seen in tier.proxy.seen if "/blobs/" in seen.path]
+    assert sorted(asked) == sorted(f"/v2/a/again/blobs/{digest}" for digest in digests)
+
+
 def test_a_tag_is_revalidated_with_a_head_and_not_fetched_again(tier):
     manifest, _ = tier.registry.put_image("a/b", "v1", [b"a layer"])
     assert tier.edge.get_manifest("a/b", "v1").body == manifest

@@ -215,8 +215,8 @@ def test_who_is_refused_in_the_middle_of_his_fill_does_not_go_on_joining_it(pair
         handler.wfile.write(data[-1:])
 
     digest = path.rpartition("/")[2]
-    # The second breaks once too, so that the first is asked again, and refuses.
-    pair.upstreams["two.example"].scripts[digest] = [lies.reset_at_once, rest_at_the_end]
+    # The second fails once too, so that the first is asked again, and refuses.
+    pair.upstreams["two.example"].scripts[digest] = [lies.server_error, rest_at_the_end]
     one = pair.begin("one.example", path)
     wait_until(lambda: pair.gets("one.example", path), "the first is asked", 10)
     two = http.client.HTTPConnection(*pair.node.address.split(":"), timeout=60)

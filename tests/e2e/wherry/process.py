@@ -62,7 +62,7 @@ class Server:
         self.log = self.folder / "log"
         self.port = free_port()
         self.process = None
-        self.ready_after = None  # seconds from exec to ready, of the last start, without those that others had its core
+        self.ready_after = None  # seconds from exec to ready, of the last start: own_time()
 
     address = property(lambda self: f"127.0.0.1:{self.port}")
     url = property(lambda self: f"http://{self.address}")
@@ -88,12 +88,15 @@ class Server:
         Server.started.append(self)
         if ready_within is not None:
             self.wait_ready(ready_within)
-            self.ready_after = time.monotonic() - begin - self.waited_for_a_core()
+            self.ready_after = self.own_time(time.monotonic() - begin)
         return self
 
-    def waited_for_a_core(self):
-        """Seconds that the main thread could have run and did not, since others did."""
-        return int(Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[1]) / 1e9
+    def own_time(self, passed):
+        """Of the seconds that passed since it started those that it needed: to compute, or to wait for the disk. While it
+        could have computed and others had its core, nothing is said of it."""
+        stats = [task.read_text().split() for task in Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")]
+        computed, waited = (sum(int(stat[which]) for stat in stats) / 1e9 for which in (0, 1))
+        return max(min(computed, passed), passed - waited)
 
     def wait_ready(self, seconds=30):
         def ready():

@@ -38,7 +38,7 @@ class NoDescriptors {
   rlimit before_{};
 };
 
-Task<Result<int>> get(Client& client, std::string url) {
+Task<Result<int>> answer_to(Client& client, std::string url) {
   auto transfer = co_await client.open(ClientRequest("GET", std::move(url)));
   if (!transfer) co_return transfer.error();
   co_return (*transfer)->head().status();
@@ -47,7 +47,7 @@ Task<Result<int>> get(Client& client, std::string url) {
 Task<Result<int>> get_by_name_without_descriptors() {
   Client client(Loop::current(), {});
   const NoDescriptors none;
-  co_return co_await get(client, "http://no-such-server.invalid:5000");
+  co_return co_await answer_to(client, "http://no-such-server.invalid:5000");
 }
 
 Task<std::pair<Result<int>, Result<int>>> get_without_descriptors_and_then_with() {
@@ -58,9 +58,9 @@ Task<std::pair<Result<int>, Result<int>>> get_without_descriptors_and_then_with(
   Result<int> without = 0;
   {
     const NoDescriptors none;
-    without = co_await get(client, server.url());
+    without = co_await answer_to(client, server.url());
   }
-  Result<int> with = co_await get(client, server.url());
+  Result<int> with = co_await answer_to(client, server.url());
   co_await server.stop();
   co_return std::pair(std::move(without), std::move(with));
 }

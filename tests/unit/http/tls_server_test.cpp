@@ -23,7 +23,7 @@ using testing::run_task;
 using testing::talk;
 using testing::TestService;
 
-constexpr std::size_t kMost = 64 * 1024 * 1024;
+constexpr std::size_t kMostBodyBytes = 64 * 1024 * 1024;
 
 std::string random_text(std::size_t bytes) {
   std::minstd_rand random(1);
@@ -33,11 +33,11 @@ std::string random_text(std::size_t bytes) {
 }
 
 /// The status and body of an answer, or why there is none.
-Task<std::string> fetch(Client& client, ClientRequest request, std::chrono::milliseconds before_reading = 0ms) {
+Task<std::string> answer_of(Client& client, ClientRequest request, std::chrono::milliseconds before_reading = 0ms) {
   auto transfer = co_await client.open(std::move(request));
   if (!transfer) co_return "no answer: " + transfer.error().message();
   if (before_reading > 0ms) co_await sleep_for(before_reading);
-  auto body = co_await (*transfer)->read_whole(kMost);
+  auto body = co_await (*transfer)->read_whole(kMostBodyBytes);
   const int status = (*transfer)->head().status();
   co_return body ? std::to_string(status) + " " + *body : "broken: " + body.error().message();
 }
@@ -79,10 +79,10 @@ Task<void> ask_for_all_kinds(Client& client, LocalServer& server) {
   ClientRequest part("GET", url + "/file");
   part.header("Range", "bytes=99990-100009");
   const auto wanted = random_text(100'010);
-  EXPECT_EQ(co_await fetch(client, ClientRequest("GET", url + "/file")), "200 " + wanted);
-  EXPECT_EQ(co_await fetch(client, ClientRequest("HEAD", url + "/file")), "200 ");
-  EXPECT_EQ(co_await fetch(client, std::move(part)), "206 " + wanted.substr(99'990));
-  EXPECT_EQ(co_await fetch(client, ClientRequest("GET", url + "/fail")), "403 refused by the handler");
+  EXPECT_EQ(co_await answer_of(client, ClientRequest("GET", url + "/file")), "200 " + wanted);
+  EXPECT_EQ(co_await answer_of(client, ClientRequest("HEAD", url + "/file")), "200 ");
+  EXPECT_EQ(co_await answer_of(client, std::move(part)), "206 " + wanted.substr(99'990));
+  EXPECT_EQ(co_await answer_of(client, ClientRequest("GET", url + "/fail")), "403 refused by the handler");
 }
 
 TEST_F(TlsServerTest, AnswersAreThoseOfAPlainServer) {
@@ -94,7 +94,7 @@ Task<void> send_large(Client& client, LocalServer& server) {
   const auto sent = random_text(1024 * 1024);
   ClientRequest request("POST", server.url() + "/echo");
   request.body(sent);
-  EXPECT_TRUE(co_await fetch(client, std::move(request)) == "200 echo:" + sent);
+  EXPECT_TRUE(co_await answer_of(client, std::move(request)) == "200 echo:" + sent);
 }
 
 TEST_F(TlsServerTest, ALargeBodyComesWhole) {
@@ -103,7 +103,7 @@ TEST_F(TlsServerTest, ALargeBodyComesWhole) {
 }
 
 Task<void> read_slowly(Client& client, LocalServer& server) {
-  const auto got = co_await fetch(client, ClientRequest("GET", server.url() + "/file"), 300ms);
+  const auto got = co_await answer_of(client, ClientRequest("GET", server.url() + "/file"), 300ms);
   EXPECT_TRUE(got == "200 " + random_text(32 * 1024 * 1024));
 }
 
@@ -113,7 +113,7 @@ TEST_F(TlsServerTest, ALargeBodyGoesWholeToAReaderThatWaits) {
 }
 
 Task<void> read_what_breaks(Client& client, LocalServer& server) {
-  const auto got = co_await fetch(client, ClientRequest("GET", server.url() + "/file"));
+  const auto got = co_await answer_of(client, ClientRequest("GET", server.url() + "/file"));
   EXPECT_FALSE(got.starts_with("200 ")) << "it ended as if all were well";
 }
 
@@ -140,7 +140,7 @@ TEST_F(TlsServerTest, WhoSpeaksSomethingElseIsToldOrLetGo) {
 
 Task<void> trust_nobody(Client&, LocalServer& server) {
   Client client(Loop::current(), {});
-  const auto got = co_await fetch(client, ClientRequest("GET", server.url() + "/file"));
+  const auto got = co_await answer_of(client, ClientRequest("GET", server.url() + "/file"));
   EXPECT_TRUE(got.starts_with("no answer: ")) << got;
 }
 
