@@ -13,6 +13,7 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 OCTETS = "application/octet-stream"
 KIB = 1 << 10
 GIB = 1 << 30
+HEAVY = 16 * GIB  # a run that moves more than that is done once, beside nginx alone
 TAGS_SECONDS = 300  # a peer that has not taken the tags by then does without that row
 
 
@@ -88,6 +89,7 @@ class Row:
         return wherry_load(words, self.clients_core)
 
     clients_core = None  # where wherry-load runs
+    rounds = None  # as many as were asked for
 
     def calibrate(self, server, seconds):
         """How many requests take that long; nothing if the server does not do this."""
@@ -148,7 +150,10 @@ def blob_rows(data, quick, sizes, tls=""):
                 continue  # a terabyte a run
             path = lambda server, digest=sha256(data.blobs[size]): ["get", server.blob_path(digest)]
             target = {"nginx": 1.0} if size >= MIB and (clients > 1 or tls) else {}
-            yield Row(f"blob GET {labels[size]}{tls}", clients, path, size, target=target)
+            heavy = clients * size > HEAVY
+            row = Row(f"blob GET {labels[size]}{tls}", clients, path, size, target=target, peers=("nginx",) if heavy else None)
+            row.rounds = 1 if heavy else None
+            yield row
 
 
 def request_rows(data, quick):

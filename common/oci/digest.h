@@ -76,7 +76,8 @@ class Digest {
 
 }  // namespace wherry
 
+/// Not noexcept: so tables of libstdc++ keep the hashes, and do not compute them anew at each step along a bucket.
 template <>
 struct std::hash<wherry::Digest> {
-  std::size_t operator()(const wherry::Digest& digest) const noexcept { return digest.hash(); }
+  std::size_t operator()(const wherry::Digest& digest) const { return digest.hash(); }
 };

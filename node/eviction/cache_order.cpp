@@ -1,9 +1,9 @@
 // The part of CacheSpace that reads what is there at a start, and writes down the order of leaving for the next one.
 #include <algorithm>
-#include <filesystem>
 #include <unordered_set>
 
 #include "common/base/bytes.h"
+#include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/registry/name_store.h"
 #include "common/registry/tables.h"
@@ -143,23 +143,30 @@ Task<Result<void>> CacheSpace::load_manifests() {
 /// Removes files that have no row: a crash came between the one and the other, or the row was damaged.
 Task<Result<void>> CacheSpace::sweep_files() {
   std::size_t removed = 0;
-  auto swept = co_await storage_.blobs().pool().run([&]() -> Result<void> {
-    namespace fs = std::filesystem;
-    std::error_code error;
-    const std::string top = storage_.blobs().layout().directory() + "/blobs";
-    for (fs::recursive_directory_iterator file(top, error), end; !error && file != end; file.increment(error)) {
-      if (!file->is_regular_file(error)) continue;
-      const auto digest = Digest::parse(file->path().parent_path().parent_path().filename().string() + ":" +
-                                        file->path().filename().string());
-      if (!digest) continue;  // not ours
+  const std::string top = storage_.blobs().layout().directory() + "/blobs";
+  const auto sweep = [&](const std::string& algorithm, const std::string& folder) {
+    return for_each_file(folder, [&](const std::string& name) {
+      const auto digest = Digest::parse(algorithm + ":" + name);
+      if (!digest) return;  // not ours
       {
         const std::lock_guard lock(mutex_);
-        if (ledger_.find(*digest) != nullptr) continue;
+        if (ledger_.find(*digest) != nullptr) return;
       }
-      fs::remove(file->path(), error);
-      removed += error ? 0 : 1;
+      const auto gone = remove_file(folder + "/" + name);
+      removed += gone && *gone ? 1 : 0;
+    });
+  };
+  auto swept = co_await storage_.blobs().pool().run([&]() -> Result<void> {
+    for (const DigestAlgorithm algorithm : {DigestAlgorithm::kSha256, DigestAlgorithm::kSha512}) {
+      const std::string name(algorithm_name(algorithm));
+      std::vector<std::string> folders;
+      auto listed = for_each_entry(top + "/" + name, [&](const std::string& entry) {
+        if (entry.size() == 2) folders.push_back(entry);
+      });
+      for (const std::string& folder : folders)
+        if (listed) listed = sweep(name, top + "/" + name + "/" + folder);
+      if (!listed) return listed;
     }
-    if (error) return system_error(error.value(), "look through " + top);
     return {};
   });
   if (removed > 0) log::info("files without a row were removed", {{"files", std::to_string(removed)}});
