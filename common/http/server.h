@@ -46,6 +46,8 @@ class ServerLoop {
   const Limits& limits() const { return limits_; }
   /// Null when the server speaks plain HTTP.
   const TlsIdentity* tls() const { return tls_; }
+  /// How many bodies are on their way out of files; each counts itself.
+  std::size_t& sending() { return sending_; }
 
  private:
   void take(UniqueFd fd);
@@ -58,6 +60,7 @@ class ServerLoop {
   std::atomic<std::size_t>& total_;
   std::unique_ptr<Listener> listener_;
   std::unordered_set<Connection*> connections_;
+  std::size_t sending_ = 0;
   Scope scope_;
 };
 

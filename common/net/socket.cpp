@@ -115,9 +115,8 @@ Task<Result<std::size_t>> Socket::send_file(int file, std::uint64_t offset, std:
 Task<Result<std::size_t>> Socket::send_encrypted(int file, std::uint64_t offset, std::size_t bytes,
                                                  std::chrono::milliseconds limit) {
   if (closed()) co_return Error(ErrorKind::kClosed, "the connection was closed");
-  std::size_t most = std::min(bytes, TlsSession::kBatchBytes);
-  // For who reads slowly no more is encrypted than there is room for: thousands of them would keep it all in memory.
-  if (full_) most = std::min(most, std::max(tls_->room(), kLeastRecordBytes));
+  // No more is encrypted than there is room for: thousands of slow readers would keep the rest of it in memory.
+  const std::size_t most = std::min({bytes, TlsSession::kBatchBytes, std::max(tls_->room(), kLeastRecordBytes)});
   const auto plain = TlsSession::plain_text().first(most);
   ssize_t got = 0;
   do got = ::pread(file, plain.data(), plain.size(), static_cast<off_t>(offset));
@@ -125,7 +124,6 @@ Task<Result<std::size_t>> Socket::send_encrypted(int file, std::uint64_t offset,
   if (got < 0) co_return system_error(errno, "read a file");
   if (got == 0) co_return Error(ErrorKind::kIo, "a file is shorter than it was when it was opened");
   auto sent = tls_->write(plain.first(static_cast<std::size_t>(got)));
-  full_ = sent && !*sent;
   while (sent && !*sent) {
     auto ready = co_await poller_.wait(Poller::kWritable, limit);
     if (!ready) co_return ready.error();
