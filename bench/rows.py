@@ -14,7 +14,7 @@ OCTETS = "application/octet-stream"
 KIB = 1 << 10
 GIB = 1 << 30
 HEAVY = 16 * GIB  # a run that moves more than that is done once, beside nginx alone
-TAGS_SECONDS = 300  # a peer that has not taken the tags by then does without that row
+TAGS_SECONDS = 60  # a peer that has not taken the tags by then does without that row
 
 
 def descriptor(data, kind=OCTETS):

@@ -132,7 +132,10 @@ Result<void> TlsSession::encrypt(std::span<const char> bytes) {
     std::size_t written = 0;
     ERR_clear_error();
     const int outcome = SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &written);
-    if (outcome != 1) return Error(ErrorKind::kClosed, "{}", failed(outcome).message());
+    if (outcome != 1) {
+      TlsWire::out().clear();  // it is this session's, and the memory is every session's
+      return Error(ErrorKind::kClosed, "{}", failed(outcome).message());
+    }
     bytes = bytes.subspan(written);
   }
   return {};
@@ -174,6 +177,10 @@ Result<bool> TlsSession::flush() {
 Result<bool> TlsSession::send_out(bool more) {
   auto& out = TlsWire::out();
   const bool goes_on = !kept_.empty();
+  if (kept_.size() + out.size() > kMostKeptBytes) {
+    out.clear();
+    return Error(ErrorKind::kClosed, "the other side makes answers necessary and takes none");
+  }
   if (goes_on) kept_.insert(kept_.end(), out.begin(), out.end());
   std::span<const char> left = goes_on ? std::span<const char>(kept_).subspan(kept_sent_) : std::span<const char>(out);
   std::optional<Error> why;

@@ -16,11 +16,14 @@ namespace wherry {
 
 /// Encrypts and decrypts what goes over a non-blocking socket that somebody else owns. Nothing here waits: a call does
 /// what it can, and its caller waits for the socket. Records are made many at a time and sent by one system call; what
-/// the kernel has no room for is kept here, kBatchBytes at most, and an idle session keeps no buffer at all.
+/// the kernel has no room for is kept here, kMostKeptBytes at most, and an idle session keeps no buffer at all.
 class TlsSession {
  public:
   /// Of plain text that is encrypted at a time: small enough that both texts stay in a core's cache.
   static constexpr std::size_t kBatchBytes = 64 * 1024;
+  /// Of encrypted text that waits: a batch, and some answers of the protocol's own (changes of keys). Who makes more of
+  /// them necessary, and takes none, is let go.
+  static constexpr std::size_t kMostKeptBytes = 4 * kBatchBytes;
 
   TlsSession(SSL_CTX* context, int fd);
   TlsSession(const TlsSession&) = delete;
