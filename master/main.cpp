@@ -1,6 +1,7 @@
 #include <cstdio>
 
 #include "common/daemon/serve_options.h"
+#include "master/feed/commands.h"
 #include "master/registry/master.h"
 
 namespace wherry::master {
@@ -13,7 +14,12 @@ int serve(ServeOptions& options) {
     if (!uploads) return uploads.error();
     auto read = uploads->read_duration("expire-after", master.upload_expiry);
     if (!read) return read;
-    return uploads->finish();
+    if (auto finished = uploads->finish(); !finished) return finished;
+    auto feed = file.section("feed");
+    if (!feed) return feed.error();
+    read = feed->read_count("keep-entries", 1, INT64_MAX, master.feed_keep_entries);
+    if (!read) return read;
+    return feed->finish();
   });
   if (!complete) {
     std::fprintf(stderr, "wherry-master: %s\n", complete.error().message().c_str());
@@ -34,5 +40,6 @@ int main(int argc, char** argv) {
   wherry::ServeOptions options;
   return wherry::run_program("wherry-master", wherry::kAbout, argc, argv, [&](wherry::Command& program) {
     options.add_flags(program.command("serve", "run the master", [&] { return wherry::master::serve(options); }));
+    wherry::master::add_feed_commands(program);
   });
 }

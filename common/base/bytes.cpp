@@ -52,6 +52,19 @@ std::optional<Int> take_be(std::string_view& in) {
 
 }  // namespace
 
+std::optional<std::string> from_hex(std::string_view hex) {
+  if (hex.size() % 2 != 0) return std::nullopt;
+  std::string bytes;
+  bytes.reserve(hex.size() / 2);
+  for (std::size_t i = 0; i < hex.size(); i += 2) {
+    const int high = hex_value(hex[i]);
+    const int low = hex_value(hex[i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    bytes.push_back(static_cast<char>(high << 4 | low));
+  }
+  return bytes;
+}
+
 void append_be64(std::string& out, std::uint64_t value) { append_be(out, value); }
 void append_be32(std::string& out, std::uint32_t value) { append_be(out, value); }
 std::optional<std::uint64_t> take_be64(std::string_view& in) { return take_be<std::uint64_t>(in); }

@@ -23,6 +23,9 @@ inline std::string_view as_text(std::span<const std::byte> bytes) {
 std::string to_hex(std::span<const std::byte> bytes);
 void append_hex(std::string& out, std::span<const std::byte> bytes);
 
+/// The bytes that an even number of hexadecimal digits stand for; nothing for anything else.
+std::optional<std::string> from_hex(std::string_view hex);
+
 /// What a hexadecimal digit of either case stands for; -1 for anything else.
 inline int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';

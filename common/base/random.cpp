@@ -9,14 +9,17 @@
 
 namespace wherry {
 
+void fill_random(std::span<std::byte> into) {
+  while (!into.empty()) {
+    const ssize_t got = ::getrandom(into.data(), into.size(), 0);
+    WHERRY_CHECK(got > 0);
+    into = into.subspan(static_cast<std::size_t>(got));
+  }
+}
+
 std::string random_hex(std::size_t bytes) {
   std::vector<std::byte> buffer(bytes);
-  std::size_t done = 0;
-  while (done < bytes) {
-    const ssize_t got = ::getrandom(buffer.data() + done, bytes - done, 0);
-    WHERRY_CHECK(got > 0);
-    done += static_cast<std::size_t>(got);
-  }
+  fill_random(buffer);
   return to_hex(buffer);
 }
 

@@ -167,6 +167,7 @@ Task<void> Daemon::main(Role& role) {
                               {"version", WHERRY_VERSION}});
       co_await asked_to_end_.wait();
       health_.set(Health::State::kDraining);
+      role.drain();
       // Closing a connection wakes who waits for its client; who waits for something else is the role's to wake.
       Scope cutting;
       Sleeper sleeper;

@@ -1,5 +1,7 @@
 #include "common/feed/change.h"
 
+#include <cstring>
+
 #include "common/base/bytes.h"
 
 namespace wherry::feed {
@@ -7,21 +9,26 @@ namespace {
 
 constexpr char kVersion = 1;
 
-/// Which parts a kind has, beside the repository.
+/// Which parts a kind has.
 struct Parts {
+  bool repository;
   bool tag;
   bool digest;
+  bool payload;
 };
 
 std::optional<Parts> parts_of(std::uint8_t kind) {
   switch (static_cast<ChangeKind>(kind)) {
     case ChangeKind::kRepositoryCreated:
-    case ChangeKind::kRepositoryRemoved: return Parts{false, false};
+    case ChangeKind::kRepositoryRemoved: return Parts{true, false, false, false};
     case ChangeKind::kManifestPut:
     case ChangeKind::kManifestDeleted:
-    case ChangeKind::kBlobAdded: return Parts{false, true};
-    case ChangeKind::kTagSet: return Parts{true, true};
-    case ChangeKind::kTagRemoved: return Parts{true, false};
+    case ChangeKind::kBlobAdded: return Parts{true, false, true, false};
+    case ChangeKind::kTagSet: return Parts{true, true, true, false};
+    case ChangeKind::kTagRemoved: return Parts{true, true, false, false};
+    case ChangeKind::kKeyAnnounced: return Parts{false, false, false, true};
+    case ChangeKind::kPolicySet: return Parts{false, true, false, true};
+    case ChangeKind::kPolicyRemoved: return Parts{false, true, false, false};
   }
   return std::nullopt;
 }
@@ -62,15 +69,35 @@ Change Change::blob_added(std::string repository, Digest digest, WallTime time) 
   change.digest_ = digest;
   return change;
 }
+Change Change::key_announced(std::string record, WallTime time) {
+  Change change(ChangeKind::kKeyAnnounced, {}, time);
+  change.payload_ = std::move(record);
+  return change;
+}
+Change Change::policy_set(std::string name, std::string json, WallTime time) {
+  Change change(ChangeKind::kPolicySet, {}, time);
+  change.tag_ = std::move(name);
+  change.payload_ = std::move(json);
+  return change;
+}
+Change Change::policy_removed(std::string name, WallTime time) {
+  Change change(ChangeKind::kPolicyRemoved, {}, time);
+  change.tag_ = std::move(name);
+  return change;
+}
 
 std::string Change::encode() const {
-  std::string encoded{kVersion, static_cast<char>(kind_)};
+  std::string encoded;
+  encoded.reserve(128 + repository_.size() + tag_.size() + payload_.size());
+  encoded.append({kVersion, static_cast<char>(kind_)});
   append_be64(encoded, position_);
   append_be64(encoded, epoch_);
   append_be64(encoded, static_cast<std::uint64_t>(to_millis(time_)));
+  encoded += as_text(salt_);
   append_text(encoded, repository_);
   append_text(encoded, tag_);
   append_text(encoded, digest_ ? digest_->binary() : std::string());
+  append_text(encoded, payload_);
   return encoded;
 }
 
@@ -84,20 +111,28 @@ Result<Change> Change::decode(std::string_view encoded) {
   const auto position = take_be64(encoded);
   const auto epoch = take_be64(encoded);
   const auto millis = take_be64(encoded);
+  Salt salt{};
+  if (encoded.size() < salt.size()) return invalid("it is cut short");
+  std::memcpy(salt.data(), encoded.data(), salt.size());
+  encoded.remove_prefix(salt.size());
   const auto repository = take_text(encoded);
   const auto tag = take_text(encoded);
   const auto digest = take_text(encoded);
-  if (!position || !epoch || !millis || !repository || !tag || !digest) return invalid("it is cut short");
+  const auto payload = take_text(encoded);
+  if (!position || !epoch || !millis || !repository || !tag || !digest || !payload) return invalid("it is cut short");
   if (!encoded.empty()) return invalid("bytes follow it");
   if (*position == 0 || *epoch == 0) return invalid("positions and epochs are counted from 1");
-  if (repository->empty() || repository->size() > kMaxRepositoryBytes) return invalid("the repository's length");
+  if (repository->empty() == parts->repository || repository->size() > kMaxRepositoryBytes)
+    return invalid("the repository's length");
   if (tag->empty() == parts->tag || tag->size() > kMaxTagBytes) return invalid("the tag's length");
   if (digest->empty() == parts->digest) return invalid("the digest's presence");
+  if (payload->empty() == parts->payload || payload->size() > kMaxPayloadBytes) return invalid("the payload's length");
 
   Change change(static_cast<ChangeKind>(kind), std::string(*repository),
                 from_millis(static_cast<std::int64_t>(*millis)));
-  change.place(*position, *epoch);
+  change.place(*position, *epoch, salt);
   change.tag_ = *tag;
+  change.payload_ = *payload;
   if (parts->digest) {
     auto read = Digest::from_binary(*digest);
     if (!read) return invalid("the digest").with_cause(std::move(read.error()));

@@ -1,18 +1,17 @@
 #include "common/feed/log.h"
 
 #include <algorithm>
-#include <cstring>
-#include <optional>
 #include <utility>
 
 #include "common/base/bytes.h"
 #include "common/base/check.h"
-#include "common/oci/hasher.h"
+#include "common/base/random.h"
 
 namespace wherry::feed {
 namespace {
 
 constexpr char kHeadVersion = 1;
+constexpr char kHidden = '\0';  // no entry begins so: its first byte is a version
 
 std::string entry_key(std::uint64_t position) {
   std::string key(1, kEntryPrefix);
@@ -21,6 +20,19 @@ std::string entry_key(std::uint64_t position) {
 }
 
 std::string_view head_key() { return {&kHeadKey, 1}; }
+std::string floor_key() { return std::string(1, kHeadKey) + 'f'; }  // -> be64(the first position that is kept)
+
+std::string encode_position(std::uint64_t position) {
+  std::string row;
+  append_be64(row, position);
+  return row;
+}
+
+std::uint64_t decode_position(const std::optional<std::string>& row) {
+  if (!row) return 1;
+  std::string_view in = *row;
+  return take_be64(in).value_or(1);
+}
 
 std::string encode_head(const Head& head) {
   std::string row(1, kHeadVersion);
@@ -30,22 +42,16 @@ std::string encode_head(const Head& head) {
   return row;
 }
 
-ChainHash to_chain(std::string_view bytes) {
-  ChainHash chain{};
-  std::memcpy(chain.data(), bytes.data(), chain.size());
-  return chain;
-}
-
 Result<Head> decode_head(const std::optional<std::string>& row) {
   if (!row) return Head();
   std::string_view in = *row;
-  if (in.size() != 1 + 8 + 8 + sizeof(ChainHash) || in.front() != kHeadVersion)
+  if (in.size() != 1 + 8 + 8 + sizeof(Hash) || in.front() != kHeadVersion)
     return Error(ErrorKind::kCorrupt, "the head row of the feed is damaged");
   in.remove_prefix(1);
   Head head;
   head.position = take_be64(in).value_or(0);
   head.epoch = take_be64(in).value_or(0);
-  head.chain = to_chain(in);
+  head.chain = to_hash(in);
   return head;
 }
 
@@ -53,27 +59,34 @@ Error damaged(std::uint64_t position, std::string_view how) {
   return Error(ErrorKind::kCorrupt, "the feed is damaged at position {}: {}", position, how);
 }
 
-Result<Entry> decode_entry(std::uint64_t position, std::string_view key, std::string_view row) {
-  if (key != entry_key(position)) return damaged(position, "the entry is missing");
-  if (row.size() < sizeof(ChainHash)) return damaged(position, "the row is cut short");
-  const std::string_view encoded = row.substr(sizeof(ChainHash));
-  auto change = Change::decode(encoded);
+std::string encode_entry(const Entry& entry) {
+  std::string row(as_text(entry.chain()));
+  if (entry.change()) return row.append(entry.encoded());
+  row.push_back(kHidden);
+  return row.append(as_text(entry.hash()));
+}
+
+Result<Entry> decode_entry(std::uint64_t position, std::string_view row) {
+  if (row.size() <= sizeof(Hash)) return damaged(position, "the row is cut short");
+  const Hash chain = to_hash(row);
+  row.remove_prefix(sizeof(Hash));
+  if (row.front() == kHidden) {
+    if (row.size() != 1 + sizeof(Hash)) return damaged(position, "the row has a wrong length");
+    return Entry(position, to_hash(row.substr(1)), chain);
+  }
+  auto change = Change::decode(row);
   if (!change) return damaged(position, "the entry cannot be read").with_cause(std::move(change.error()));
   if (change->position() != position) return damaged(position, "the entry says that it is another");
-  return Entry{std::move(*change), std::string(encoded), to_chain(row)};
+  return Entry(std::move(*change), std::string(row), chain);
+}
+
+/// The position that a key of the log names.
+std::uint64_t position_of(std::string_view key) {
+  key.remove_prefix(1);
+  return take_be64(key).value_or(0);
 }
 
 }  // namespace
-
-ChainHash next_chain(const ChainHash& previous, std::string_view encoded) {
-  Hasher hasher(DigestAlgorithm::kSha256);
-  hasher.update(std::span<const std::byte>(previous));
-  hasher.update(encoded);
-  const Digest digest = hasher.finish();
-  ChainHash chain{};
-  std::ranges::copy(digest.raw(), chain.begin());
-  return chain;
-}
 
 Result<Head> head(kv::Transaction& transaction) {
   const auto row = transaction.get(head_key());
@@ -81,17 +94,82 @@ Result<Head> head(kv::Transaction& transaction) {
   return decode_head(*row);
 }
 
-Result<Head> append(kv::Transaction& transaction, Change change) {
-  auto present = head(transaction);
-  if (!present) return present;
-  change.place(present->position + 1, present->epoch);
-  const std::string encoded = change.encode();
+namespace {
+
+void put_head(kv::Transaction& transaction, const Head& head) { transaction.put(head_key(), encode_head(head)); }
+
+}  // namespace
+
+void begin_after(kv::Transaction& transaction, const Head& head) {
+  put_head(transaction, head);
+  transaction.put(floor_key(), encode_position(head.position + 1));
+}
+
+Result<std::uint64_t> compact(kv::Transaction& transaction, std::uint64_t keep_from, std::size_t most) {
+  auto row = transaction.get(floor_key());
+  if (!row) return row.error();
+  const std::uint64_t first = decode_position(*row);
+  const std::uint64_t end = std::min<std::uint64_t>(keep_from, first + most);
+  if (end <= first) return std::uint64_t{0};
+  for (std::uint64_t position = first; position < end; ++position) transaction.erase(entry_key(position));
+  transaction.put(floor_key(), encode_position(end));
+  return end - first;
+}
+
+bool Appender::begin() {
+  if (error_) return false;
+  if (head_) return true;
+  auto present = head(transaction_);
+  if (present)
+    head_ = *present;
+  else
+    error_ = std::move(present.error());
+  return head_.has_value();
+}
+
+void Appender::fail(Error error) {
+  if (!error_) error_ = std::move(error);
+}
+
+void Appender::append(Change change) {
+  if (!begin()) return;
+  Change::Salt salt{};
+  fill_random(salt);
+  change.place(head_->position + 1, head_->epoch, salt);
+  std::string encoded = change.encode();
   // Nothing is appended that a reader would refuse for ever after.
-  if (auto readable = Change::decode(encoded); !readable) return std::move(readable.error());
-  const Head next{change.position(), change.epoch(), next_chain(present->chain, encoded)};
-  transaction.put(entry_key(next.position), std::string(as_text(next.chain)) + encoded);
-  transaction.put(head_key(), encode_head(next));
-  return next;
+  if (auto readable = Change::decode(encoded); !readable) return fail(std::move(readable.error()));
+  const Hash chain = next_chain(head_->chain, hash_of(encoded));
+  receive(Entry(std::move(change), std::move(encoded), chain));
+}
+
+std::optional<Digest> Appender::receive(const Entry& entry) {
+  if (!begin()) return std::nullopt;
+  WHERRY_CHECK(entry.position() == head_->position + 1);
+  changed_ = true;
+  transaction_.put(entry_key(entry.position()), encode_entry(entry));
+  head_->position = entry.position();
+  head_->chain = entry.chain();
+  if (!entry.change()) return std::nullopt;
+  auto before = state_.apply(*entry.change());
+  if (before) return *before;
+  fail(std::move(before.error()));
+  return std::nullopt;
+}
+
+void Appender::set_epoch(std::uint64_t epoch) {
+  if (!begin() || head_->epoch == epoch) return;
+  head_->epoch = epoch;
+  changed_ = true;
+}
+
+Result<Head> Appender::finish() {
+  if (!begin()) return *error_;
+  if (!changed_) return *head_;
+  auto written = state_.finish();
+  if (!written) return written.error();
+  put_head(transaction_, *head_);
+  return *head_;
 }
 
 Result<void> begin_epoch(kv::Transaction& transaction, std::uint64_t epoch) {
@@ -101,7 +179,7 @@ Result<void> begin_epoch(kv::Transaction& transaction, std::uint64_t epoch) {
     return Error(ErrorKind::kInvalid, "the feed is in epoch {} already; a new one must be higher than that",
                  present->epoch);
   present->epoch = epoch;
-  transaction.put(head_key(), encode_head(*present));
+  put_head(transaction, *present);
   return {};
 }
 
@@ -111,22 +189,47 @@ Task<Result<Head>> head(kv::KeyValue& store) {
   co_return decode_head(*row);
 }
 
-Task<Result<std::vector<Entry>>> read(kv::KeyValue& store, std::uint64_t from, std::size_t limit) {
+std::optional<Result<Head>> try_head(kv::KeyValue& store) {
+  auto row = store.try_get(head_key());
+  if (!row) return std::nullopt;
+  if (!*row) return row->error();
+  return decode_head(**row);
+}
+
+Task<Result<Entries>> read(kv::KeyValue& store, std::uint64_t from, std::size_t limit) {
   const std::uint64_t first = std::max<std::uint64_t>(from, 1);
   kv::ScanRequest request(std::string(1, kEntryPrefix), entry_key(first - 1), limit);
   auto page = co_await store.scan(std::move(request));
   if (!page) co_return std::move(page.error());
-  std::vector<Entry> entries;
-  entries.reserve(page->entries.size());
+  Entries entries;
+  entries.list.reserve(page->entries.size());
   for (const auto& [key, row] : page->entries) {
-    const std::uint64_t position = first + entries.size();
-    auto entry = decode_entry(position, key, row);
+    const std::uint64_t position = first + entries.list.size();
+    if (position_of(key) != position) {
+      if (!entries.list.empty()) co_return damaged(position, "the entry is missing");
+      break;
+    }
+    auto entry = decode_entry(position, row);
     if (!entry) co_return std::move(entry.error());
-    if (!entries.empty() && next_chain(entries.back().chain, entry->encoded) != entry->chain)
+    if (!entries.list.empty() && next_chain(entries.list.back().chain(), entry->hash()) != entry->chain())
       co_return damaged(position, "it does not follow from the entry before it");
-    entries.push_back(std::move(*entry));
+    entries.list.push_back(std::move(*entry));
   }
+  if (!entries.list.empty()) co_return entries;
+  auto floor = co_await store.get(floor_key());
+  if (!floor) co_return floor.error();
+  entries.compacted = first < decode_position(*floor);
+  if (!entries.compacted && !page->entries.empty()) co_return damaged(first, "the entry is missing");
   co_return entries;
+}
+
+Task<Result<std::optional<Hash>>> chain_at(kv::KeyValue& store, std::uint64_t position) {
+  if (position == 0) co_return std::optional<Hash>(Hash{});
+  auto row = co_await store.get(entry_key(position));
+  if (!row) co_return row.error();
+  if (!*row) co_return std::optional<Hash>();
+  if ((*row)->size() <= sizeof(Hash)) co_return damaged(position, "the row is cut short");
+  co_return std::optional<Hash>(to_hash(**row));
 }
 
 }  // namespace wherry::feed

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 #include "common/base/random.h"
 #include "common/http/connection.h"
@@ -143,15 +145,19 @@ Task<Result<void>> Exchange::send(Response response) {
   co_return co_await send_head(response, length, request_.is_head() ? std::string_view() : response.body(), false);
 }
 
-Task<Result<void>> Exchange::send_head(const Response& response, std::uint64_t length, std::string_view body,
-                                       bool more) {
+Task<Result<void>> Exchange::send_head(const Response& response, std::optional<std::uint64_t> length,
+                                       std::string_view body, bool more) {
   status_ = response.status();
   if (response.closes() || connection_.draining_) keep_alive_ = false;
+  if (!length && request_.http_1_0) keep_alive_ = false;
   if (!body_finished() && request_.expects_continue && !continue_sent_) keep_alive_ = false;
   std::string head;
   head.reserve(160 + response.fields().size());
   head.append(status_line(status_)).append("Date: ").append(http_date()).append("\r\n").append(response.fields());
-  if (status_ != 204 && status_ != 304) append_length(head, length);
+  if (!length && !request_.http_1_0)
+    head.append("Transfer-Encoding: chunked\r\n");
+  else if (length && status_ != 204 && status_ != 304)
+    append_length(head, *length);
   if (!keep_alive_)
     head.append("Connection: close\r\n");
   else if (request_.http_1_0)
@@ -165,6 +171,39 @@ Task<Result<void>> Exchange::send_head(const Response& response, std::uint64_t l
   if (!more) first_byte_left();
   if (*done) co_return Result<void>();
   co_return co_await connection_.socket_.write(left, more, connection_.server_.limits().send_silence);
+}
+
+Task<Result<void>> Exchange::begin_stream(Response head) {
+  streams_ = !request_.is_head();
+  co_return co_await send_head(head, std::nullopt, {}, false);
+}
+
+Task<Result<void>> Exchange::send_piece(std::string_view piece) {
+  if (piece.empty() || !streams_) co_return Result<void>();
+  std::array<char, 20> size{};
+  std::size_t size_bytes = 0;
+  std::string_view end;
+  if (!request_.http_1_0) {
+    const auto digits = std::to_chars(size.data(), size.data() + 16, piece.size(), 16);
+    *digits.ptr = '\r';
+    *(digits.ptr + 1) = '\n';
+    size_bytes = static_cast<std::size_t>(digits.ptr + 2 - size.data());
+    end = "\r\n";
+  }
+  std::array<iovec, 3> pieces = {iovec{size.data(), size_bytes}, iovec{const_cast<char*>(piece.data()), piece.size()},
+                                 iovec{const_cast<char*>(end.data()), end.size()}};
+  std::span<iovec> left(pieces);
+  if (request_.http_1_0) left = left.subspan(1, 1);
+  auto sent = co_await connection_.socket_.write(left, false, connection_.server_.limits().send_silence);
+  if (sent) sent_bytes_ += piece.size();
+  co_return sent;
+}
+
+Task<Result<void>> Exchange::end_stream() {
+  if (!std::exchange(streams_, false) || request_.http_1_0) co_return Result<void>();
+  static constexpr std::string_view kEnd = "0\r\n\r\n";
+  iovec piece{const_cast<char*>(kEnd.data()), kEnd.size()};
+  co_return co_await connection_.socket_.write({&piece, 1}, false, connection_.server_.limits().send_silence);
 }
 
 Task<Result<void>> Exchange::send_file(Response fields, Body& body, std::string_view media_type, bool whole) {

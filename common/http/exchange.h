@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -45,6 +46,13 @@ class Exchange {
   /// `fields` has the rest; `whole` ignores what ranges were asked for (an If-Range that does not match).
   Task<Result<void>> send_file(Response fields, Body& body, std::string_view media_type, bool whole = false);
 
+  /// Begins a response whose length nobody knows yet (chunked; to HTTP/1.0 until the connection closes); pieces follow,
+  /// each of them sent before send_piece() returns, and then the end. Errors: kClosed, kTimeout when the client takes
+  /// nothing for the time of Limits::send_silence.
+  Task<Result<void>> begin_stream(Response head);
+  Task<Result<void>> send_piece(std::string_view piece);
+  Task<Result<void>> end_stream();
+
   /// Who ended an answer before its end: the client, or what its bytes came from.
   enum class Cut : std::uint8_t { kNo, kByClient, kBySource };
   Cut cut() const { return cut_; }
@@ -68,7 +76,8 @@ class Exchange {
 
  private:
   friend class Connection;
-  Task<Result<void>> send_head(const Response& response, std::uint64_t length, std::string_view body, bool more);
+  Task<Result<void>> send_head(const Response& response, std::optional<std::uint64_t> length, std::string_view body,
+                               bool more);
   Task<Result<void>> send_stretch(Body& body, ByteRange range);
   Task<Result<void>> send_parts(Response fields, Body& body, std::string_view media_type,
                                 const std::vector<ByteRange>& ranges);
@@ -85,6 +94,7 @@ class Exchange {
   std::chrono::nanoseconds body_waited_{0};
   bool continue_sent_ = false;
   bool keep_alive_ = true;
+  bool streams_ = false;  // a body without a length is on its way
   std::uint8_t label_ = 0;
   Cut cut_ = Cut::kNo;
   int status_ = 0;

@@ -121,6 +121,11 @@ class KeyValue {
   /// Reads a range, on a pool, as it was at one moment.
   virtual Task<Result<Page>> scan(ScanRequest request) = 0;
 
+  /// Calls `changed` after every group of transactions that wrote to that table (a key's first byte), once readers see
+  /// it and before those who wrote are told. On the committer's thread: it must not block. A second watcher of a table
+  /// takes the place of the first; null ends it, and nothing is called once that has returned.
+  virtual void watch(char table, std::function<void()> changed) = 0;
+
   /// THE way to write. `body` is a `Result<T>(Transaction&)` and is called once, on the committer's thread, while the
   /// awaiting coroutine sleeps: it may use what that owns by reference, must be quick, and must not wait for a loop.
   /// Bodies run one after another, so each sees all before it: serialisable without locks. An Error that it returns

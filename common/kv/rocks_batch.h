@@ -11,7 +11,7 @@
 
 #include "common/kv/committer.h"
 #include "common/kv/high_water.h"
-#include "common/kv/row_cache.h"
+#include "common/kv/table_versions.h"
 
 namespace wherry::kv {
 

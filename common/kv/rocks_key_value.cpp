@@ -80,7 +80,7 @@ class RocksKeyValue::Impl {
 
   bool read_only() const { return !writable_.load(std::memory_order_acquire); }
   Pool& pool() { return pool_; }
-  const TableVersions& versions() const { return versions_; }
+  TableVersions& versions() { return versions_; }
   /// This thread's own; null for one of too many.
   RowCache* hot_rows();
   std::uint64_t latest_sequence() { return Reading(*this)->GetLatestSequenceNumber(); }
@@ -303,6 +303,10 @@ Task<Result<Page>> RocksKeyValue::scan(ScanRequest request) {
 }
 
 Result<void> RocksKeyValue::submit(Submission& submission) { return impl_->submit(submission); }
+void RocksKeyValue::watch(char table, std::function<void()> changed) {
+  impl_->versions().watch(table, std::move(changed));
+}
+
 std::uint64_t RocksKeyValue::latest_sequence() const { return impl_->latest_sequence(); }
 std::uint64_t RocksKeyValue::memory_bytes() const { return impl_->memory_bytes(); }
 

@@ -53,6 +53,7 @@ class RocksKeyValue final : public KeyValue {
   Task<Result<std::optional<std::string>>> get(std::string key) override;
   Task<Result<Row>> get_hot(std::string key) override;
   Task<Result<Page>> scan(ScanRequest request) override;
+  void watch(char table, std::function<void()> changed) override;
 
   /// A number that grows with every write, for comparing states.
   std::uint64_t latest_sequence() const;

@@ -1,9 +1,6 @@
 // RowCache: rows that one thread reads over and over, without asking the store each time.
 #pragma once
 
-#include <array>
-#include <atomic>
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -12,26 +9,9 @@
 #include <unordered_map>
 
 #include "common/kv/key_value.h"
+#include "common/kv/table_versions.h"
 
 namespace wherry::kv {
-
-/// A key's first byte: keys that share it are a table.
-inline std::uint8_t table_of(std::string_view key) { return key.empty() ? 0 : static_cast<std::uint8_t>(key.front()); }
-using Tables = std::bitset<256>;
-
-/// For each table a number that is another one after every transaction that wrote to it. All calls from any thread.
-class TableVersions {
- public:
-  std::uint64_t of(std::string_view key) const { return versions_[table_of(key)].load(std::memory_order_acquire); }
-  /// Once readers of the store see what was written, and before anybody is told that it was.
-  void wrote(const Tables& tables) {
-    for (std::size_t table = 0; table < tables.size(); ++table)
-      if (tables[table]) versions_[table].fetch_add(1, std::memory_order_release);
-  }
-
- private:
-  std::array<std::atomic<std::uint64_t>, 256> versions_{};
-};
 
 /// Rows with the version that their table had before they were read: they are right as long as it has that one. Of two
 /// generations: what was read lately, and what was before that; the younger becomes the older one when it is full, so

@@ -1,8 +1,10 @@
 // What the pull side of /v2/ asks of a role: names (Catalog) and bytes (Blobs).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,6 +43,9 @@ class StoredManifest {
   /// How long ago this was known to be right, where that is not now.
   const std::optional<std::chrono::seconds>& age() const { return age_; }
   void set_age(std::chrono::seconds age) { age_ = age; }
+  /// The position of the feed as of which this is right, where a feed is followed.
+  const std::optional<std::uint64_t>& position() const { return position_; }
+  void set_position(std::uint64_t position) { position_ = position; }
 
  private:
   Digest digest_;
@@ -49,6 +54,7 @@ class StoredManifest {
   std::shared_ptr<const std::string> row_;
   std::string warning_;
   std::optional<std::chrono::seconds> age_;
+  std::optional<std::uint64_t> position_;
 };
 
 /// A page of names in lexical order.
@@ -61,11 +67,18 @@ class NamePage {
   /// As StoredManifest::warning().
   const std::string& warning() const { return warning_; }
   void warn(std::string text) { warning_ = std::move(text); }
+  /// As those of StoredManifest.
+  const std::optional<std::chrono::seconds>& age() const { return age_; }
+  void set_age(std::chrono::seconds age) { age_ = age; }
+  const std::optional<std::uint64_t>& position() const { return position_; }
+  void set_position(std::uint64_t position) { position_ = position; }
 
  private:
   std::vector<std::string> names_;
   bool more_;
   std::string warning_;
+  std::optional<std::chrono::seconds> age_;
+  std::optional<std::uint64_t> position_;
 };
 
 /// Referrers of one manifest: their descriptors as JSON.

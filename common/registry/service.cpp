@@ -81,6 +81,11 @@ void add_age(http::Response& response, const std::optional<std::chrono::seconds>
   if (age) response.header("Age", std::to_string(age->count()));
 }
 
+/// Says as of which position of the feed the answer is right.
+void add_position(http::Response& response, const std::optional<std::uint64_t>& position) {
+  if (position) response.header("Wherry-Position", std::to_string(*position));
+}
+
 std::string next_link(std::string_view path, std::size_t limit, std::string_view last, std::string_view more = {}) {
   return fmt::format("<{}?n={}&last={}{}>; rel=\"next\"", path, limit, http::percent_encode(last), more);
 }
@@ -176,6 +181,7 @@ Task<Result<void>> RegistryService::pull_manifest(http::Exchange& exchange, cons
   auto response = with_digest(unchanged ? 304 : 200, etag);
   add_warning(response, manifest->warning());
   add_age(response, manifest->age());
+  add_position(response, manifest->position());
   if (!unchanged) response.body(manifest->media_type(), manifest->bytes(), manifest->row());
   co_return co_await exchange.send(std::move(response));
 }
@@ -215,6 +221,8 @@ Task<Result<void>> RegistryService::list_tags(http::Exchange& exchange, const Ro
   body.push_back('}');
   auto response = v2_response(200);
   add_warning(response, page->warning());
+  add_age(response, page->age());
+  add_position(response, page->position());
   if (page->more() && !page->names().empty())
     response.header("Link", next_link(exchange.request().path, *limit, page->names().back()));
   response.body(kJson, std::move(body));
@@ -233,6 +241,8 @@ Task<Result<void>> RegistryService::list_repositories(http::Exchange& exchange) 
   body.push_back('}');
   auto response = v2_response(200);
   add_warning(response, page->warning());
+  add_age(response, page->age());
+  add_position(response, page->position());
   if (page->more() && !page->names().empty())
     response.header("Link", next_link(exchange.request().path, *limit, page->names().back()));
   response.body(kJson, std::move(body));

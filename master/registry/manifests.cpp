@@ -104,19 +104,17 @@ Task<Result<void>> PushService::put_manifest(http::Exchange& exchange, const Rou
     if (!complete) return complete;
     auto made = ensure_repository(transaction, repository, now);
     if (!made) return made;
+    feed::Appender appender(transaction);
     auto is_new = registry::put_manifest(transaction, repository, *digest, *manifest, *body);
     if (!is_new) return is_new.error();
-    if (*is_new) {
-      auto appended = feed::append(transaction, feed::Change::manifest_put(repository.text(), *digest, now));
-      if (!appended) return appended.error();
-    }
+    if (*is_new) appender.append(feed::Change::manifest_put(repository.text(), *digest, now));
     for (const std::string& tag : *tags) {
       auto before = registry::put_tag(transaction, repository, tag, *digest);
       if (!before) return before.error();
-      if (*before == digest.value()) continue;
-      auto appended = feed::append(transaction, feed::Change::tag_set(repository.text(), tag, *digest, now));
-      if (!appended) return appended.error();
+      if (*before != digest.value()) appender.append(feed::Change::tag_set(repository.text(), tag, *digest, now));
     }
+    auto appended = appender.finish();
+    if (!appended) return appended.error();
     return {};
   });
   if (!stored) co_return stored;
@@ -148,14 +146,12 @@ Task<Result<void>> PushService::delete_manifest(http::Exchange& exchange, const 
       if (!*named) return registry::manifest_unknown(repository, reference->to_string());
       tags.push_back(reference->tag()->text());
     }
-    for (const std::string& tag : tags) {
-      auto appended = feed::append(transaction, feed::Change::tag_removed(repository.text(), tag, now));
-      if (!appended) return appended.error();
-    }
-    if (const Digest* digest = reference->digest(); digest != nullptr) {
-      auto appended = feed::append(transaction, feed::Change::manifest_deleted(repository.text(), *digest, now));
-      if (!appended) return appended.error();
-    }
+    feed::Appender appender(transaction);
+    for (const std::string& tag : tags) appender.append(feed::Change::tag_removed(repository.text(), tag, now));
+    if (const Digest* digest = reference->digest(); digest != nullptr)
+      appender.append(feed::Change::manifest_deleted(repository.text(), *digest, now));
+    auto appended = appender.finish();
+    if (!appended) return appended.error();
     return {};
   });
   if (!erased) co_return erased;

@@ -27,6 +27,25 @@ Task<Result<void>> Master::start(Daemon& daemon) {
   blobs_ = std::make_unique<MasterBlobs>(*names_, *checked_);
   sessions_ = std::make_unique<UploadSessions>(*storage_, Clock::system());
   service_ = std::make_unique<PushService>(*storage_, *names_, *blobs_, *sessions_, daemon.metrics());
+  auto key = co_await daemon.disk().run([&] { return feed::SigningKey::load_or_make(key_file(options_.data)); });
+  if (!key) {
+    co_await stop();
+    co_return key.error();
+  }
+  publisher_ = std::make_unique<feed::Publisher>(daemon.loops());
+  authority_ = std::make_unique<Authority>(storage_->names(), std::move(*key), options_.feed_keep_entries, *publisher_,
+                                           Clock::system(), daemon.metrics());
+  auto signing = co_await authority_->start();
+  if (!signing) {
+    co_await stop();
+    co_return signing;
+  }
+  feed_ = std::make_unique<feed::FeedService>(storage_->names(), *publisher_, *authority_,
+                                              [](const http::Exchange&) { return feed::Visibility(); });
+  daemon.metrics().gauge("wherry_feed_streams", "Followers that read the feed",
+                         [this] { return static_cast<double>(feed_->streams()); });
+  router_ = std::make_unique<http::Router>(*service_);
+  router_->add(std::string(feed::FeedService::kPrefix), *feed_);
   scope_.spawn(expire_uploads());
   co_return Result<void>();
 }
@@ -35,6 +54,7 @@ Task<void> Master::stop() {
   stopping_ = true;
   sleeper_.wake();
   co_await scope_.join();
+  if (authority_) co_await authority_->stop();
   co_await scrubber_->stop();
   co_await checked_->stop();
   co_await storage_->stop();

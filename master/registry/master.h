@@ -7,7 +7,10 @@
 #include <string>
 
 #include "common/daemon/daemon.h"
+#include "common/feed/feed_service.h"
+#include "common/http/router.h"
 #include "common/registry/scrubber.h"
+#include "master/feed/authority.h"
 #include "master/registry/master_blobs.h"
 #include "master/registry/push_service.h"
 #include "master/registry/upload_sessions.h"
@@ -19,6 +22,7 @@ struct MasterOptions {
   std::chrono::milliseconds upload_expiry{std::chrono::hours(24 * 7)};  ///< uploads.expire-after
   std::chrono::milliseconds scrub_round{std::chrono::hours(24 * 7)};    ///< scrub.round
   std::optional<std::uint64_t> low_water_bytes;                         ///< space.low-water-bytes
+  std::uint64_t feed_keep_entries = 1'000'000;                          ///< feed.keep-entries
 };
 
 class Master final : public Role {
@@ -26,7 +30,8 @@ class Master final : public Role {
   explicit Master(MasterOptions options) : options_(std::move(options)) {}
 
   Task<Result<void>> start(Daemon& daemon) override;
-  http::Service& service() override { return *service_; }
+  http::Service& service() override { return *router_; }
+  void drain() override { publisher_->end(); }
   Task<void> stop() override;
 
  private:
@@ -40,6 +45,10 @@ class Master final : public Role {
   std::unique_ptr<MasterBlobs> blobs_;
   std::unique_ptr<UploadSessions> sessions_;
   std::unique_ptr<PushService> service_;
+  std::unique_ptr<feed::Publisher> publisher_;
+  std::unique_ptr<Authority> authority_;
+  std::unique_ptr<feed::FeedService> feed_;
+  std::unique_ptr<http::Router> router_;
   Scope scope_;
   Sleeper sleeper_;
   bool stopping_ = false;

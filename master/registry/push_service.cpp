@@ -42,7 +42,9 @@ Result<void> ensure_repository(kv::Transaction& transaction, const RepositoryNam
   std::string made;
   append_be64(made, static_cast<std::uint64_t>(to_millis(now)));
   transaction.put(key, made);
-  auto appended = feed::append(transaction, feed::Change::repository_created(repository.text(), now));
+  feed::Appender appender(transaction);
+  appender.append(feed::Change::repository_created(repository.text(), now));
+  auto appended = appender.finish();
   if (!appended) return appended.error();
   return {};
 }

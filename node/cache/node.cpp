@@ -3,6 +3,7 @@
 namespace wherry::node {
 
 Task<Result<void>> Node::start(Daemon& daemon) {
+  FollowOptions follow = options_.registries.follow;
   auto upstreams = Upstreams::make(options_.registries, daemon.loops());
   if (!upstreams) co_return upstreams.error();
   upstreams_ = std::move(*upstreams);
@@ -32,17 +33,28 @@ Task<Result<void>> Node::start(Daemon& daemon) {
   co_await upstreams_->open();
   fills_ = std::make_unique<Fills>(*storage_, *space_, *upstreams_, negatives_, loops, metrics);
   prefetch_ = std::make_unique<Prefetch>(*upstreams_, *fills_, loops);
-  catalog_ = std::make_unique<NodeCatalog>(*storage_, *space_, *names_, *upstreams_, options_.freshness, negatives_,
-                                           *prefetch_, loops, metrics);
+  followed_ = std::make_unique<FollowedNames>(storage_->names());
+  publisher_ = std::make_unique<feed::Publisher>(loops);
+  follower_ =
+      std::make_unique<Follower>(*storage_, *space_, *upstreams_, std::move(follow), *followed_, *publisher_, metrics);
+  catalog_ = std::make_unique<NodeCatalog>(*storage_, *space_, *names_, *followed_, *upstreams_, options_.freshness,
+                                           negatives_, *prefetch_, loops, metrics);
   blobs_ = std::make_unique<NodeBlobs>(*storage_, *space_, *names_, *checked_, *upstreams_, *fills_, metrics);
   service_ = std::make_unique<NodeService>(*catalog_, *blobs_, metrics, *upstreams_);
   using registry::Endpoint;
   metrics.name_sources({static_cast<std::uint8_t>(Endpoint::kManifest), static_cast<std::uint8_t>(Endpoint::kBlob)});
   name_node_metrics(metrics, *space_, fills_->board(), *upstreams_);
-  co_return Result<void>();
+  feed_ = std::make_unique<feed::FeedService>(storage_->names(), *publisher_, *follower_,
+                                              [](const http::Exchange&) { return feed::Visibility(); });
+  router_ = std::make_unique<http::Router>(*service_);
+  router_->add(std::string(feed::FeedService::kPrefix), *feed_);
+  auto following = co_await follower_->start();
+  if (!following) co_await stop();
+  co_return following;
 }
 
 Task<void> Node::stop() {
+  co_await follower_->stop();
   co_await upstreams_->cancel();
   co_await prefetch_->stop();
   co_await fills_->stop();

@@ -6,6 +6,8 @@
 #include <string>
 
 #include "common/daemon/daemon.h"
+#include "common/feed/feed_service.h"
+#include "common/http/router.h"
 #include "common/registry/scrubber.h"
 #include "node/cache/node_blobs.h"
 #include "node/cache/node_catalog.h"
@@ -13,6 +15,7 @@
 #include "node/cache/node_status.h"
 #include "node/eviction/cache_space.h"
 #include "node/fill/fills.h"
+#include "node/follow/follower.h"
 #include "node/upstream/upstreams.h"
 
 namespace wherry::node {
@@ -31,8 +34,9 @@ class Node final : public Role {
   explicit Node(NodeOptions options) : options_(std::move(options)) {}
 
   Task<Result<void>> start(Daemon& daemon) override;
-  http::Service& service() override { return *service_; }
-  std::string status() override { return node_status(*space_, fills_->board(), *upstreams_); }
+  http::Service& service() override { return *router_; }
+  std::string status() override { return node_status(*space_, fills_->board(), *upstreams_, *follower_); }
+  void drain() override { publisher_->end(); }
   Task<void> cut() override { return upstreams_->cancel(); }
   Task<void> stop() override;
 
@@ -50,6 +54,11 @@ class Node final : public Role {
   std::unique_ptr<NodeCatalog> catalog_;
   std::unique_ptr<NodeBlobs> blobs_;
   std::unique_ptr<NodeService> service_;
+  std::unique_ptr<FollowedNames> followed_;
+  std::unique_ptr<feed::Publisher> publisher_;
+  std::unique_ptr<Follower> follower_;
+  std::unique_ptr<feed::FeedService> feed_;
+  std::unique_ptr<http::Router> router_;
 };
 
 }  // namespace wherry::node

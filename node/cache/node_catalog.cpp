@@ -14,12 +14,21 @@ using registry::StoredManifest;
 namespace tables = registry::tables;
 
 constexpr std::string_view kStale = "the upstream cannot be asked; this is the last known answer";
+/// The master signs its feed every ten seconds at least: who has heard nothing for so long may miss something.
+constexpr std::chrono::seconds kFeedIsLate{60};
 /// A clock that was set back by more makes an age unknown.
 constexpr std::chrono::minutes kClockSlack{5};
 
 /// Whether what is known may be given although its upstream did not confirm it; `limit` is its rule's.
 bool may_stand_in(const std::optional<std::chrono::milliseconds>& age, std::chrono::milliseconds limit) {
   return limit.count() > 0 && (!age || *age <= limit);
+}
+
+NamePage as_of(const FollowedNames::Standing& standing, NamePage page) {
+  page.set_position(standing.position);
+  page.set_age(standing.age);
+  if (standing.age > kFeedIsLate) page.warn(std::string(kStale));
+  return page;
 }
 
 bool is_gone(const Error& error) {
@@ -29,11 +38,12 @@ bool is_gone(const Error& error) {
 }  // namespace
 
 NodeCatalog::NodeCatalog(registry::Storage& storage, CacheSpace& space, registry::NameStore& held,
-                         const Upstreams& upstreams, const Freshness& freshness, Negatives& negatives,
-                         Prefetch& prefetch, const std::vector<Loop*>& loops, Metrics& metrics)
+                         FollowedNames& followed, const Upstreams& upstreams, const Freshness& freshness,
+                         Negatives& negatives, Prefetch& prefetch, const std::vector<Loop*>& loops, Metrics& metrics)
     : storage_(storage),
       space_(space),
       held_(held),
+      followed_(followed),
       upstreams_(upstreams),
       freshness_(freshness),
       prefetch_(prefetch),
@@ -80,6 +90,8 @@ Task<Result<StoredManifest>> NodeCatalog::by_tag(const RepositoryName& repositor
   auto remote = upstreams_.remote(repository);
   if (!remote) co_return remote.error();
   const FreshnessRule& rule = rule_of(repository, tag, *remote);
+  auto followed = co_await by_followed_tag(repository, tag, *remote, rule);
+  if (followed) co_return std::move(*followed);
   const auto before = co_await known(repository, tag);
   if (before) {
     const auto within = [&](std::chrono::milliseconds limit) { return before->age && *before->age <= limit; };
@@ -99,8 +111,37 @@ Task<Result<StoredManifest>> NodeCatalog::by_tag(const RepositoryName& repositor
     auto held = co_await last_known(repository, *before, false);
     if (held) co_return held;
   }
-  if (is_gone(answer.error())) co_return registry::manifest_unknown(repository, tag.text());
+  // As far as the feed goes there is no such tag: that is an answer, when nobody can be asked for a better one.
+  const bool feed_says_no = is_down(answer.error()) && standing(remote->origin());
+  if (feed_says_no || is_gone(answer.error())) co_return registry::manifest_unknown(repository, tag.text());
   co_return answer;
+}
+
+std::optional<FollowedNames::Standing> NodeCatalog::standing(const Origin& origin) const {
+  if (upstreams_.parent() != &origin) return std::nullopt;
+  return followed_.standing();
+}
+
+Task<std::optional<NodeCatalog::Answer>> NodeCatalog::by_followed_tag(const RepositoryName& repository, const Tag& tag,
+                                                                      const Remote& remote, const FreshnessRule& rule) {
+  const auto standing_now = standing(remote.origin());
+  if (!standing_now || standing_now->age > rule.unreachable) co_return std::nullopt;
+  auto digest = co_await followed_.tag(repository, tag);
+  if (!digest) co_return std::nullopt;
+  const bool was_held = (co_await held_.by_digest(repository, *digest)).has_value();
+  auto manifest = co_await by_digest(repository, *digest);
+  if (manifest && !was_held) co_await keep_tag_if_possible(repository, tag, *digest);  // named as long as it is held
+  // The feed may be ahead of what its parent can give, or a moment behind a deletion.
+  if (!manifest && is_gone(manifest.error())) co_return std::nullopt;
+  if (!manifest) co_return std::optional<Answer>(manifest);
+  manifest->set_position(standing_now->position);
+  manifest->set_age(standing_now->age);
+  if (standing_now->age > kFeedIsLate) {
+    manifest->warn(std::string(kStale));
+    stale_.add();
+    co_await note_source(Source::kStale);
+  }
+  co_return std::optional<Answer>(manifest);
 }
 
 Task<std::optional<NodeCatalog::Known>> NodeCatalog::known(const RepositoryName& repository, const Tag& tag) {
@@ -282,6 +323,10 @@ Task<Result<Page>> NodeCatalog::in_place_of(Error why, Result<Page> held) {
 Task<Result<NamePage>> NodeCatalog::tags(const RepositoryName& repository, std::string last, std::size_t limit) {
   auto remote = upstreams_.remote(repository);
   if (!remote) co_return remote.error();
+  if (const auto followed = standing(remote->origin())) {
+    auto page = co_await followed_.tags(repository, last, limit);
+    if (page) co_return as_of(*followed, std::move(*page));
+  }
   Upstream upstream = remote->upstream();
   auto page = co_await upstream.tags(remote->repository(), last, limit);
   if (page || !is_down(page.error())) co_return page;
@@ -293,6 +338,10 @@ Task<Result<NamePage>> NodeCatalog::repositories(std::string last, std::size_t l
   // Of the root alone: a list of all that upstreams hold would be theirs to give, and Docker Hub gives none.
   Origin* root = upstreams_.root();
   if (root == nullptr) co_return co_await held_.repositories(std::move(last), limit);
+  if (const auto followed = standing(*root)) {
+    auto page = co_await followed_.repositories(last, limit);
+    if (page) co_return as_of(*followed, std::move(*page));
+  }
   Upstream upstream(*root);
   auto page = co_await upstream.repositories(last, limit);
   if (page || !is_down(page.error())) co_return page;

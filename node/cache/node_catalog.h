@@ -13,21 +13,23 @@
 #include "node/cache/freshness.h"
 #include "node/cache/prefetch.h"
 #include "node/eviction/cache_space.h"
+#include "node/follow/followed_names.h"
 #include "node/upstream/questions.h"
 #include "node/upstream/upstreams.h"
 
 namespace wherry::node {
 
-/// A digest that is held is answered without a word to the upstream. A tag is answered from what is known while its
-/// rule says that it is fresh, else after a HEAD; when that fails, from what is known for as long as the rule allows
-/// for that kind of failure, with a warning and its age. "Deleted" forgets the tag, "refused" and "down" do not. Any
-/// number of clients that want the same cost one question. An upstream that is down is not waited for: what is known is
-/// given at once, and one question goes out behind it.
+/// A digest that is held is answered without a word to the upstream. A tag of the parent is answered as its feed has
+/// it; one that the feed does not have (yet) is asked for. Another tag is answered from what is known while its rule
+/// says that it is fresh, else after a HEAD; when that fails, from what is known for as long as the rule allows for
+/// that kind of failure, with a warning and its age. "Deleted" forgets the tag, "refused" and "down" do not. Any number
+/// of clients that want the same cost one question. An upstream that is down is not waited for: what is known is given
+/// at once, and one question goes out behind it.
 class NodeCatalog final : public registry::Catalog {
  public:
-  NodeCatalog(registry::Storage& storage, CacheSpace& space, registry::NameStore& held, const Upstreams& upstreams,
-              const Freshness& freshness, Negatives& negatives, Prefetch& prefetch, const std::vector<Loop*>& loops,
-              Metrics& metrics);
+  NodeCatalog(registry::Storage& storage, CacheSpace& space, registry::NameStore& held, FollowedNames& followed,
+              const Upstreams& upstreams, const Freshness& freshness, Negatives& negatives, Prefetch& prefetch,
+              const std::vector<Loop*>& loops, Metrics& metrics);
 
   Task<Result<registry::StoredManifest>> manifest(const RepositoryName& repository,
                                                   const Reference& reference) override;
@@ -50,6 +52,11 @@ class NodeCatalog final : public registry::Catalog {
   };
 
   Task<Answer> by_tag(const RepositoryName& repository, const Tag& tag);
+  /// As the feed has it. Nothing when it does not have that tag, is not followed, or is older than the rule allows.
+  Task<std::optional<Answer>> by_followed_tag(const RepositoryName& repository, const Tag& tag, const Remote& remote,
+                                              const FreshnessRule& rule);
+  /// How far the feed of that server has been followed; nothing when it is not.
+  std::optional<FollowedNames::Standing> standing(const Origin& origin) const;
   Task<Answer> by_digest(const RepositoryName& repository, const Digest& digest);
   Task<Answer> by_digest_of(RepositoryName repository, Digest digest);
   const FreshnessRule& rule_of(const RepositoryName& repository, const Tag& tag, const Remote& remote) const;
@@ -84,6 +91,7 @@ class NodeCatalog final : public registry::Catalog {
   registry::Storage& storage_;
   CacheSpace& space_;
   registry::NameStore& held_;
+  FollowedNames& followed_;
   const Upstreams& upstreams_;
   const Freshness& freshness_;
   Prefetch& prefetch_;

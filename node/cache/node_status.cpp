@@ -62,13 +62,15 @@ ordered_json upstream_of(const Origin& origin) {
 
 }  // namespace
 
-std::string node_status(const CacheSpace& space, const FillBoard& fills, const Upstreams& upstreams) {
+std::string node_status(const CacheSpace& space, const FillBoard& fills, const Upstreams& upstreams,
+                        const Follower& follower) {
   ordered_json listed = ordered_json::array();
   for (const Origin* origin : upstreams.all()) listed.push_back(upstream_of(*origin));
   const ordered_json status = {{"version", WHERRY_VERSION},
                                {"cache", cache_of(space)},
                                {"fills", fills_of(fills)},
-                               {"upstreams", std::move(listed)}};
+                               {"upstreams", std::move(listed)},
+                               {"feed", ordered_json::parse(follower.status())}};
   // An upstream's words are in it, and they need not be UTF-8.
   return status.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }

@@ -6,6 +6,7 @@
 #include "common/observe/metrics.h"
 #include "node/eviction/cache_space.h"
 #include "node/fill/fill_board.h"
+#include "node/follow/follower.h"
 #include "node/upstream/upstreams.h"
 
 namespace wherry::node {
@@ -13,8 +14,9 @@ namespace wherry::node {
 /// Fills that are listed; the rest is a number.
 inline constexpr std::size_t kMostListedFills = 64;
 
-/// One JSON object: `cache`, `fills`, `upstreams`. No I/O, and short locks only.
-std::string node_status(const CacheSpace& space, const FillBoard& fills, const Upstreams& upstreams);
+/// One JSON object: `cache`, `fills`, `upstreams`, `feed`. No I/O, and short locks only.
+std::string node_status(const CacheSpace& space, const FillBoard& fills, const Upstreams& upstreams,
+                        const Follower& follower);
 
 /// wherry_upstream_calls_total{upstream,code}, wherry_upstream_up{upstream},
 /// wherry_upstream_manifests_left{upstream}, wherry_upstream_blobs_waiting{upstream}, wherry_fills, wherry_cache_blobs.

@@ -40,11 +40,18 @@ std::string prefix_of(const std::string& name);
 /// An upstream of which only the name is known. Errors: kInvalid when it is not the name of a registry.
 Result<UpstreamOptions> upstream_of_name(const std::string& name);
 
+/// How the parent's feed is followed.
+struct FollowOptions {
+  bool enabled = true;  ///< parent.follow: if the parent has one
+  std::string key;      ///< parent.feed-key: that signs it, 64 hexadecimal digits; empty: the first that is met
+};
+
 /// All that a node stands for.
 struct Registries {
   UpstreamOptions parent;  ///< without a URL: none
   std::vector<UpstreamOptions> upstreams;
   std::string root;  ///< the upstream that unprefixed names mean; empty: the parent
+  FollowOptions follow{};
 };
 
 /// Reads `parent`, `upstreams` and `root`. Errors: kInvalid, naming file, line and key.

@@ -117,7 +117,7 @@ class CountingProxy:
                 if bodiless:
                     return
                 sent, begin = 0, time.monotonic()
-                while piece := answer.read(self.next_piece(sent)):
+                while piece := answer.read1(self.next_piece(sent)):
                     if proxy.bytes_per_second:
                         time.sleep(max(0, begin + sent / proxy.bytes_per_second - time.monotonic()))
                     self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)

@@ -16,10 +16,11 @@ std::vector<Change> one_of_each() {
       Change::repository_created("team/app", time),       Change::repository_removed("team/app", time),
       Change::manifest_put("team/app", small, time),      Change::manifest_deleted("team/app", large, time),
       Change::tag_set("team/app", "latest", small, time), Change::tag_removed("team/app", "latest", time),
-      Change::blob_added("team/app", large, time),
+      Change::blob_added("team/app", large, time),        Change::key_announced(std::string(104, 'k'), time),
+      Change::policy_set("fill-ahead", "{}", time),       Change::policy_removed("fill-ahead", time),
   };
   std::uint64_t position = 0;
-  for (Change& change : changes) change.place(++position, 3);
+  for (Change& change : changes) change.place(++position, 3, Change::Salt{std::byte{7}});
   return changes;
 }
 
@@ -65,6 +66,12 @@ TEST(Change, PartsThatTheKindDoesNotHaveAreRefused) {
 
 TEST(Change, AChangeWithoutAPlaceIsRefused) {
   EXPECT_FALSE(Change::decode(Change::repository_created("r", from_millis(0)).encode()));
+}
+
+TEST(Change, TheProjectIsTheFirstPartOfTheRepositorysName) {
+  EXPECT_EQ(Change::repository_created("team/app/web", from_millis(0)).project(), "team");
+  EXPECT_EQ(Change::repository_created("alpine", from_millis(0)).project(), "alpine");
+  EXPECT_EQ(Change::policy_removed("p", from_millis(0)).project(), "");
 }
 
 }  // namespace

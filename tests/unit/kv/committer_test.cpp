@@ -69,6 +69,7 @@ class Store final : public KeyValue {
   Task<Result<std::optional<std::string>>> get(std::string) override { co_return std::optional<std::string>(); }
   Task<Result<Row>> get_hot(std::string) override { co_return Row(); }
   Task<Result<Page>> scan(ScanRequest) override { co_return Page(); }
+  void watch(char, std::function<void()>) override {}
   Committer committer;
 
  protected:

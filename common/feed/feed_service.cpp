@@ -1,0 +1,186 @@
+#include "common/feed/feed_service.h"
+
+#include "common/base/bytes.h"
+#include "common/feed/key_records.h"
+#include "common/http/problem.h"
+#include "common/http/uri.h"
+#include "common/oci/error_body.h"
+
+namespace wherry::feed {
+namespace {
+
+/// One stream of those that are counted.
+class Counted {
+ public:
+  explicit Counted(std::atomic<std::size_t>& count) : count_(count), number_(count.fetch_add(1)) {}
+  ~Counted() { count_.fetch_sub(1); }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  std::size_t before() const { return number_; }
+
+ private:
+  std::atomic<std::size_t>& count_;
+  std::size_t number_;
+};
+
+http::Response stream_head() {
+  http::Response begin(200);
+  begin.header("Content-Type", FeedService::kMediaType).header("Cache-Control", "no-store");
+  return begin;
+}
+
+/// The first piece brings the head along: until then an error can still be an answer of its own.
+Task<Result<void>> send_begun(http::Exchange& exchange, std::string_view piece) {
+  if (!exchange.responded()) {
+    auto begun = co_await exchange.begin_stream(stream_head());
+    if (!begun) co_return begun;
+  }
+  co_return co_await exchange.send_piece(piece);
+}
+
+/// Where a snapshot is to begin. Errors: kInvalid for a query that is not in its form.
+Result<SnapshotStart> read_start(std::string_view query) {
+  const Error wrong(ErrorKind::kInvalid, "epoch, position and chain come together, after= is hexadecimal");
+  SnapshotStart start;
+  const auto position = http::query_value(query, "position");
+  if (position) {
+    const auto number = parse_decimal(*position, INT64_MAX);
+    const auto epoch = parse_decimal(http::query_value(query, "epoch").value_or(""), INT64_MAX);
+    const auto chain = from_hex(http::query_value(query, "chain").value_or(""));
+    if (!number || !epoch || !chain || chain->size() != sizeof(Hash)) return wrong;
+    start.base = Head{*number, *epoch, to_hash(*chain)};
+  }
+  if (const auto after = http::query_value(query, "after")) {
+    const auto key = from_hex(*after);
+    if (!key || !start.base) return wrong;
+    start.after_row = *key;
+  }
+  return start;
+}
+
+std::string record_of(const SignedHead& head) {
+  std::string out;
+  append_record(out, RecordKind::kHead, head.encode());
+  return out;
+}
+
+}  // namespace
+
+Task<Result<void>> FeedService::handle(http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  const std::string_view place = request.path.substr(kPrefix.size());
+  if (place != "feed" && place != "snapshot") co_return Error(ErrorKind::kNotFound, "there is nothing at this path");
+  if (request.method != "GET") {
+    auto refused = http::problem(405, "Method not allowed", "the feed is read with GET");
+    refused.header("Allow", "GET");
+    co_return co_await exchange.send(std::move(refused));
+  }
+  if (place == "snapshot") co_return co_await snapshot(exchange);
+  co_return co_await stream(exchange);
+}
+
+http::Response FeedService::render(const Error& error) const {
+  const int status = http_status(error.kind());
+  return http::problem(status, error_code(error.kind()), status < 500 ? error.message() : "see the log of this server");
+}
+
+Task<Result<void>> FeedService::stream(http::Exchange& exchange) {
+  const std::string_view query = exchange.request().query;
+  const auto from = parse_decimal(http::query_value(query, "from").value_or("1"), INT64_MAX);
+  if (!from || *from == 0) co_return Error(ErrorKind::kInvalid, "from= is a position, counted from 1");
+  auto visibility = admit_(exchange);
+  if (!visibility) co_return visibility.error();
+  const Counted counted(streams_);
+  if (counted.before() >= kMostStreams)
+    co_return Error(ErrorKind::kUnavailable, "{} followers are here already", kMostStreams);
+
+  const std::uint64_t before = *from - 1;
+  auto present = co_await head(store_);
+  if (!present) co_return present.error();
+  auto chain = co_await chain_at(store_, before);
+  if (!chain) co_return chain.error();
+  const auto stated = http::query_value(query, "chain");
+  const bool parted = *chain && stated && *stated != to_hex(**chain);
+  if (parted || (before > present->position && heads_.is_origin())) {
+    auto refused =
+        http::problem(409, "The logs have parted",
+                      fmt::format("this log is in epoch {} at position {}, and does not have what comes before "
+                                  "position {} there",
+                                  present->epoch, present->position, *from));
+    co_return co_await exchange.send(std::move(refused));
+  }
+  if (!*chain && before <= present->position) {
+    auto gone = http::problem(410, "Compacted", fmt::format("position {} is not in the log any more", *from));
+    gone.header("Link", "</wherry/v1/snapshot>; rel=\"alternate\"");
+    co_return co_await exchange.send(std::move(gone));
+  }
+  auto keys = co_await key_records(store_);
+  if (!keys) co_return keys.error();
+  auto sent = co_await exchange.begin_stream(stream_head());
+  if (!sent) co_return sent;
+  if (const auto newest = publisher_.ring().newest()) *keys += record_of(newest->head());
+  sent = co_await exchange.send_piece(*keys);
+  if (!sent) co_return sent;
+  sent = co_await send_all(exchange, before, *visibility);
+  if (!sent) co_return sent;
+  co_return co_await exchange.end_stream();
+}
+
+Task<Result<void>> FeedService::snapshot(http::Exchange& exchange) {
+  auto start = read_start(exchange.request().query);
+  if (!start) co_return start.error();
+  auto visibility = admit_(exchange);
+  if (!visibility) co_return visibility.error();
+  const Counted counted(streams_);
+  if (counted.before() >= kMostStreams)
+    co_return Error(ErrorKind::kUnavailable, "{} followers are here already", kMostStreams);
+  SendPiece send = [&exchange](std::string_view piece) { return send_begun(exchange, piece); };
+  auto written = co_await heads_.snapshot(std::move(*start), std::move(*visibility), std::move(send));
+  if (!written && written.error().kind() == ErrorKind::kNotFound && !exchange.responded())
+    co_return co_await exchange.send(http::problem(410, "Compacted", written.error().message()));
+  if (!written) co_return written;
+  co_return co_await exchange.end_stream();
+}
+
+Task<Result<void>> FeedService::send_all(http::Exchange& exchange, std::uint64_t position,
+                                         const Visibility& visibility) {
+  Ring& ring = publisher_.ring();
+  Ring::Place place{position, 0};
+  while (!ring.ended()) {
+    std::shared_ptr<const Segment> segment;
+    const Ring::Next next = ring.next(place, segment);
+    if (next == Ring::Next::kLog) {
+      auto page = co_await out_of_log(place.position);
+      if (!page) co_return page.error();
+      segment = *page;
+      if (segment) place.position = segment->to();
+    }
+    if (!segment) {
+      co_await ring.changed().wait();
+      continue;
+    }
+    Result<void> sent;
+    if (visibility.sees_all()) {
+      sent = co_await exchange.send_piece(segment->bytes());
+    } else {
+      const std::string bytes = segment->bytes_for(visibility);
+      sent = co_await exchange.send_piece(bytes);
+    }
+    if (!sent) co_return sent;
+  }
+  co_return Result<void>();
+}
+
+Task<Result<std::shared_ptr<const Segment>>> FeedService::out_of_log(std::uint64_t position) {
+  auto entries = co_await read(store_, position + 1, kEntriesOfThePage);
+  if (!entries) co_return entries.error();
+  if (entries->compacted) co_return Error(ErrorKind::kNotFound, "the log was compacted meanwhile");
+  if (entries->list.empty()) co_return std::shared_ptr<const Segment>();
+  auto closing = co_await heads_.closing(entries->list);
+  if (!closing) co_return closing.error();
+  if (!*closing) co_return std::shared_ptr<const Segment>();
+  entries->list.erase(entries->list.begin() + static_cast<std::ptrdiff_t>((*closing)->entries), entries->list.end());
+  co_return Segment::make(entries->list, (*closing)->head);
+}
+
+}  // namespace wherry::feed

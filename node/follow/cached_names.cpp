@@ -1,0 +1,57 @@
+#include "node/follow/cached_names.h"
+
+#include "common/registry/name_store.h"
+#include "common/registry/tables.h"
+
+namespace wherry::node {
+
+namespace tables = registry::tables;
+
+Result<void> cached_tag_removed(kv::Transaction& transaction, CacheSpace& space, const RepositoryName& repository,
+                                std::string_view tag) {
+  auto erased = registry::erase_tag(transaction, repository, tag);
+  if (!erased) return erased.error();
+  if (!*erased) return {};
+  transaction.erase(tables::validated_key(repository, tag));
+  space.untagged(repository, **erased);
+  return {};
+}
+
+/// A tag is cached while its manifest is: then the eviction's ledger knows that somebody may ask for it by name.
+Result<void> cached_tag_moved(kv::Transaction& transaction, CacheSpace& space, const RepositoryName& repository,
+                              std::string_view tag, const Digest& digest) {
+  auto held = transaction.exists(tables::manifest_key(repository, digest));
+  if (!held) return held.error();
+  if (!*held) return cached_tag_removed(transaction, space, repository, tag);
+  auto before = registry::put_tag(transaction, repository, tag, digest);
+  if (!before) return before.error();
+  if (*before && **before != digest) space.untagged(repository, **before);
+  return {};
+}
+
+Result<void> cached_manifest_deleted(kv::Transaction& transaction, CacheSpace& space, const RepositoryName& repository,
+                                     const Digest& digest) {
+  auto tags = registry::erase_manifest(transaction, repository, digest);
+  if (!tags && tags.error().kind() == ErrorKind::kManifestUnknown) return {};
+  if (!tags) return tags.error();
+  for (const std::string& tag : *tags) transaction.erase(tables::validated_key(repository, tag));
+  space.untagged(repository, digest);
+  return {};
+}
+
+Result<void> apply_to_cache(kv::Transaction& transaction, CacheSpace& space, const feed::Change& change) {
+  if (change.repository().empty()) return {};
+  const auto repository = RepositoryName::parse(change.repository());
+  if (!repository) return {};  // no client can ask for it
+  switch (change.kind()) {
+    case feed::ChangeKind::kTagSet:
+      return cached_tag_moved(transaction, space, *repository, change.tag(), *change.digest());
+    case feed::ChangeKind::kTagRemoved: return cached_tag_removed(transaction, space, *repository, change.tag());
+    case feed::ChangeKind::kManifestDeleted:
+      return cached_manifest_deleted(transaction, space, *repository, *change.digest());
+    case feed::ChangeKind::kRepositoryRemoved: transaction.erase(tables::repository_key(*repository)); return {};
+    default: return {};
+  }
+}
+
+}  // namespace wherry::node

@@ -1,0 +1,392 @@
+#include "node/follow/follower.h"
+
+#include <algorithm>
+#include <random>
+
+#include "common/base/bytes.h"
+#include "common/base/json.h"
+#include "common/base/log.h"
+#include "common/feed/feed_service.h"
+#include "common/feed/key_records.h"
+#include "node/follow/cached_names.h"
+#include "node/follow/follow_rows.h"
+
+namespace wherry::node {
+namespace {
+
+constexpr std::size_t kMostAnswerBytes = 16 * 1024;
+/// Applied by one transaction at most; a batch is never divided.
+constexpr std::size_t kEntriesAtOnce = feed::Verifier::kMostEntries;
+
+std::string_view name_of(Follower::State state) {
+  switch (state) {
+    case Follower::State::kOff: return "off";
+    case Follower::State::kConnecting: return "connecting";
+    case Follower::State::kFollowing: return "following";
+    case Follower::State::kNoFeed: return "no-feed";
+    case Follower::State::kAlarmed: return "alarmed";
+  }
+  return "off";
+}
+
+/// Between half of it and all of it, so that followers that lost the same parent do not come back in step.
+std::chrono::milliseconds jittered(std::chrono::milliseconds pause) {
+  static thread_local std::minstd_rand random(std::random_device{}());
+  const auto half = pause.count() / 2;
+  return std::chrono::milliseconds(half + std::uniform_int_distribution<std::int64_t>(0, half)(random));
+}
+
+http::ClientOptions client_options(const UpstreamOptions& parent) {
+  http::ClientOptions options;
+  options.connect_time = parent.connect_time;
+  options.silence = Follower::kSilence;
+  options.least_bytes_per_second = 0;
+  options.ca_file = parent.ca_file;
+  options.proxy = parent.proxy;
+  return options;
+}
+
+/// What an answer other than a stream means. kNotFound: there is no feed; kInvalid: it is not to be followed.
+Error meaning_of(int status, std::string_view text) {
+  if (status == 404 || status == 405 || status == 401 || status == 403)
+    return Error(ErrorKind::kNotFound, "the parent gives no feed (status {})", status);
+  return Error(ErrorKind::kUpstream, "the parent's feed: status {} {}", status, text);
+}
+
+}  // namespace
+
+Follower::Follower(registry::Storage& storage, CacheSpace& space, const Upstreams& upstreams, FollowOptions options,
+                   FollowedNames& names, feed::Publisher& publisher, Metrics& metrics)
+    : storage_(storage),
+      space_(space),
+      upstreams_(upstreams),
+      options_(std::move(options)),
+      names_(names),
+      publisher_(publisher),
+      home_(Loop::current()),
+      applied_(metrics.counter("wherry_feed_entries_applied_total", "Entries of the parent's feed that were applied")),
+      alarms_(metrics.counter("wherry_feed_alarms_total", "Times that the parent's feed could not be believed")),
+      streams_(metrics.counter("wherry_feed_streams_total", "Streams of the parent's feed that were begun")),
+      joins_(metrics.counter("wherry_feed_snapshots_total", "Snapshots of the parent that were put in place")) {
+  metrics.gauge("wherry_feed_position", "Position of the feed up to which everything is applied", [this] {
+    const auto standing = names_.standing();
+    return standing ? static_cast<double>(standing->position) : 0.0;
+  });
+  metrics.gauge("wherry_feed_age_seconds", "Time since the master signed what is known", [this] {
+    const auto standing = names_.standing();
+    return standing ? static_cast<double>(standing->age.count()) : -1.0;
+  });
+}
+
+Task<Result<void>> Follower::start() {
+  const Origin* parent = upstreams_.parent();
+  if (parent == nullptr || !options_.enabled) co_return Result<void>();
+  auto keys = co_await load_keys();
+  if (!keys) co_return keys;
+  Join join(storage_, space_, keys_, options_.key.empty());
+  auto unfinished = co_await join.unfinished();
+  if (!unfinished) co_return unfinished.error();
+  if (*unfinished) {
+    auto finished = co_await join.swap(**unfinished);
+    if (!finished) co_return finished;
+  }
+  auto placed = co_await load_place();
+  if (!placed) co_return placed;
+  client_ = std::make_unique<http::Client>(Loop::current(), client_options(parent->options()));
+  scope_.spawn(run());
+  co_return Result<void>();
+}
+
+Task<Result<void>> Follower::load_place() {
+  auto present = co_await feed::head(storage_.names());
+  if (!present) co_return present.error();
+  at_ = *present;
+  auto complete = co_await storage_.names().get(rows::complete_key());
+  if (!complete) co_return complete.error();
+  complete_ = complete->has_value();
+  auto last = co_await storage_.names().get(rows::signed_head_key(at_.position));
+  if (!last) co_return last.error();
+  if (*last) {
+    auto head = feed::SignedHead::decode(**last);
+    if (!head) co_return Error(ErrorKind::kCorrupt, "the row of the feed's last signed head is damaged");
+    last_ = std::move(*head);
+    names_.advance(*last_, complete_);
+    publisher_.publish(feed::Segment::make({}, *last_));
+  }
+  co_return Result<void>();
+}
+
+Task<void> Follower::stop() {
+  stopping_ = true;
+  sleeper_.wake();
+  if (client_) client_->cancel_all();
+  co_await scope_.join();
+  client_.reset();
+}
+
+Task<Result<void>> Follower::load_keys() {
+  if (!options_.key.empty()) {
+    auto key = feed::PublicKey::from_hex(options_.key);
+    if (!key) co_return Error(ErrorKind::kInvalid, "parent.feed-key: {}", key.error().message());
+    keys_.add(std::move(*key));
+  } else {
+    auto pinned = co_await storage_.names().get(rows::pinned_key());
+    if (!pinned) co_return pinned.error();
+    if (*pinned) {
+      auto key = feed::PublicKey::from_raw(**pinned);
+      if (!key) co_return Error(ErrorKind::kCorrupt, "the row of the pinned key of the feed is damaged");
+      keys_.add(std::move(*key));
+    }
+  }
+  auto records = co_await feed::key_records(storage_.names());
+  if (!records) co_return records.error();
+  feed::RecordReader reader;
+  reader.feed(*records);
+  while (true) {
+    auto record = reader.next();
+    if (!record || !*record) break;
+    if (auto key = feed::KeyRecord::decode((*record)->payload)) keys_.admit(*key);
+  }
+  co_return Result<void>();
+}
+
+Task<void> Follower::run() {
+  while (!stopping_) {
+    state_ = State::kConnecting;
+    const auto outcome = co_await follow_once();
+    if (stopping_) break;
+    note(outcome);
+    co_await sleeper_.sleep(jittered(pause_));
+    pause_ = std::min(pause_ * 2, std::max(pause_, kLongestPause));
+  }
+}
+
+void Follower::note(const Result<void>& outcome) {
+  if (outcome) {
+    trouble_.clear();
+    pause_ = kFirstPause;
+    return;
+  }
+  const std::string trouble = outcome.error().to_string();
+  const bool is_news = trouble != trouble_;
+  trouble_ = trouble;
+  const ErrorKind kind = outcome.error().kind();
+  if (kind == ErrorKind::kNotFound) {
+    state_ = State::kNoFeed;
+    pause_ = kNoFeedPause;
+    if (is_news) log::info("the parent's feed is not followed", {{"why", trouble}});
+  } else if (kind == ErrorKind::kInvalid) {
+    state_ = State::kAlarmed;
+    pause_ = std::max(pause_, kLongestPause);
+    alarms_.add();
+    log::error("the parent's feed cannot be believed; what is known stays",
+               {{"why", trouble}, {"position", std::to_string(at_.position)}, {"epoch", std::to_string(at_.epoch)}});
+  } else {
+    if (pause_ > kLongestPause) pause_ = kFirstPause;
+    if (is_news) log::warn("the parent's feed broke off", {{"why", trouble}});
+  }
+}
+
+std::string Follower::parent_url() const {
+  std::string url = upstreams_.parent()->url();
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
+std::string Follower::url() const {
+  return fmt::format("{}{}feed?from={}&epoch={}&chain={}", parent_url(), feed::FeedService::kPrefix, at_.position + 1,
+                     at_.epoch, to_hex(at_.chain));
+}
+
+Task<Result<void>> Follower::follow_once() {
+  http::ClientRequest request("GET", url());
+  request.header("Accept", feed::FeedService::kMediaType);
+  auto stream = co_await client_->open(std::move(request));
+  if (!stream) co_return stream.error();
+  const int status = (*stream)->head().status();
+  if (status == 409 || status == 410) {
+    stream->reset();
+    const auto because = status == 409 ? Join::Because::kParted : Join::Because::kCompacted;
+    co_return co_await join(because);
+  }
+  if (status != 200) {
+    auto text = co_await (*stream)->read_whole(kMostAnswerBytes);
+    co_return meaning_of(status, text ? std::string_view(*text) : std::string_view());
+  }
+  if ((*stream)->head().header("content-type") != feed::FeedService::kMediaType)
+    co_return Error(ErrorKind::kNotFound, "the parent answers with something else than a feed");
+  streams_.add();
+  feed::Verifier verifier(at_, keys_, options_.key.empty());
+  co_return co_await take_stream(**stream, verifier);
+}
+
+Task<Result<void>> Follower::join(Join::Because because) {
+  Join join(storage_, space_, keys_, options_.key.empty());
+  auto head = co_await join.take(*client_, parent_url(), at_, because);
+  if (!head) co_return head.error();
+  auto swapped = co_await join.swap(*head);
+  if (!swapped) co_return swapped;
+  joins_.add();
+  log::info("the parent's snapshot is in place", {{"position", std::to_string(head->head.position)},
+                                                  {"epoch", std::to_string(head->head.epoch)},
+                                                  {"position_before", std::to_string(at_.position)},
+                                                  {"epoch_before", std::to_string(at_.epoch)}});
+  co_return co_await load_place();
+}
+
+Task<Result<void>> Follower::snapshot(feed::SnapshotStart start, feed::Visibility visibility, feed::SendPiece send) {
+  Loop& here = Loop::current();
+  feed::SnapshotFilter filter(std::move(visibility));
+  co_await home_.enter();
+  auto relayed = co_await relay(std::move(start), filter, here, send);
+  co_await here.enter();
+  co_return relayed;
+}
+
+Task<Result<void>> Follower::relay(feed::SnapshotStart start, feed::SnapshotFilter& filter, Loop& client_loop,
+                                   const feed::SendPiece& send) {
+  if (!client_ || stopping_) co_return Error(ErrorKind::kUnavailable, "this node follows no feed");
+  std::string target = fmt::format("{}{}snapshot", parent_url(), feed::FeedService::kPrefix);
+  if (start.base)
+    target += fmt::format("?epoch={}&position={}&chain={}", start.base->epoch, start.base->position,
+                          to_hex(start.base->chain));
+  if (start.base && !start.after_row.empty()) target += "&after=" + to_hex(as_bytes(start.after_row));
+  http::ClientRequest request("GET", std::move(target));
+  auto stream = co_await client_->open(std::move(request));
+  if (!stream) co_return stream.error();
+  const int status = (*stream)->head().status();
+  if (status == 410) co_return Error(ErrorKind::kNotFound, "the parent's log was compacted");
+  if (status != 200) co_return Error(ErrorKind::kUpstream, "the parent's snapshot: status {}", status);
+  while (true) {
+    auto piece = co_await (*stream)->next();
+    if (!piece) co_return piece.error();
+    if (piece->empty()) co_return Result<void>();
+    auto passed = filter.pass(as_text(piece->bytes()));
+    if (!passed) co_return passed.error();
+    piece->clear();
+    co_await client_loop.enter();
+    auto sent = co_await send(*passed);
+    co_await home_.enter();
+    if (!sent) co_return sent;
+  }
+}
+
+Task<Result<void>> Follower::take_stream(http::Transfer& stream, feed::Verifier& verifier) {
+  feed::RecordReader reader;
+  while (true) {
+    auto piece = co_await stream.next();
+    if (!piece) co_return piece.error();
+    if (piece->empty()) co_return Result<void>();
+    reader.feed(as_text(piece->bytes()));
+    piece->clear();
+    std::vector<feed::Batch> batches;
+    std::size_t entries = 0;
+    while (true) {
+      auto record = reader.next();
+      if (!record) co_return record.error();
+      if (!*record) break;
+      auto batch = verifier.take(**record);
+      if (!batch) co_return batch.error();
+      if (!*batch) continue;
+      entries += (*batch)->entries.size();
+      batches.push_back(std::move(**batch));
+      if (entries < kEntriesAtOnce) continue;
+      auto applied = co_await apply(std::exchange(batches, {}), verifier);
+      if (!applied) co_return applied;
+      entries = 0;
+    }
+    state_ = State::kFollowing;
+    pause_ = kFirstPause;
+    newest_ = std::max(newest_, verifier.newest());
+    if (batches.empty()) continue;
+    auto applied = co_await apply(std::move(batches), verifier);
+    if (!applied) co_return applied;
+    trouble_.clear();
+  }
+}
+
+Task<Result<void>> Follower::apply(std::vector<feed::Batch> batches, const feed::Verifier& verifier) {
+  const feed::SignedHead& head = batches.back().head;
+  const bool complete = complete_ || head.head.position >= verifier.newest();
+  const bool first_contact = !last_;
+  std::size_t count = 0;
+  for (const feed::Batch& batch : batches) count += batch.entries.size();
+  const feed::PublicKey* signer = keys_.find(head.key_id);
+  const auto durability = complete && count > 0 ? kv::Durability::kSynced : kv::Durability::kLazy;
+  auto applied = co_await storage_.names().transact(
+      [&](kv::Transaction& transaction) -> Result<feed::Head> {
+        feed::Appender appender(transaction);
+        for (const feed::Batch& batch : batches) {
+          for (const feed::Entry& entry : batch.entries) {
+            appender.receive(entry);
+            if (!entry.change()) continue;
+            auto done = apply_to_cache(transaction, space_, *entry.change());
+            if (!done) return done.error();
+          }
+          transaction.put(rows::signed_head_key(batch.head.head.position), batch.head.encode());
+        }
+        appender.set_epoch(head.head.epoch);
+        if (complete && !complete_) transaction.put(rows::complete_key(), {});
+        if (first_contact && signer != nullptr) transaction.put(rows::pinned_key(), signer->raw());
+        return appender.finish();
+      },
+      durability);
+  if (!applied) co_return applied.error();
+  at_ = *applied;
+  if (complete && !complete_)
+    log::info("the parent's feed is followed",
+              {{"position", std::to_string(at_.position)}, {"epoch", std::to_string(at_.epoch)}});
+  complete_ = complete;
+  applied_.add(count);
+  names_.advance(head, complete_);
+  for (const feed::Batch& batch : batches) publisher_.publish(feed::Segment::make(batch.entries, batch.head));
+  last_ = head;
+  co_return co_await compact();
+}
+
+Task<Result<void>> Follower::compact() {
+  if (at_.position <= kKeptEntries) co_return Result<void>();
+  const std::uint64_t keep_from = at_.position - kKeptEntries + 1;
+  if (keep_from < compacted_to_ + kCompactedAtOnce) co_return Result<void>();
+  compacted_to_ = keep_from;
+  auto gone = co_await storage_.names().transact(
+      [keep_from](kv::Transaction& transaction) -> Result<void> {
+        auto count = feed::compact(transaction, keep_from, 2 * kCompactedAtOnce);
+        if (!count) return count.error();
+        for (std::uint64_t i = 1; i <= *count && i < keep_from; ++i)
+          transaction.erase(rows::signed_head_key(keep_from - i));
+        return {};
+      },
+      kv::Durability::kLazy);
+  co_return gone;
+}
+
+Task<Result<std::optional<feed::Heads::Closing>>> Follower::closing(const std::vector<feed::Entry>& entries) {
+  const std::uint64_t first = entries.front().position();
+  const std::uint64_t last = entries.back().position();
+  auto page = co_await storage_.names().scan(
+      kv::ScanRequest(rows::signed_heads_prefix(), rows::signed_head_key(first - 1), entries.size()));
+  if (!page) co_return page.error();
+  std::optional<Closing> closing;
+  for (const auto& [key, row] : page->entries) {
+    auto head = feed::SignedHead::decode(row);
+    if (!head) co_return Error(ErrorKind::kCorrupt, "the row of a signed head of the feed is damaged");
+    if (head->head.position > last) break;
+    const std::size_t count = head->head.position - first + 1;
+    if (count > feed::Verifier::kMostEntries && closing) break;
+    closing = Closing{std::move(*head), count};
+  }
+  co_return closing;
+}
+
+std::string Follower::status() const {
+  const auto standing = names_.standing();
+  std::string out = fmt::format(R"({{"state":"{}","position":{},"epoch":{},"newest":{},"complete":{})", name_of(state_),
+                                at_.position, at_.epoch, std::max(newest_, at_.position), complete_);
+  if (standing) out += fmt::format(R"(,"age_seconds":{})", standing->age.count());
+  if (!trouble_.empty()) out += R"(,"trouble":)" + json_string(trouble_);
+  if (!keys_.empty()) out += fmt::format(R"(,"key":"{}")", keys_.all().front().to_hex());
+  return out + "}";
+}
+
+}  // namespace wherry::node

@@ -1,0 +1,97 @@
+// Follower: keeps this node in step with its parent's feed.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/async/scope.h"
+#include "common/async/sleep.h"
+#include "common/feed/heads.h"
+#include "common/feed/publisher.h"
+#include "common/feed/verifier.h"
+#include "common/http/client.h"
+#include "common/observe/metrics.h"
+#include "common/registry/storage.h"
+#include "node/eviction/cache_space.h"
+#include "node/follow/followed_names.h"
+#include "node/follow/join.h"
+#include "node/upstream/upstreams.h"
+
+namespace wherry::node {
+
+/// One stream, held open; on the home loop. What it brings is applied in order, each batch in one synced transaction
+/// with its position (lazily while it catches up for the first time: nobody reads it before), and then published.
+class Follower final : public feed::Heads {
+ public:
+  /// Without a byte for that long (the parent signs three times in it) the stream is given up and begun anew.
+  static constexpr std::chrono::milliseconds kSilence{35'000};
+  static constexpr std::chrono::milliseconds kFirstPause{100};
+  static constexpr std::chrono::milliseconds kLongestPause{5'000};
+  /// Of its own log, for its children: who is further behind takes a snapshot.
+  static constexpr std::uint64_t kKeptEntries = 1'000'000;
+  static constexpr std::uint64_t kCompactedAtOnce = 4096;
+  static constexpr std::chrono::milliseconds kNoFeedPause{60'000};  ///< before a parent without a feed is asked again
+
+  /// All outlive it.
+  Follower(registry::Storage& storage, CacheSpace& space, const Upstreams& upstreams, FollowOptions options,
+           FollowedNames& names, feed::Publisher& publisher, Metrics& metrics);
+
+  /// Reads where it was, and begins. Errors: kCorrupt, kInvalid for a configured key that is none.
+  Task<Result<void>> start();
+  Task<void> stop();
+
+  enum class State { kOff, kConnecting, kFollowing, kNoFeed, kAlarmed };
+  /// For /status.json: one JSON object. Home loop.
+  std::string status() const;
+
+  /// Any loop.
+  Task<Result<std::optional<Closing>>> closing(const std::vector<feed::Entry>& entries) override;
+  /// The parent's, passed on: what a snapshot is proven by only the master can sign. Any loop.
+  Task<Result<void>> snapshot(feed::SnapshotStart start, feed::Visibility visibility, feed::SendPiece send) override;
+  bool is_origin() const override { return false; }
+
+ private:
+  Task<void> run();
+  Task<Result<void>> follow_once();
+  Task<Result<void>> take_stream(http::Transfer& stream, feed::Verifier& verifier);
+  Task<Result<void>> apply(std::vector<feed::Batch> batches, const feed::Verifier& verifier);
+  /// When the parent's feed does not go on from here: by way of a snapshot.
+  Task<Result<void>> join(Join::Because because);
+  Task<Result<void>> relay(feed::SnapshotStart start, feed::SnapshotFilter& filter, Loop& client_loop,
+                           const feed::SendPiece& send);
+  Task<Result<void>> load_keys();
+  Task<Result<void>> load_place();
+  std::string parent_url() const;
+  Task<Result<void>> compact();
+  void note(const Result<void>& outcome);
+  std::string url() const;
+
+  registry::Storage& storage_;
+  CacheSpace& space_;
+  const Upstreams& upstreams_;
+  const FollowOptions options_;
+  FollowedNames& names_;
+  feed::Publisher& publisher_;
+  Loop& home_;
+  feed::TrustedKeys keys_;
+  std::unique_ptr<http::Client> client_;
+  feed::Head at_;
+  std::optional<feed::SignedHead> last_;  // the newest head that was applied
+  std::uint64_t newest_ = 0;
+  std::uint64_t compacted_to_ = 0;
+  bool complete_ = false;
+  State state_ = State::kOff;
+  std::string trouble_;
+  std::chrono::milliseconds pause_ = kFirstPause;
+  Scope scope_;
+  Sleeper sleeper_;
+  bool stopping_ = false;
+  Counter applied_;
+  Counter alarms_;
+  Counter streams_;
+  Counter joins_;
+};
+
+}  // namespace wherry::node

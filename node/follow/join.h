@@ -1,0 +1,72 @@
+// Join: how a node comes to a state that it cannot reach entry by entry.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/feed/record.h"
+#include "common/feed/staged.h"
+#include "common/feed/verifier.h"
+#include "common/http/client.h"
+#include "common/registry/storage.h"
+#include "node/eviction/cache_space.h"
+
+namespace wherry::node {
+
+/// Takes a snapshot in two steps. take() puts its rows beside the state that is in use, entry by entry up to a signed
+/// head, and proves them by the signed digest of each project; a link that breaks goes on where it was, after a restart
+/// too. swap() puts them in the place of what was, in steps that a crash may come between. On one loop.
+class Join {
+ public:
+  static constexpr std::size_t kRowsAtOnce = 1000;
+
+  Join(registry::Storage& storage, CacheSpace& space, feed::TrustedKeys& keys, bool first_contact)
+      : storage_(storage), space_(space), keys_(keys), first_contact_(first_contact) {}
+
+  /// Why the log does not go on: the parent has dropped what comes next, or has another history than this node's.
+  enum class Because { kCompacted, kParted };
+  /// The head up to which the staged rows are. `url` is the parent's, `present` where this node is. Another history
+  /// must be of a higher epoch: somebody has said that it is to count. Errors: kInvalid for what cannot be believed
+  /// (what was staged is dropped), those of the client.
+  Task<Result<feed::SignedHead>> take(http::Client& client, const std::string& url, const feed::Head& present,
+                                      Because because);
+  /// After take(), or after a restart with unfinished(): the state, the log and the cached names are those of `head`.
+  Task<Result<void>> swap(const feed::SignedHead& head);
+  /// The head of a swap() that a crash interrupted.
+  Task<Result<std::optional<feed::SignedHead>>> unfinished();
+
+ private:
+  struct Progress {
+    std::optional<feed::SignedHead> base;
+    std::string last_row;
+  };
+  /// Rows that are not written yet.
+  using Rows = std::vector<std::pair<std::string, std::string>>;
+
+  Task<Result<Progress>> progress();
+  Task<Result<feed::SignedHead>> take_records(http::Transfer& stream, Progress progress, const feed::Head& present,
+                                              Because because);
+  Result<void> take_base(std::string_view payload, Progress& progress, const feed::Head& present, Because because);
+  Task<Result<void>> stage(Rows rows, Progress& progress);
+  Task<Result<void>> apply_staged(std::vector<feed::Batch> batches);
+  Task<Result<void>> prove(const std::vector<feed::SignedProject>& projects, const feed::Head& head);
+  Task<Result<void>> drop_staged();
+
+  using Step = std::function<Result<void>(kv::Transaction&, feed::StateWriter&, const std::string& key,
+                                          const std::string& value)>;
+  /// Calls `step` for each row below a prefix, some in each transaction.
+  Task<Result<void>> for_each(std::string prefix, Step step);
+  Task<Result<void>> put_marker(std::string key, std::string value);
+  Result<void> take_away(kv::Transaction& transaction, feed::StateWriter& state, const std::string& key);
+  Result<void> put_in_place(kv::Transaction& transaction, feed::StateWriter& state, const std::string& staged,
+                            const std::string& value);
+
+  registry::Storage& storage_;
+  CacheSpace& space_;
+  feed::TrustedKeys& keys_;
+  const bool first_contact_;
+};
+
+}  // namespace wherry::node

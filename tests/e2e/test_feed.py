@@ -1,0 +1,198 @@
+"""Nodes that follow: the feed of names from the master to the tiers below it."""
+
+import os
+import time
+
+import pytest
+from wherry import oci
+from wherry.client import Registry
+from wherry.exposition import value
+from wherry.process import Master, Node, wait_until
+from wherry.proxy import CountingProxy
+
+
+class Tiers:
+    """A master, a region below it, a branch below that; a counting proxy before each parent."""
+
+    def __init__(self, area, run_server):
+        self.master = run_server(Master(area))
+        self.above_region = CountingProxy(self.master.address)
+        self.region = run_server(Node(area, self.above_region.url, "region"))
+        self.above_branch = CountingProxy(self.region.address)
+        self.branch = run_server(Node(area, self.above_branch.url, "branch"))
+        self.registry = Registry(self.master.address)
+        self.edges = [Registry(self.region.address), Registry(self.branch.address)]
+
+    def nodes(self):
+        return [self.region, self.branch]
+
+    def settle(self):
+        """Waits until both nodes have applied all that the master has."""
+        settle(self.master, *self.nodes())
+
+    def close(self):
+        self.above_region.close()
+        self.above_branch.close()
+
+
+def position_of(server):
+    return server.status()["feed"]["position"]
+
+
+def settle(master, *nodes):
+    """Waits until the nodes have applied what the master has now: a tag that is set last and seen everywhere."""
+    registry = Registry(master.address)
+    manifest = oci.image_manifest(layers=[])
+    registry.put_blob("settle/marks", b"{}")
+    mark = f"m{time.monotonic_ns()}"
+    registry.put_manifest("settle/marks", mark, manifest)
+    for node in nodes:
+        edge = Registry(node.address)
+        wait_until(
+            lambda edge=edge: edge.get_manifest("settle/marks", mark)["Wherry-Position"], f"{node.name} has followed", 60
+        )
+
+
+@pytest.fixture
+def tiers(area, run_server):
+    tiers = Tiers(area, run_server)
+    for node in tiers.nodes():
+        wait_until(lambda node=node: node.status()["feed"]["complete"], f"{node.name} follows")
+    yield tiers
+    tiers.close()
+
+
+def test_a_tag_that_moves_is_answered_anew_in_every_tier_without_a_question_upwards(tiers):
+    for round_ in range(5):
+        manifest, digest = tiers.registry.put_image("team/app", "latest", [os.urandom(100)])
+        for edge in tiers.edges:
+            edge.get_manifest("team/app", digest)  # now it is held
+        tiers.settle()
+        asked_before = [proxy.count(part="/manifests/latest") for proxy in (tiers.above_region, tiers.above_branch)]
+        for edge in tiers.edges:
+            answer = edge.get_manifest("team/app", "latest")
+            assert answer.body == manifest and answer["Docker-Content-Digest"] == digest
+            assert int(answer["Wherry-Position"]) > round_ and int(answer["Age"]) < 30 and not answer.stale
+        asked = [proxy.count(part="/manifests/latest") for proxy in (tiers.above_region, tiers.above_branch)]
+        assert asked == asked_before
+
+
+def test_tags_and_repositories_are_listed_out_of_the_feed(tiers):
+    tiers.registry.put_image("team/app", "one", [b"layer"])
+    tiers.registry.put_image("team/app", "two", [b"layer"])
+    tiers.settle()
+    for edge in tiers.edges:
+        tags = edge.get("/v2/team/app/tags/list")
+        assert tags.json == {"name": "team/app", "tags": ["one", "two"]} and tags["Wherry-Position"]
+        catalog = edge.get("/v2/_catalog")
+        assert catalog.json["repositories"] == ["settle/marks", "team/app"] and catalog["Wherry-Position"]
+    assert tiers.above_branch.count(part="/tags/list") == 0 and tiers.above_branch.count(part="/_catalog") == 0
+
+
+def test_what_is_deleted_is_gone_in_every_tier(tiers):
+    _, first = tiers.registry.put_image("team/app", "one", [b"layer 1"])
+    _, second = tiers.registry.put_image("team/app", "two", [b"layer 2"])
+    for edge in tiers.edges:
+        assert edge.get_manifest("team/app", "one").status == 200
+        assert edge.get_manifest("team/app", "two").status == 200
+    assert tiers.registry.call("DELETE", "/v2/team/app/manifests/one").status == 202
+    assert tiers.registry.call("DELETE", f"/v2/team/app/manifests/{second}").status == 202
+    tiers.settle()
+    for edge in tiers.edges:
+        assert edge.get_manifest("team/app", "one").code == "MANIFEST_UNKNOWN"
+        assert edge.get_manifest("team/app", "two").code == "MANIFEST_UNKNOWN"
+        assert edge.get_manifest("team/app", second).code == "MANIFEST_UNKNOWN"
+        assert edge.get_manifest("team/app", first).status == 200  # the tag alone was deleted
+        assert edge.get("/v2/team/app/tags/list").json["tags"] == []
+
+
+def test_a_node_answers_tags_with_its_parent_dead_and_after_a_restart_and_says_how_old_it_is(tiers):
+    manifest, digest = tiers.registry.put_image("team/app", "v1", [b"layer"])
+    for edge in tiers.edges:
+        assert edge.get_manifest("team/app", digest).status == 200
+    tiers.settle()
+    position = position_of(tiers.branch)
+    tiers.master.kill()
+    tiers.region.kill()
+    tiers.branch.restart()
+    edge = tiers.edges[1]
+    answer = edge.get_manifest("team/app", "v1")
+    assert answer.body == manifest and int(answer["Wherry-Position"]) == position
+    assert edge.get_manifest("team/app", "never-was").code == "MANIFEST_UNKNOWN"
+    assert edge.get("/v2/team/app/tags/list").json["tags"] == ["v1"]
+    assert tiers.branch.status()["feed"]["state"] != "following"
+    # The tiers above come back, and it goes on where it was.
+    tiers.master.start()
+    tiers.region.start()
+    tiers.registry.put_image("team/app", "v2", [b"layer 2"])
+    tiers.settle()
+    assert edge.get("/v2/team/app/tags/list").json["tags"] == ["v1", "v2"]
+    assert position_of(tiers.branch) > position
+
+
+def test_a_node_that_joins_late_answers_from_its_first_second_and_catches_up(area, run_server, tiers):
+    for number in range(50):
+        tiers.registry.put_image("team/app", f"v{number}", [b"layer"], config=oci.encode({"n": number}))
+    late = run_server(Node(area, tiers.region.url, "late"))
+    edge = Registry(late.address)
+    assert edge.get_manifest("team/app", "v7").status == 200
+    wait_until(lambda: late.status()["feed"]["complete"], "it has caught up")
+    assert edge.get_manifest("team/app", "v7")["Wherry-Position"]
+    assert len(edge.get("/v2/team/app/tags/list").json["tags"]) == 50
+
+
+def test_a_node_that_is_told_not_to_follow_asks_for_each_tag(area, run_server):
+    master = run_server(Master(area))
+    proxy = CountingProxy(master.address)
+    node = run_server(Node(area, proxy.url, settings={"parent": {"follow": False}}))
+    registry, edge = Registry(master.address), Registry(node.address)
+    registry.put_image("team/app", "v1", [b"layer"])
+    for _ in range(3):
+        assert edge.get_manifest("team/app", "v1")["Wherry-Position"] is None
+    assert proxy.count(part="/manifests/v1") == 3 and proxy.count(part="/wherry/") == 0
+    proxy.close()
+
+
+def test_a_feed_that_another_key_signs_is_not_believed(area, run_server):
+    master = run_server(Master(area))
+    registry = Registry(master.address)
+    manifest, _ = registry.put_image("team/app", "v1", [b"layer"])
+    node = run_server(Node(area, master.url, settings={"parent": {"feed-key": "ab" * 31 + "cd"}}))
+    edge = Registry(node.address)
+    wait_until(lambda: node.status()["feed"]["state"] == "alarmed", "it says that the feed is not the master's")
+    assert edge.get_manifest("team/app", "v1").body == manifest  # by asking
+    assert edge.get_manifest("team/app", "v1")["Wherry-Position"] is None
+    assert value(node.metrics(), "wherry_feed_alarms_total") > 0
+
+
+def test_the_key_of_the_first_contact_is_the_key_from_then_on(area, run_server):
+    master = run_server(Master(area, "first"))
+    node = run_server(Node(area, master.url))
+    wait_until(lambda: node.status()["feed"]["complete"], "it follows")
+    port = master.port
+    master.stop()
+    other = Master(area, "other")
+    other.port = port
+    run_server(other)
+    Registry(other.address).put_image("team/app", "v1", [b"layer"])
+    wait_until(lambda: node.status()["feed"]["state"] == "alarmed", "it notices that this is not the master that it knew")
+
+
+def test_a_master_that_ends_ends_its_streams_at_once(tiers):
+    begin = time.monotonic()
+    assert tiers.master.stop() == 0
+    assert time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize("query", ["from=0", "from=x", "from=-1", "from=99999999999999999999"])
+def test_a_position_that_is_none_is_refused(master, query):
+    answer = Registry(master.address).get(f"/wherry/v1/feed?{query}")
+    assert answer.status == 400 and answer["Content-Type"] == "application/problem+json"
+
+
+def test_a_follower_that_is_ahead_of_the_master_or_of_another_history_is_told_so(master):
+    registry = Registry(master.address)
+    assert registry.get("/wherry/v1/feed?from=99999999").status == 409
+    assert registry.get(f"/wherry/v1/feed?from=2&chain={'00' * 32}").status == 409
+    assert registry.get("/wherry/v1/nothing").status == 404
+    assert registry.call("POST", "/wherry/v1/feed").status == 405
