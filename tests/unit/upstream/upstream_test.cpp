@@ -1,4 +1,4 @@
-#include "node/upstream/upstream.h"
+#include "common/upstream/upstream.h"
 
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@
 #include "tests/unit/support/http_server.h"
 #include "tests/unit/support/run_task.h"
 
-namespace wherry::node {
+namespace wherry {
 namespace {
 
 using registry::NamePage;
@@ -242,4 +242,4 @@ TEST(Upstream, ReferrersThatMakeNoSenseAreRefusedAndHarmNobody) {
 }
 
 }  // namespace
-}  // namespace wherry::node
+}  // namespace wherry

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-namespace wherry::node {
+namespace wherry {
 
 /// A queue in which clients take turns, and so do the repositories that one client wants something of; what is of one
 /// client and one repository goes in the order in which it came. Calls are O(log of those who wait).
@@ -61,4 +61,4 @@ class Turns {
   std::size_t size_ = 0;
 };
 
-}  // namespace wherry::node
+}  // namespace wherry

@@ -1,8 +1,8 @@
-#include "node/upstream/challenge.h"
+#include "common/upstream/challenge.h"
 
 #include <gtest/gtest.h>
 
-namespace wherry::node {
+namespace wherry {
 namespace {
 
 TEST(Challenge, BearerIsReadWithWhatItNames) {
@@ -38,4 +38,4 @@ TEST(Challenge, BearerIsFollowedBeforeBasicWhereverItStands) {
 }
 
 }  // namespace
-}  // namespace wherry::node
+}  // namespace wherry

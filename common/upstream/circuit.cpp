@@ -1,10 +1,10 @@
-#include "node/upstream/circuit.h"
+#include "common/upstream/circuit.h"
 
 #include <algorithm>
 
 #include "common/async/sleep.h"
 
-namespace wherry::node {
+namespace wherry {
 
 bool Circuit::admits() {
   if (failures_.load() == 0) return true;
@@ -53,4 +53,4 @@ std::chrono::milliseconds Circuit::pause() const {
   return std::chrono::milliseconds(std::max<std::int64_t>(0, open_until_.load() - now()));
 }
 
-}  // namespace wherry::node
+}  // namespace wherry

@@ -1,4 +1,4 @@
-#include "node/upstream/credentials.h"
+#include "common/upstream/credentials.h"
 
 #include <sys/stat.h>
 
@@ -7,7 +7,7 @@
 #include "common/base/base64.h"
 #include "common/base/files.h"
 
-namespace wherry::node {
+namespace wherry {
 namespace {
 
 constexpr std::size_t kMaxFileBytes = 64 * 1024;
@@ -81,4 +81,4 @@ Result<Credentials> read_credentials(const std::string& path, const std::string&
   return split(text, path);
 }
 
-}  // namespace wherry::node
+}  // namespace wherry

@@ -1,10 +1,10 @@
-#include "node/upstream/challenge.h"
+#include "common/upstream/challenge.h"
 
 #include <cctype>
 
 #include "common/http/request.h"
 
-namespace wherry::node {
+namespace wherry {
 namespace {
 
 /// A field's text with what is still to be read at its front.
@@ -99,4 +99,4 @@ std::optional<Challenge> choose_challenge(const std::vector<std::string_view>& f
   return basic;
 }
 
-}  // namespace wherry::node
+}  // namespace wherry

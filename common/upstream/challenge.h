@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace wherry::node {
+namespace wherry {
 
 /// One challenge of a WWW-Authenticate field.
 struct Challenge {
@@ -26,4 +26,4 @@ std::vector<Challenge> parse_challenges(std::string_view field);
 /// The one to follow out of all fields of an answer: Bearer before Basic; nothing when there is neither.
 std::optional<Challenge> choose_challenge(const std::vector<std::string_view>& fields);
 
-}  // namespace wherry::node
+}  // namespace wherry

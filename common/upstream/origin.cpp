@@ -1,12 +1,11 @@
-#include "node/upstream/origin.h"
-
 #include <algorithm>
 #include <utility>
 
 #include "common/async/request_context.h"
 #include "common/http/place.h"
+#include "common/upstream/origin.h"
 
-namespace wherry::node {
+namespace wherry {
 namespace {
 
 bool is_redirect(int status) {
@@ -184,4 +183,4 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::ask(Question question) {
   co_return Error(ErrorKind::kUpstream, "{} redirects in a circle, or more than {} times", options_.url, kMaxRedirects);
 }
 
-}  // namespace wherry::node
+}  // namespace wherry

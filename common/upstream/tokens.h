@@ -11,11 +11,11 @@
 #include "common/async/single_flight.h"
 #include "common/base/clock.h"
 #include "common/http/client.h"
-#include "node/upstream/challenge.h"
-#include "node/upstream/circuit.h"
-#include "node/upstream/credentials.h"
+#include "common/upstream/challenge.h"
+#include "common/upstream/circuit.h"
+#include "common/upstream/credentials.h"
 
-namespace wherry::node {
+namespace wherry {
 
 /// Remembers what a registry wants to see and fetches it: tokens are kept until shortly before they expire, and fetched
 /// once for all who wait. Credentials go to the registry itself, to a token server on the same host and to those that
@@ -73,4 +73,4 @@ class Tokens {
   SingleFlight<Result<std::string>> fetching_;
 };
 
-}  // namespace wherry::node
+}  // namespace wherry

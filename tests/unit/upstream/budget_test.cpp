@@ -1,4 +1,4 @@
-#include "node/upstream/budget.h"
+#include "common/upstream/budget.h"
 
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@
 #include "tests/unit/support/run_task.h"
 #include "tests/unit/support/turned_clock.h"
 
-namespace wherry::node {
+namespace wherry {
 namespace {
 
 using namespace std::chrono_literals;
@@ -197,4 +197,4 @@ Task<Duration> spend_twice() {
 TEST(Budget, BytesTakeTheirTime) { EXPECT_GE(run_task(spend_twice()), 95ms); }
 
 }  // namespace
-}  // namespace wherry::node
+}  // namespace wherry

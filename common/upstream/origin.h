@@ -8,13 +8,13 @@
 #include "common/async/per_loop.h"
 #include "common/http/client.h"
 #include "common/http/place.h"
-#include "node/upstream/budget.h"
-#include "node/upstream/call_record.h"
-#include "node/upstream/circuit.h"
-#include "node/upstream/options.h"
-#include "node/upstream/tokens.h"
+#include "common/upstream/budget.h"
+#include "common/upstream/call_record.h"
+#include "common/upstream/circuit.h"
+#include "common/upstream/options.h"
+#include "common/upstream/tokens.h"
 
-namespace wherry::node {
+namespace wherry {
 
 /// A question to a registry.
 struct Question {
@@ -82,4 +82,4 @@ inline bool is_down(const Error& error) {
          kind == ErrorKind::kUpstreamLimited;
 }
 
-}  // namespace wherry::node
+}  // namespace wherry

@@ -14,9 +14,9 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/http/client.h"
-#include "node/upstream/turns.h"
+#include "common/upstream/turns.h"
 
-namespace wherry::node {
+namespace wherry {
 
 struct BudgetLimits {
   std::uint64_t concurrent = 64;       ///< blobs that are fetched at a time
@@ -133,4 +133,4 @@ class Budget {
   Monotonic bytes_free_at_{};
 };
 
-}  // namespace wherry::node
+}  // namespace wherry

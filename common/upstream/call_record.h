@@ -13,7 +13,7 @@
 #include "common/base/clock.h"
 #include "common/http/client.h"
 
-namespace wherry::node {
+namespace wherry {
 
 /// Counts calls by what came of them, and remembers since when the server answers (or does not) and its last failure.
 /// Any thread; a good answer costs one addition and one look, and takes no lock unless something changes.
@@ -57,4 +57,4 @@ class CallRecord {
   std::optional<Failure> failure_;
 };
 
-}  // namespace wherry::node
+}  // namespace wherry

@@ -1,4 +1,4 @@
-#include "node/upstream/credentials.h"
+#include "common/upstream/credentials.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -8,7 +8,7 @@
 #include "tests/unit/support/error_kind.h"
 #include "tests/unit/support/temp_dir.h"
 
-namespace wherry::node {
+namespace wherry {
 namespace {
 
 using testing::kind_of;
@@ -63,4 +63,4 @@ TEST_F(CredentialsFile, WhatEverybodyCanReadOrIsNoFileIsRefused) {
 }
 
 }  // namespace
-}  // namespace wherry::node
+}  // namespace wherry

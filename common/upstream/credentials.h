@@ -5,7 +5,7 @@
 
 #include "common/base/error.h"
 
-namespace wherry::node {
+namespace wherry {
 
 /// What a node shows an upstream. Never logged, never sent to another host.
 struct Credentials {
@@ -22,4 +22,4 @@ struct Credentials {
 /// readable by everybody are refused. Errors: kInvalid, naming the file and never its content.
 Result<Credentials> read_credentials(const std::string& path, const std::string& host);
 
-}  // namespace wherry::node
+}  // namespace wherry

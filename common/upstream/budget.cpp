@@ -1,4 +1,4 @@
-#include "node/upstream/budget.h"
+#include "common/upstream/budget.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 #include "common/async/sleep.h"
 #include "common/base/bytes.h"
 
-namespace wherry::node {
+namespace wherry {
 namespace {
 
 /// The number before the parameters of a field such as "76;w=21600".
@@ -216,4 +216,4 @@ std::size_t Budget::waiting() const {
   return waiters_.size() + waiting_relays_.size();
 }
 
-}  // namespace wherry::node
+}  // namespace wherry

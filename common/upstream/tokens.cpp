@@ -1,5 +1,3 @@
-#include "node/upstream/tokens.h"
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -7,9 +5,10 @@
 #include "common/http/place.h"
 #include "common/http/uri.h"
 #include "common/oci/excerpt.h"
-#include "node/upstream/budget.h"
+#include "common/upstream/budget.h"
+#include "common/upstream/tokens.h"
 
-namespace wherry::node {
+namespace wherry {
 
 Tokens::Tokens(std::string url, std::vector<std::string> realms, Credentials credentials,
                std::function<http::Client&()> client, const std::vector<Loop*>& loops, const Clock& clock)
@@ -159,4 +158,4 @@ Task<Result<Tokens::Token>> Tokens::request(Challenge challenge, std::string sco
   co_return read(challenge.realm, *body);
 }
 
-}  // namespace wherry::node
+}  // namespace wherry

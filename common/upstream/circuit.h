@@ -8,7 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 
-namespace wherry::node {
+namespace wherry {
 
 /// Opens when a server could not be reached and lets one probe through after a time, which doubles with each probe that
 /// fails. A request that gets no answer while others do says nothing of the server: what a client chose to ask for
@@ -56,4 +56,4 @@ class Circuit {
   std::atomic<Monotonic> heard_at_{Monotonic::min()};  // of the last answer
 };
 
-}  // namespace wherry::node
+}  // namespace wherry

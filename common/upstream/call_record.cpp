@@ -1,8 +1,8 @@
-#include "node/upstream/call_record.h"
+#include "common/upstream/call_record.h"
 
 #include <algorithm>
 
-namespace wherry::node {
+namespace wherry {
 namespace {
 
 std::size_t code_of(std::string_view name) {
@@ -70,4 +70,4 @@ CallRecord::State CallRecord::state() const {
   return state;
 }
 
-}  // namespace wherry::node
+}  // namespace wherry

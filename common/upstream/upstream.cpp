@@ -1,4 +1,4 @@
-#include "node/upstream/upstream.h"
+#include "common/upstream/upstream.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -9,7 +9,7 @@
 #include "common/oci/manifest.h"
 #include "common/oci/media_types.h"
 
-namespace wherry::node {
+namespace wherry {
 namespace {
 
 using registry::NamePage;
@@ -222,4 +222,4 @@ Task<Result<ReferrerPage>> Upstream::referrers(const RepositoryName& repository,
   co_return ReferrerPage(std::move(*descriptors), next_of((*transfer)->head().header("link")));
 }
 
-}  // namespace wherry::node
+}  // namespace wherry

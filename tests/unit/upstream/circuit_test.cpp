@@ -1,4 +1,4 @@
-#include "node/upstream/circuit.h"
+#include "common/upstream/circuit.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include "tests/unit/support/run_task.h"
 #include "tests/unit/support/turned_clock.h"
 
-namespace wherry::node {
+namespace wherry {
 namespace {
 
 using namespace std::chrono_literals;
@@ -130,4 +130,4 @@ TEST(Circuit, WhoCannotDoWithoutTheServerWaitsForTheProbe) {
 }
 
 }  // namespace
-}  // namespace wherry::node
+}  // namespace wherry

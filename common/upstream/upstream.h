@@ -9,9 +9,9 @@
 #include "common/oci/digest.h"
 #include "common/oci/reference.h"
 #include "common/registry/catalog.h"
-#include "node/upstream/origin.h"
+#include "common/upstream/origin.h"
 
-namespace wherry::node {
+namespace wherry {
 
 /// What an upstream says of a manifest without its bytes.
 class ManifestHead {
@@ -87,4 +87,4 @@ class Upstream {
   Origin& origin_;
 };
 
-}  // namespace wherry::node
+}  // namespace wherry
