@@ -1,7 +1,7 @@
 #include <cstdio>
 
 #include "common/daemon/serve_options.h"
-#include "master/registry/master.h"
+#include "master/role/master.h"
 
 namespace wherry::master {
 namespace {

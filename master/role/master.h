@@ -7,7 +7,9 @@
 #include <string>
 
 #include "common/daemon/daemon.h"
+#include "common/http/router.h"
 #include "common/registry/scrubber.h"
+#include "master/api/api.h"
 #include "master/registry/master_blobs.h"
 #include "master/registry/push_service.h"
 #include "master/registry/upload_sessions.h"
@@ -26,7 +28,7 @@ class Master final : public Role {
   explicit Master(MasterOptions options) : options_(std::move(options)) {}
 
   Task<Result<void>> start(Daemon& daemon) override;
-  http::Service& service() override { return *service_; }
+  http::Service& service() override { return *router_; }
   Task<void> stop() override;
 
  private:
@@ -39,7 +41,9 @@ class Master final : public Role {
   std::unique_ptr<registry::Scrubber> scrubber_;
   std::unique_ptr<MasterBlobs> blobs_;
   std::unique_ptr<UploadSessions> sessions_;
-  std::unique_ptr<PushService> service_;
+  std::unique_ptr<PushService> push_;
+  std::unique_ptr<api::Api> api_;
+  std::unique_ptr<http::Router> router_;
   Scope scope_;
   Sleeper sleeper_;
   bool stopping_ = false;

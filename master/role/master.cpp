@@ -1,4 +1,4 @@
-#include "master/registry/master.h"
+#include "master/role/master.h"
 
 #include "common/base/log.h"
 
@@ -26,7 +26,10 @@ Task<Result<void>> Master::start(Daemon& daemon) {
   scrubber_->start();
   blobs_ = std::make_unique<MasterBlobs>(*names_, *checked_);
   sessions_ = std::make_unique<UploadSessions>(*storage_, Clock::system());
-  service_ = std::make_unique<PushService>(*storage_, *names_, *blobs_, *sessions_, daemon.metrics());
+  push_ = std::make_unique<PushService>(*storage_, *names_, *blobs_, *sessions_, daemon.metrics());
+  api_ = std::make_unique<api::Api>(Loop::current(), daemon.metrics());
+  router_ = std::make_unique<http::Router>(*push_);
+  router_->add(std::string(api::Api::kPrefix), *api_);
   scope_.spawn(expire_uploads());
   co_return Result<void>();
 }
