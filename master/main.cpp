@@ -2,7 +2,7 @@
 
 #include "common/daemon/serve_options.h"
 #include "master/feed/commands.h"
-#include "master/registry/master.h"
+#include "master/role/master.h"
 
 namespace wherry::master {
 namespace {
@@ -18,6 +18,8 @@ int serve(ServeOptions& options) {
     auto feed = file.section("feed");
     if (!feed) return feed.error();
     read = feed->read_count("keep-entries", 1, INT64_MAX, master.feed_keep_entries);
+    if (!read) return read;
+    read = feed->read("registered-only", master.feed_registered_only);
     if (!read) return read;
     return feed->finish();
   });

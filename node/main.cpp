@@ -27,7 +27,7 @@ Result<void> read_cache(ConfigSection& file, CacheOptions& cache) {
   return section->finish();
 }
 
-int serve(ServeOptions& options, const std::string& parent_flag) {
+int serve(ServeOptions& options, const std::string& parent_flag, const std::string& join_flag) {
   NodeOptions node;
   auto complete = options.complete([&](ConfigSection& file) -> Result<void> {
     auto registries = read_registries(file);
@@ -39,6 +39,7 @@ int serve(ServeOptions& options, const std::string& parent_flag) {
     return read_cache(file, node.cache);
   });
   if (!parent_flag.empty()) node.registries.parent.url = parent_flag;
+  if (!join_flag.empty()) node.registries.follow.join = join_flag;
   if (complete && !parent_flag.empty() && !http::is_server_url(parent_flag))
     complete = Error(ErrorKind::kInvalid,
                      "--parent: '{}' is not the URL of a registry, such as https://registry.example:5000", parent_flag);
@@ -62,10 +63,12 @@ int serve(ServeOptions& options, const std::string& parent_flag) {
 int main(int argc, char** argv) {
   wherry::ServeOptions options;
   std::string parent;
+  std::string join;
   return wherry::run_program("wherry-node", wherry::kAbout, argc, argv, [&](wherry::Command& program) {
-    auto serve = program.command("serve", "run a node", [&] { return wherry::node::serve(options, parent); });
+    auto serve = program.command("serve", "run a node", [&] { return wherry::node::serve(options, parent, join); });
     options.add_flags(serve);
     serve.option("--parent", parent, "URL of the registry that this node stands for");
+    serve.option("--join", join, "token of `wherry-master node add`, for the first start");
     wherry::node::add_configure_client(program);
     wherry::node::add_status(program);
     wherry::node::add_pull(program);

@@ -88,8 +88,8 @@ Task<Result<void>> FeedService::stream(http::Exchange& exchange) {
   const std::string_view query = exchange.request().query;
   const auto from = parse_decimal(http::query_value(query, "from").value_or("1"), INT64_MAX);
   if (!from || *from == 0) co_return Error(ErrorKind::kInvalid, "from= is a position, counted from 1");
-  auto visibility = admit_(exchange);
-  if (!visibility) co_return visibility.error();
+  auto follower = admission_.admit(exchange);
+  if (!follower) co_return follower.error();
   const Counted counted(streams_);
   if (counted.before() >= kMostStreams)
     co_return Error(ErrorKind::kUnavailable, "{} followers are here already", kMostStreams);
@@ -121,7 +121,7 @@ Task<Result<void>> FeedService::stream(http::Exchange& exchange) {
   if (const auto newest = publisher_.ring().newest()) *keys += record_of(newest->head());
   sent = co_await exchange.send_piece(*keys);
   if (!sent) co_return sent;
-  sent = co_await send_all(exchange, before, *visibility);
+  sent = co_await send_all(exchange, before, *follower);
   if (!sent) co_return sent;
   co_return co_await exchange.end_stream();
 }
@@ -129,24 +129,25 @@ Task<Result<void>> FeedService::stream(http::Exchange& exchange) {
 Task<Result<void>> FeedService::snapshot(http::Exchange& exchange) {
   auto start = read_start(exchange.request().query);
   if (!start) co_return start.error();
-  auto visibility = admit_(exchange);
-  if (!visibility) co_return visibility.error();
+  auto follower = admission_.admit(exchange);
+  if (!follower) co_return follower.error();
   const Counted counted(streams_);
   if (counted.before() >= kMostStreams)
     co_return Error(ErrorKind::kUnavailable, "{} followers are here already", kMostStreams);
   SendPiece send = [&exchange](std::string_view piece) { return send_begun(exchange, piece); };
-  auto written = co_await heads_.snapshot(std::move(*start), std::move(*visibility), std::move(send));
+  auto written = co_await heads_.snapshot(std::move(*start), std::move(follower->visibility), std::move(send));
   if (!written && written.error().kind() == ErrorKind::kNotFound && !exchange.responded())
     co_return co_await exchange.send(http::problem(410, "Compacted", written.error().message()));
   if (!written) co_return written;
   co_return co_await exchange.end_stream();
 }
 
-Task<Result<void>> FeedService::send_all(http::Exchange& exchange, std::uint64_t position,
-                                         const Visibility& visibility) {
+Task<Result<void>> FeedService::send_all(http::Exchange& exchange, std::uint64_t position, const Follower& follower) {
   Ring& ring = publisher_.ring();
   Ring::Place place{position, 0};
   while (!ring.ended()) {
+    if (follower.revoked && follower.revoked->load(std::memory_order_acquire))
+      co_return Error(ErrorKind::kUnauthorized, "this node was removed");
     std::shared_ptr<const Segment> segment;
     const Ring::Next next = ring.next(place, segment);
     if (next == Ring::Next::kLog) {
@@ -160,10 +161,10 @@ Task<Result<void>> FeedService::send_all(http::Exchange& exchange, std::uint64_t
       continue;
     }
     Result<void> sent;
-    if (visibility.sees_all()) {
+    if (follower.visibility.sees_all()) {
       sent = co_await exchange.send_piece(segment->bytes());
     } else {
-      const std::string bytes = segment->bytes_for(visibility);
+      const std::string bytes = segment->bytes_for(follower.visibility);
       sent = co_await exchange.send_piece(bytes);
     }
     if (!sent) co_return sent;

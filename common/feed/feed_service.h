@@ -2,9 +2,9 @@
 #pragma once
 
 #include <atomic>
-#include <functional>
 #include <string>
 
+#include "common/feed/admission.h"
 #include "common/feed/heads.h"
 #include "common/feed/publisher.h"
 #include "common/http/server.h"
@@ -25,11 +25,8 @@ class FeedService final : public http::Service {
   static constexpr std::string_view kPrefix = "/wherry/v1/";
   static constexpr std::string_view kMediaType = "application/vnd.wherry.feed.v1";
 
-  /// What the one who asks may see. Errors are its answer.
-  using Admit = std::function<Result<Visibility>(const http::Exchange&)>;
-
-  FeedService(kv::KeyValue& store, Publisher& publisher, Heads& heads, Admit admit)
-      : store_(store), publisher_(publisher), heads_(heads), admit_(std::move(admit)) {}
+  FeedService(kv::KeyValue& store, Publisher& publisher, Heads& heads, Admission& admission)
+      : store_(store), publisher_(publisher), heads_(heads), admission_(admission) {}
 
   Task<Result<void>> handle(http::Exchange& exchange) override;
   http::Response render(const Error& error) const override;
@@ -40,14 +37,14 @@ class FeedService final : public http::Service {
  private:
   Task<Result<void>> stream(http::Exchange& exchange);
   Task<Result<void>> snapshot(http::Exchange& exchange);
-  Task<Result<void>> send_all(http::Exchange& exchange, std::uint64_t position, const Visibility& visibility);
+  Task<Result<void>> send_all(http::Exchange& exchange, std::uint64_t position, const Follower& follower);
   /// The page of the log after `position`; null when no head closes any of it yet.
   Task<Result<std::shared_ptr<const Segment>>> out_of_log(std::uint64_t position);
 
   kv::KeyValue& store_;
   Publisher& publisher_;
   Heads& heads_;
-  Admit admit_;
+  Admission& admission_;
   std::atomic<std::size_t> streams_{0};
 };
 

@@ -35,6 +35,9 @@ class Authority final : public feed::Heads {
   Task<Result<void>> start();
   Task<void> stop();
 
+  /// Signs the present head anew: every stream looks up, and those that are not to be any more end.
+  void wake_streams() { publish_head(published_); }
+
   const feed::PublicKey& public_key() const { return key_.public_key(); }
 
   Task<Result<std::optional<Closing>>> closing(const std::vector<feed::Entry>& entries) override;

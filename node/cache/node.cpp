@@ -44,16 +44,23 @@ Task<Result<void>> Node::start(Daemon& daemon) {
   using registry::Endpoint;
   metrics.name_sources({static_cast<std::uint8_t>(Endpoint::kManifest), static_cast<std::uint8_t>(Endpoint::kBlob)});
   name_node_metrics(metrics, *space_, fills_->board(), *upstreams_);
-  feed_ = std::make_unique<feed::FeedService>(storage_->names(), *publisher_, *follower_,
-                                              [](const http::Exchange&) { return feed::Visibility(); });
+  feed_ = std::make_unique<feed::FeedService>(storage_->names(), *publisher_, *follower_, *membership_);
   router_ = std::make_unique<http::Router>(*service_);
+  router_->add(std::string(Membership::kPrefix), *membership_);
   router_->add(std::string(feed::FeedService::kPrefix), *feed_);
+  std::function<void()> joined = [this] { follower_->reconnect(); };
+  auto member = co_await membership_->start(std::move(join_token), std::move(joined));
+  if (!member) {
+    co_await stop();
+    co_return member;
+  }
   auto following = co_await follower_->start();
   if (!following) co_await stop();
   co_return following;
 }
 
 Task<void> Node::stop() {
+  co_await membership_->stop();
   co_await follower_->stop();
   co_await upstreams_->cancel();
   co_await prefetch_->stop();

@@ -56,6 +56,7 @@ class Node final : public Role {
   std::unique_ptr<NodeService> service_;
   std::unique_ptr<FollowedNames> followed_;
   std::unique_ptr<feed::Publisher> publisher_;
+  std::unique_ptr<Membership> membership_;
   std::unique_ptr<Follower> follower_;
   std::unique_ptr<feed::FeedService> feed_;
   std::unique_ptr<http::Router> router_;

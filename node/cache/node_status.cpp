@@ -62,6 +62,12 @@ ordered_json upstream_of(const Origin& origin) {
 
 }  // namespace
 
+std::string node_report(const CacheSpace& space, const Follower& follower) {
+  const ordered_json report = {
+      {"version", WHERRY_VERSION}, {"cache", cache_of(space)}, {"feed", ordered_json::parse(follower.status())}};
+  return report.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
 std::string node_status(const CacheSpace& space, const FillBoard& fills, const Upstreams& upstreams,
                         const Follower& follower) {
   ordered_json listed = ordered_json::array();

@@ -18,6 +18,9 @@ inline constexpr std::size_t kMostListedFills = 64;
 std::string node_status(const CacheSpace& space, const FillBoard& fills, const Upstreams& upstreams,
                         const Follower& follower);
 
+/// What a node tells its parent of itself: `version`, `cache`, `feed`. One JSON object.
+std::string node_report(const CacheSpace& space, const Follower& follower);
+
 /// wherry_upstream_calls_total{upstream,code}, wherry_upstream_up{upstream},
 /// wherry_upstream_manifests_left{upstream}, wherry_upstream_blobs_waiting{upstream}, wherry_fills, wherry_cache_blobs.
 /// All that is given outlives the last reading of the metrics.

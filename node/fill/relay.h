@@ -8,8 +8,8 @@
 #include "common/http/body.h"
 #include "common/oci/hasher.h"
 #include "common/store/blob_store.h"
+#include "common/upstream/upstream.h"
 #include "node/fill/attempts.h"
-#include "node/upstream/upstream.h"
 
 namespace wherry::node {
 

@@ -36,8 +36,12 @@ std::chrono::milliseconds jittered(std::chrono::milliseconds pause) {
   return std::chrono::milliseconds(half + std::uniform_int_distribution<std::int64_t>(0, half)(random));
 }
 
-http::ClientOptions client_options(const UpstreamOptions& parent) {
+}  // namespace
+
+http::ClientOptions feed_client_options(const Upstreams& upstreams) {
   http::ClientOptions options;
+  if (upstreams.parent() == nullptr) return options;
+  const UpstreamOptions& parent = upstreams.parent()->options();
   options.connect_time = parent.connect_time;
   options.silence = Follower::kSilence;
   options.least_bytes_per_second = 0;
@@ -46,23 +50,34 @@ http::ClientOptions client_options(const UpstreamOptions& parent) {
   return options;
 }
 
+std::string parent_url(const Upstreams& upstreams) {
+  std::string url = upstreams.parent() == nullptr ? std::string() : upstreams.parent()->url();
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
+namespace {
+
 /// What an answer other than a stream means. kNotFound: there is no feed; kInvalid: it is not to be followed.
 Error meaning_of(int status, std::string_view text) {
-  if (status == 404 || status == 405 || status == 401 || status == 403)
+  if (status == 404 || status == 405)
     return Error(ErrorKind::kNotFound, "the parent gives no feed (status {})", status);
+  if (status == 401 || status == 403)
+    return Error(ErrorKind::kUnauthorized, "the parent does not let this node read its feed (status {}): {}", status, text);
   return Error(ErrorKind::kUpstream, "the parent's feed: status {} {}", status, text);
 }
 
 }  // namespace
 
 Follower::Follower(registry::Storage& storage, CacheSpace& space, const Upstreams& upstreams, FollowOptions options,
-                   FollowedNames& names, feed::Publisher& publisher, Metrics& metrics)
+                   FollowedNames& names, feed::Publisher& publisher, Membership& membership, Metrics& metrics)
     : storage_(storage),
       space_(space),
       upstreams_(upstreams),
       options_(std::move(options)),
       names_(names),
       publisher_(publisher),
+      membership_(membership),
       home_(Loop::current()),
       applied_(metrics.counter("wherry_feed_entries_applied_total", "Entries of the parent's feed that were applied")),
       alarms_(metrics.counter("wherry_feed_alarms_total", "Times that the parent's feed could not be believed")),
@@ -92,7 +107,7 @@ Task<Result<void>> Follower::start() {
   }
   auto placed = co_await load_place();
   if (!placed) co_return placed;
-  client_ = std::make_unique<http::Client>(Loop::current(), client_options(parent->options()));
+  client_ = std::make_unique<http::Client>(Loop::current(), feed_client_options(upstreams_));
   scope_.spawn(run());
   co_return Result<void>();
 }
@@ -187,21 +202,18 @@ void Follower::note(const Result<void>& outcome) {
   }
 }
 
-std::string Follower::parent_url() const {
-  std::string url = upstreams_.parent()->url();
-  while (url.ends_with('/')) url.pop_back();
-  return url;
-}
-
-std::string Follower::url() const {
-  return fmt::format("{}{}feed?from={}&epoch={}&chain={}", parent_url(), feed::FeedService::kPrefix, at_.position + 1,
-                     at_.epoch, to_hex(at_.chain));
+http::ClientRequest Follower::request(const std::string& target) {
+  http::ClientRequest asking("GET", parent_url(upstreams_) + target);
+  asking.header("Accept", feed::FeedService::kMediaType);
+  if (const auto who = membership_.authorization("GET", target, {})) asking.header("Authorization", *who);
+  return asking;
 }
 
 Task<Result<void>> Follower::follow_once() {
-  http::ClientRequest request("GET", url());
-  request.header("Accept", feed::FeedService::kMediaType);
-  auto stream = co_await client_->open(std::move(request));
+  const std::string target = fmt::format("{}feed?from={}&epoch={}&chain={}", feed::FeedService::kPrefix,
+                                         at_.position + 1, at_.epoch, to_hex(at_.chain));
+  http::ClientRequest asking = request(target);
+  auto stream = co_await client_->open(std::move(asking));
   if (!stream) co_return stream.error();
   const int status = (*stream)->head().status();
   if (status == 409 || status == 410) {
@@ -216,13 +228,22 @@ Task<Result<void>> Follower::follow_once() {
   if ((*stream)->head().header("content-type") != feed::FeedService::kMediaType)
     co_return Error(ErrorKind::kNotFound, "the parent answers with something else than a feed");
   streams_.add();
+  stream_ = stream->get();
   feed::Verifier verifier(at_, keys_, options_.key.empty());
-  co_return co_await take_stream(**stream, verifier);
+  auto outcome = co_await take_stream(**stream, verifier);
+  stream_ = nullptr;
+  co_return outcome;
+}
+
+void Follower::reconnect() {
+  if (stream_ != nullptr) stream_->cancel();
+  pause_ = kFirstPause;
+  sleeper_.wake();
 }
 
 Task<Result<void>> Follower::join(Join::Because because) {
   Join join(storage_, space_, keys_, options_.key.empty());
-  auto head = co_await join.take(*client_, parent_url(), at_, because);
+  auto head = co_await join.take([this](const std::string& target) { return open(target); }, at_, because);
   if (!head) co_return head.error();
   auto swapped = co_await join.swap(*head);
   if (!swapped) co_return swapped;
@@ -246,13 +267,13 @@ Task<Result<void>> Follower::snapshot(feed::SnapshotStart start, feed::Visibilit
 Task<Result<void>> Follower::relay(feed::SnapshotStart start, feed::SnapshotFilter& filter, Loop& client_loop,
                                    const feed::SendPiece& send) {
   if (!client_ || stopping_) co_return Error(ErrorKind::kUnavailable, "this node follows no feed");
-  std::string target = fmt::format("{}{}snapshot", parent_url(), feed::FeedService::kPrefix);
+  std::string target = fmt::format("{}snapshot", feed::FeedService::kPrefix);
   if (start.base)
     target += fmt::format("?epoch={}&position={}&chain={}", start.base->epoch, start.base->position,
                           to_hex(start.base->chain));
   if (start.base && !start.after_row.empty()) target += "&after=" + to_hex(as_bytes(start.after_row));
-  http::ClientRequest request("GET", std::move(target));
-  auto stream = co_await client_->open(std::move(request));
+  http::ClientRequest asking = request(target);
+  auto stream = co_await client_->open(std::move(asking));
   if (!stream) co_return stream.error();
   const int status = (*stream)->head().status();
   if (status == 410) co_return Error(ErrorKind::kNotFound, "the parent's log was compacted");
@@ -339,9 +360,22 @@ Task<Result<void>> Follower::apply(std::vector<feed::Batch> batches, const feed:
   complete_ = complete;
   applied_.add(count);
   names_.advance(head, complete_);
-  for (const feed::Batch& batch : batches) publisher_.publish(feed::Segment::make(batch.entries, batch.head));
+  for (const feed::Batch& batch : batches) {
+    for (const feed::Entry& entry : batch.entries)
+      if (entry.change() && entry.change()->kind() == feed::ChangeKind::kPolicySet) take_policy(entry.change()->tag());
+    publisher_.publish(feed::Segment::make(batch.entries, batch.head));
+  }
   last_ = head;
   co_return co_await compact();
+}
+
+void Follower::take_policy(const std::string& name) {
+  if (name.starts_with(auth::kRevocation)) membership_.revoke(name.substr(auth::kRevocation.size()));
+}
+
+Task<Result<std::unique_ptr<http::Transfer>>> Follower::open(const std::string& target) {
+  http::ClientRequest asking = request(target);
+  co_return co_await client_->open(std::move(asking));
 }
 
 Task<Result<void>> Follower::compact() {

@@ -17,9 +17,14 @@
 #include "node/eviction/cache_space.h"
 #include "node/follow/followed_names.h"
 #include "node/follow/join.h"
+#include "node/follow/membership.h"
 #include "node/upstream/upstreams.h"
 
 namespace wherry::node {
+
+/// How the parent's feed is asked; its URL without a slash at the end, empty without a parent.
+http::ClientOptions feed_client_options(const Upstreams& upstreams);
+std::string parent_url(const Upstreams& upstreams);
 
 /// One stream, held open; on the home loop. What it brings is applied in order, each batch in one synced transaction
 /// with its position (lazily while it catches up for the first time: nobody reads it before), and then published.
@@ -36,11 +41,14 @@ class Follower final : public feed::Heads {
 
   /// All outlive it.
   Follower(registry::Storage& storage, CacheSpace& space, const Upstreams& upstreams, FollowOptions options,
-           FollowedNames& names, feed::Publisher& publisher, Metrics& metrics);
+           FollowedNames& names, feed::Publisher& publisher, Membership& membership, Metrics& metrics);
 
   /// Reads where it was, and begins. Errors: kCorrupt, kInvalid for a configured key that is none.
   Task<Result<void>> start();
   Task<void> stop();
+
+  /// Begins the stream anew: this node is somebody else now. Home loop.
+  void reconnect();
 
   enum class State { kOff, kConnecting, kFollowing, kNoFeed, kAlarmed };
   /// For /status.json: one JSON object. Home loop.
@@ -63,10 +71,12 @@ class Follower final : public feed::Heads {
                            const feed::SendPiece& send);
   Task<Result<void>> load_keys();
   Task<Result<void>> load_place();
-  std::string parent_url() const;
+  /// A question to the parent's feed, signed by this node.
+  http::ClientRequest request(const std::string& target);
   Task<Result<void>> compact();
   void note(const Result<void>& outcome);
-  std::string url() const;
+  void take_policy(const std::string& name);
+  Task<Result<std::unique_ptr<http::Transfer>>> open(const std::string& target);
 
   registry::Storage& storage_;
   CacheSpace& space_;
@@ -74,9 +84,11 @@ class Follower final : public feed::Heads {
   const FollowOptions options_;
   FollowedNames& names_;
   feed::Publisher& publisher_;
+  Membership& membership_;
   Loop& home_;
   feed::TrustedKeys keys_;
   std::unique_ptr<http::Client> client_;
+  http::Transfer* stream_ = nullptr;  // the one that is read just now
   feed::Head at_;
   std::optional<feed::SignedHead> last_;  // the newest head that was applied
   std::uint64_t newest_ = 0;

@@ -40,18 +40,17 @@ Task<Result<Join::Progress>> Join::progress() {
   co_return progress;
 }
 
-Task<Result<feed::SignedHead>> Join::take(http::Client& client, const std::string& url, const feed::Head& present,
-                                          Because because) {
+Task<Result<feed::SignedHead>> Join::take(const Open& open, const feed::Head& present, Because because) {
   auto begun = co_await progress();
   if (!begun) co_return begun.error();
-  std::string target = fmt::format("{}{}snapshot", url, feed::FeedService::kPrefix);
+  std::string target = fmt::format("{}snapshot", feed::FeedService::kPrefix);
   if (begun->base) {
     const feed::Head& base = begun->base->head;
     target += fmt::format("?epoch={}&position={}&chain={}", base.epoch, base.position, to_hex(base.chain));
     if (!begun->last_row.empty()) target += "&after=" + to_hex(as_bytes(begun->last_row));
   }
-  http::ClientRequest request("GET", std::move(target));
-  auto stream = co_await client.open(std::move(request));
+  Task<Result<std::unique_ptr<http::Transfer>>> opening = open(target);
+  auto stream = co_await std::move(opening);
   if (!stream) co_return stream.error();
   const int status = (*stream)->head().status();
   if (status == 410 && begun->base) {

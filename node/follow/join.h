@@ -27,11 +27,12 @@ class Join {
 
   /// Why the log does not go on: the parent has dropped what comes next, or has another history than this node's.
   enum class Because { kCompacted, kParted };
-  /// The head up to which the staged rows are. `url` is the parent's, `present` where this node is. Another history
+  /// Asks the parent for a path and query.
+  using Open = std::function<Task<Result<std::unique_ptr<http::Transfer>>>(const std::string& target)>;
+  /// The head up to which the staged rows are. `present` is where this node is. Another history
   /// must be of a higher epoch: somebody has said that it is to count. Errors: kInvalid for what cannot be believed
   /// (what was staged is dropped), those of the client.
-  Task<Result<feed::SignedHead>> take(http::Client& client, const std::string& url, const feed::Head& present,
-                                      Because because);
+  Task<Result<feed::SignedHead>> take(const Open& open, const feed::Head& present, Because because);
   /// After take(), or after a restart with unfinished(): the state, the log and the cached names are those of `head`.
   Task<Result<void>> swap(const feed::SignedHead& head);
   /// The head of a swap() that a crash interrupted.

@@ -129,6 +129,7 @@ Result<Registries> read_registries(ConfigSection& file) {
       return Error(ErrorKind::kInvalid, "{}: {}", parent->place_of("names"), named.error().message());
   if (auto read = parent->read("follow", registries.follow.enabled); !read) return read.error();
   if (auto read = parent->read("feed-key", registries.follow.key); !read) return read.error();
+  if (auto read = parent->read("join-token", registries.follow.join); !read) return read.error();
   if (auto read = read_common(*parent, registries.parent); !read) return read.error();
   if (auto finished = parent->finish(); !finished) return finished.error();
   auto upstreams = file.sections("upstreams");

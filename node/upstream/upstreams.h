@@ -8,8 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "node/upstream/origin.h"
-#include "node/upstream/upstream.h"
+#include "common/upstream/origin.h"
+#include "common/upstream/upstream.h"
+#include "node/upstream/options.h"
 
 namespace wherry::node {
 

@@ -5,10 +5,10 @@
 #include <string_view>
 
 #include "common/base/check.h"
-#include "node/upstream/challenge.h"
+#include "common/upstream/challenge.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace wherry::node;
+  using namespace wherry;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   for (const Challenge& challenge : parse_challenges(text)) {
     WHERRY_CHECK(!challenge.scheme.empty());

@@ -1,0 +1,64 @@
+#include "common/auth/signed_request.h"
+
+#include <openssl/sha.h>
+
+#include <array>
+
+#include "common/base/base64.h"
+#include "common/base/bytes.h"
+
+namespace wherry::auth {
+namespace {
+
+constexpr std::string_view kScheme = "Wherry-Node ";
+constexpr std::size_t kMaxHeaderBytes = 8 * 1024;
+
+std::string words_of(const RequestWords& words, std::int64_t millis) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> hash{};
+  ::SHA256(reinterpret_cast<const unsigned char*>(words.body.data()), words.body.size(), hash.data());
+  return fmt::format("wherry node request 1\n{}\n{}\n{}\n{}", words.method, words.target, millis,
+                     to_hex(std::as_bytes(std::span(hash))));
+}
+
+/// The quoted value of one parameter; empty when it is not there.
+std::string_view parameter(std::string_view header, std::string_view name) {
+  const std::string begin = std::string(name) + "=\"";
+  const auto at = header.find(begin);
+  if (at == std::string_view::npos) return {};
+  header.remove_prefix(at + begin.size());
+  return header.substr(0, header.find('"'));
+}
+
+Error refused(std::string_view why) { return Error(ErrorKind::kUnauthorized, "the node's request: {}", why); }
+
+}  // namespace
+
+std::string sign_request(const NodeIdentity& identity, const RequestWords& words, WallTime now) {
+  const std::int64_t millis = to_millis(now);
+  return fmt::format(R"({}certificate="{}", time="{}", signature="{}")", kScheme, to_base64(identity.certificate().der()),
+                     millis, to_base64(identity.key().sign(words_of(words, millis))));
+}
+
+bool is_signed_request(std::string_view authorization) { return authorization.starts_with(kScheme); }
+
+Result<NodeCertificate> check_request(std::string_view authorization, const RequestWords& words,
+                                      const NodeCertificate& authority, WallTime now) {
+  if (!is_signed_request(authorization) || authorization.size() > kMaxHeaderBytes)
+    return refused("it is not signed by a node");
+  const auto der = from_base64(parameter(authorization, "certificate"));
+  const auto signature = from_base64(parameter(authorization, "signature"));
+  const auto millis = parse_decimal(parameter(authorization, "time"), INT64_MAX / 2);
+  if (!der || !signature || !millis) return refused("its Authorization header is not in its form");
+  auto certificate = NodeCertificate::from_der(*der);
+  if (!certificate) return refused(certificate.error().message());
+  auto right = certificate->check(authority, now);
+  if (!right) return right.error();
+  if (!certificate->verify(words_of(words, static_cast<std::int64_t>(*millis)), *signature))
+    return refused("its signature is wrong");
+  const auto skew = now - from_millis(static_cast<std::int64_t>(*millis));
+  if (skew > kMostSkew || skew < -kMostSkew)
+    return refused("its time is more than five minutes from this server's: set the clock");
+  return certificate;
+}
+
+}  // namespace wherry::auth

@@ -1,0 +1,33 @@
+// SignedRequest: how a node shows who it is with a request.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/auth/node_identity.h"
+
+namespace wherry::auth {
+
+/// What a signature covers. `target` is path and query as sent.
+struct RequestWords {
+  std::string_view method;
+  std::string_view target;
+  std::string_view body;
+};
+
+/// The value of an Authorization header for that request at that time.
+std::string sign_request(const NodeIdentity& identity, const RequestWords& words, WallTime now);
+
+/// How far the two clocks may be apart. A request that somebody else recorded can be repeated within that time by who
+/// sees it on the way: TLS is what keeps them from it.
+inline constexpr std::chrono::minutes kMostSkew{5};
+
+/// True when a header is of this scheme.
+bool is_signed_request(std::string_view authorization);
+
+/// The certificate that a header shows, once its signature, its issuer and its times were checked. Errors:
+/// kUnauthorized, saying why.
+Result<NodeCertificate> check_request(std::string_view authorization, const RequestWords& words,
+                                      const NodeCertificate& authority, WallTime now);
+
+}  // namespace wherry::auth

@@ -1,0 +1,90 @@
+// Upstream: a registry that this node asks, its parent above all, over the distribution protocol.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/oci/digest.h"
+#include "common/oci/reference.h"
+#include "common/registry/catalog.h"
+#include "common/upstream/origin.h"
+
+namespace wherry {
+
+/// What an upstream says of a manifest without its bytes.
+class ManifestHead {
+ public:
+  explicit ManifestHead(std::optional<Digest> digest) : digest_(digest) {}
+  /// Nothing when the upstream does not say (then the manifest has to be fetched).
+  const std::optional<Digest>& digest() const { return digest_; }
+
+ private:
+  std::optional<Digest> digest_;
+};
+
+/// A blob on its way from an upstream.
+class BlobSource {
+ public:
+  BlobSource(Origin& origin, Budget::Slot slot, std::unique_ptr<http::Transfer> transfer, std::uint64_t offset,
+             std::optional<std::uint64_t> size)
+      : origin_(&origin), slot_(std::move(slot)), transfer_(std::move(transfer)), offset_(offset), size_(size) {}
+  /// Of the registry that sends it, for messages.
+  const std::string& url() const { return origin_->url(); }
+  /// The next piece of its bytes, as http::Transfer::next(), when the upstream's budget has room for it.
+  Task<Result<Buffer>> next();
+  /// Where in the blob its bytes start: 0 when the upstream sends all of it although a range was asked for.
+  std::uint64_t offset() const { return offset_; }
+  /// Of the whole blob; nothing when the upstream does not say.
+  std::optional<std::uint64_t> size() const { return size_; }
+
+ private:
+  Origin* origin_;
+  Budget::Slot slot_;
+  std::unique_ptr<http::Transfer> transfer_;
+  std::uint64_t offset_;
+  std::optional<std::uint64_t> size_;
+};
+
+/// An upstream as seen from any loop. Errors of all: those of Origin::ask(), with the kind of "not there" that each
+/// names: "down", "refused" and "not there" are never mixed up.
+class Upstream {
+ public:
+  explicit Upstream(Origin& origin) : origin_(origin) {}
+
+  const std::string& url() const { return origin_.url(); }
+  /// Whether asking about that repository is known to be of no use now.
+  bool is_out_of_reach(const RepositoryName& repository) const;
+
+  /// With the digest that is held, if one is, so that an upstream may answer with 304. Errors: kManifestUnknown.
+  Task<Result<ManifestHead>> head_manifest(const RepositoryName& repository, const Reference& reference,
+                                           const std::optional<Digest>& known = std::nullopt);
+  /// The bytes, checked: against the digest asked for, else against the one that the answer states; an answer to a tag
+  /// that states none must be a manifest that can be read. `refresh`: an older one is held, so that the budget's
+  /// reserve is not for it. Errors: kManifestUnknown; kUpstream for what fails the check.
+  Task<Result<registry::StoredManifest>> manifest(const RepositoryName& repository, const Reference& reference,
+                                                  bool refresh = false);
+  /// Errors: kBlobUnknown.
+  Task<Result<std::uint64_t>> blob_size(const RepositoryName& repository, const Digest& digest);
+  /// Waits until a blob of that repository may be fetched. Errors: those of Budget::slot().
+  Task<Result<Budget::Slot>> turn(const RepositoryName& repository, Budget::Use use);
+  /// Starts to fetch a blob from `offset`, in its turn. Errors: kBlobUnknown; kUpstream when what comes cannot be that
+  /// blob.
+  Task<Result<BlobSource>> blob(Budget::Slot turn, const RepositoryName& repository, const Digest& digest,
+                                std::uint64_t offset);
+  /// Lists, of which these three tell, are not worth a wait for an upstream that was out of reach a moment ago. Errors:
+  /// kNameUnknown.
+  Task<Result<registry::NamePage>> tags(const RepositoryName& repository, std::string last, std::size_t limit);
+  Task<Result<registry::NamePage>> repositories(std::string last, std::size_t limit);
+  /// Errors: kNotFound where the upstream has no referrers API.
+  Task<Result<registry::ReferrerPage>> referrers(const RepositoryName& repository, const Digest& digest,
+                                                 std::string artifact_type, std::string last, std::size_t limit);
+
+ private:
+  Task<Result<registry::NamePage>> names(Question question, std::string member);
+
+  Origin& origin_;
+};
+
+}  // namespace wherry

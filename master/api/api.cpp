@@ -1,0 +1,145 @@
+#include "master/api/api.h"
+
+#include <algorithm>
+
+#include "common/base/log.h"
+#include "common/http/uri.h"
+#include "master/api/browser_guard.h"
+#include "master/api/openapi.h"
+#include "master/api/problem.h"
+
+namespace wherry::api {
+namespace {
+
+constexpr const char* kRequests = "wherry_api_requests_total";
+constexpr const char* kRequestsHelp = "Requests to the administration API, by how they were answered";
+
+Result<Json> read_document(const std::string& text) {
+  bool too_deep = false;  // nlohmann ends and writes what it read by recursion
+  const auto bounded = [&](int depth, Json::parse_event_t, const Json&) {
+    too_deep = too_deep || depth > Api::kMaxDepth;
+    return !too_deep;
+  };
+  auto document = Json::parse(text, bounded, false);
+  if (too_deep) return Error(ErrorKind::kInvalid, "the document is nested deeper than {} levels", Api::kMaxDepth);
+  if (document.is_discarded()) return Error(ErrorKind::kInvalid, "the document is not JSON");
+  return document;
+}
+
+http::Response response_of(const Answer& answer) {
+  http::Response response(answer.status());
+  response.header("Cache-Control", "no-store").header("X-Content-Type-Options", "nosniff");
+  if (!answer.location().empty()) response.header("Location", answer.location());
+  // What came from outside need not be UTF-8.
+  if (!answer.body().is_null())
+    response.body(answer.is_problem() ? kProblemType : "application/json",
+                  answer.body().dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  return response;
+}
+
+}  // namespace
+
+Api::Api(Loop& home, Metrics& metrics)
+    : home_(home),
+      good_(metrics.counter(kRequests, kRequestsHelp, "status", "2xx")),
+      refused_(metrics.counter(kRequests, kRequestsHelp, "status", "4xx")),
+      failed_(metrics.counter(kRequests, kRequestsHelp, "status", "5xx")) {
+  add({.method = "GET",
+       .path = std::string(kDocumentPath),
+       .id = "getOpenApi",
+       .tag = "api",
+       .summary = "This document",
+       .response = {{"type", "object"}},
+       .handler = [this](const Call&) { return describe(); }});
+}
+
+void Api::add(Endpoint endpoint) {
+  routes_.push_back({endpoint.method, PathPattern(endpoint.path), endpoint.handler});
+  endpoints_.push_back(std::move(endpoint));
+}
+
+Api::Found Api::find(std::string_view method, std::string_view path) const {
+  Found found;
+  std::size_t fixed = 0;
+  for (const Route& route : routes_) {
+    auto values = route.pattern.match(path);
+    if (!values || (!found.allow.empty() && route.pattern.fixed_parts() < fixed)) continue;
+    if (route.pattern.fixed_parts() > fixed) found = {};
+    fixed = route.pattern.fixed_parts();
+    found.allow += (found.allow.empty() ? "" : ", ") + route.method;
+    if (route.method == "GET") found.allow += ", HEAD";
+    if (route.method != method && !(route.method == "GET" && method == "HEAD")) continue;
+    found.route = &route;
+    found.values = std::move(*values);
+  }
+  return found;
+}
+
+Task<Result<void>> Api::handle(http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  auto found = find(request.method, request.path);
+  if (found.allow.empty()) co_return Error(ErrorKind::kNotFound, "there is nothing at this path");
+  if (found.route == nullptr) {
+    auto refused = response_of(Answer::problem(405, "this method is not among those of this path"));
+    refused.header("Allow", found.allow);
+    co_return co_await exchange.send(std::move(refused));
+  }
+  auto answered = co_await answer(exchange, found.route->handler, std::move(found.values));
+  if (!answered) co_return answered.error();
+  auto response = response_of(*answered);
+  co_return co_await exchange.send(std::move(response));
+}
+
+Task<Result<Answer>> Api::answer(http::Exchange& exchange, const Handler& handler,
+                                 std::map<std::string, std::string> path) {
+  const http::Request& request = exchange.request();
+  if (!http::is_well_escaped(request.query))
+    co_return Error(ErrorKind::kInvalid, "the query holds a percent sign that begins no escape");
+  auto admitted = admit(request);
+  if (!admitted) co_return admitted.error();
+  Json document;
+  if (request.has_body()) {
+    auto text = co_await exchange.read_whole_body(kMaxBodyBytes);
+    if (!text) co_return text.error();
+    auto read = read_document(*text);
+    if (!read) co_return read.error();
+    document = std::move(*read);
+  }
+  Call call(std::move(path), std::string(request.query), std::move(document));
+  co_return co_await run_at_home(handler, std::move(call));
+}
+
+Task<Result<Answer>> Api::describe() { co_return Answer(openapi_document(endpoints_, schemas_)); }
+
+Task<Result<Answer>> Api::run_at_home(const Handler& handler, Call call) {
+  Loop& here = Loop::current();
+  co_await home_.enter();
+  Result<Answer> answer = Error(ErrorKind::kInternal, "not answered");
+  try {
+    Task<Result<Answer>> answering = handler(call);
+    answer = co_await std::move(answering);
+  } catch (const std::exception& exception) {
+    answer = Error(ErrorKind::kInternal, "a handler of the API threw: {}", exception.what());
+  }
+  co_await here.enter();
+  co_return answer;
+}
+
+http::Response Api::render(const Error& error) const {
+  const Answer answer = problem_of(error);
+  if (answer.status() >= 500) log::warn("a request to the API failed", {{"error", error.to_string()}});
+  auto response = response_of(answer);
+  if (error.retry_after()) response.header("Retry-After", std::to_string(error.retry_after()->count()));
+  return response;
+}
+
+void Api::finished(const http::Exchange& exchange, Duration) {
+  if (exchange.status() >= 500)
+    failed_.add();
+  else if (exchange.status() >= 400)
+    refused_.add();
+  else
+    good_.add();
+}
+
+}  // namespace wherry::api

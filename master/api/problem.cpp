@@ -1,0 +1,42 @@
+#include "master/api/problem.h"
+
+#include "common/http/response.h"
+#include "common/oci/error_body.h"
+
+namespace wherry::api {
+namespace {
+
+/// "Not Found" of "HTTP/1.1 404 Not Found".
+std::string title_of(int status) {
+  std::string_view line = http::status_line(status);
+  line.remove_prefix(std::min(line.size(), std::string_view("HTTP/1.1 404 ").size()));
+  while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
+  return std::string(line);
+}
+
+}  // namespace
+
+Json problem_document(int status, const std::string& detail) {
+  Json document;
+  document["title"] = title_of(status);
+  document["status"] = status;
+  document["detail"] = detail;
+  return document;
+}
+
+Answer problem_of(const Error& error) {
+  const int status = http_status(error.kind());
+  std::string detail = error.message();
+  // The body of /v2/ decides which messages are for clients: one place for both.
+  const auto told = Json::parse(error_body(error), nullptr, false);
+  if (told.is_object()) detail = told["errors"][0]["message"].get<std::string>();
+  Json document = problem_document(status, detail);
+  if (!error.detail_json().empty()) {
+    const auto more = Json::parse(error.detail_json(), nullptr, false);
+    if (more.is_object())
+      for (const auto& [key, value] : more.items()) document[key] = value;
+  }
+  return Answer(std::move(document), status);
+}
+
+}  // namespace wherry::api

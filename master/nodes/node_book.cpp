@@ -1,0 +1,229 @@
+#include "master/nodes/node_book.h"
+
+#include <openssl/crypto.h>
+
+#include "common/base/bytes.h"
+#include "common/base/log.h"
+#include "common/base/random.h"
+#include "common/feed/log.h"
+
+namespace wherry::master {
+namespace {
+
+constexpr std::size_t kSecretBytes = 24;
+constexpr std::size_t kMostProjects = 1000;
+constexpr std::size_t kMaxTextBytes = 255;
+
+std::string key_of(const std::string& name) { return std::string(1, kNodeTable) + name; }
+std::string hash_of_secret(const std::string& secret) { return to_hex(feed::hash_of(secret)); }
+
+bool same(const std::string& a, const std::string& b) {
+  return a.size() == b.size() && ::CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+Error not_joined() {
+  return Error(ErrorKind::kUnauthorized, "this join token is not known, was used already, or is too old");
+}
+Error unknown(const std::string& name) { return Error(ErrorKind::kNotFound, "there is no node {}", name); }
+
+}  // namespace
+
+Task<Result<void>> NodeBook::load() {
+  std::string after;
+  for (bool more = true; more;) {
+    auto page = co_await store_.scan(kv::ScanRequest(std::string(1, kNodeTable), after));
+    if (!page) co_return page.error();
+    more = page->more;
+    for (const auto& [key, row] : page->entries) {
+      after = key;
+      auto record = NodeRecord::decode(row);
+      if (!record) co_return record.error();
+      const std::lock_guard lock(mutex_);
+      const std::string name = record->name;
+      known_.emplace(name, Known{std::move(*record)});
+    }
+  }
+  co_return Result<void>();
+}
+
+Result<void> NodeBook::check_name(const std::string& name, const std::vector<std::string>& projects) const {
+  if (!auth::is_node_name(name))
+    return Error(ErrorKind::kInvalid, "name: '{}' is not 1 to 63 of a-z, 0-9 and '-', with letters or digits at both ends",
+                 name.substr(0, 80));
+  if (projects.size() > kMostProjects) return Error(ErrorKind::kInvalid, "projects: {} at most", kMostProjects);
+  for (const std::string& project : projects)
+    if (!auth::is_project_pattern(project))
+      return Error(ErrorKind::kInvalid, "projects: '{}' is not the name of a project, or a pattern of names",
+                   project.substr(0, 80));
+  const std::lock_guard lock(mutex_);
+  if (known_.contains(name)) return Error(ErrorKind::kInvalid, "name: there is a node {} already", name);
+  if (known_.size() >= kMost) return Error(ErrorKind::kInvalid, "there are {} nodes, and no more can be", kMost);
+  return {};
+}
+
+std::optional<NodeRecord> NodeBook::find(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = known_.find(name);
+  if (found == known_.end()) return std::nullopt;
+  return found->second.record;
+}
+
+Task<Result<void>> NodeBook::put(NodeRecord record) {
+  auto stored = co_await store_.transact([&](kv::Transaction& transaction) -> Result<void> {
+    transaction.put(key_of(record.name), record.encode());
+    return {};
+  });
+  if (!stored) co_return stored;
+  const std::lock_guard lock(mutex_);
+  known_[record.name].record = std::move(record);
+  co_return stored;
+}
+
+Task<Result<std::string>> NodeBook::add(std::string name, std::vector<std::string> projects, std::string site) {
+  auto fits = check_name(name, projects);
+  if (!fits) co_return fits.error();
+  if (site.size() > kMaxTextBytes) co_return Error(ErrorKind::kInvalid, "site: {} bytes at most", kMaxTextBytes);
+  const std::string secret = random_hex(kSecretBytes);
+  NodeRecord record;
+  record.name = name;
+  record.projects = std::move(projects);
+  record.site = std::move(site);
+  record.added_at = clock_.wall();
+  record.secret_hash = hash_of_secret(secret);
+  record.secret_until = record.added_at + kTokenValidity;
+  auto stored = co_await put(std::move(record));
+  if (!stored) co_return stored.error();
+  log::info("a node was added", {{"node", name}});
+  co_return fmt::format("wjt1.{}.{}.{}", name, secret, feed_key_);
+}
+
+Task<Result<void>> NodeBook::remove(std::string name) {
+  if (!find(name)) co_return unknown(name);
+  const WallTime now = clock_.wall();
+  auto erased = co_await store_.transact([&](kv::Transaction& transaction) -> Result<void> {
+    auto row = transaction.get(key_of(name));
+    if (!row) return row.error();
+    if (!*row) return unknown(name);
+    auto record = NodeRecord::decode(**row);
+    transaction.erase(key_of(name));
+    if (!record || record->serial.empty()) return {};
+    // Every tier is told, so that the node finds no other way in.
+    feed::Appender appender(transaction);
+    appender.append(feed::Change::policy_set(auth::revocation_of(record->serial), "{}", now));
+    auto appended = appender.finish();
+    if (!appended) return appended.error();
+    return {};
+  });
+  if (!erased) co_return erased;
+  log::info("a node was removed", {{"node", name}});
+  const std::lock_guard lock(mutex_);
+  const auto found = known_.find(name);
+  if (found == known_.end()) co_return erased;
+  found->second.revoked->store(true, std::memory_order_release);
+  known_.erase(found);
+  co_return erased;
+}
+
+Task<Result<NodeBook::Joined>> NodeBook::join(std::string name, std::string secret, std::string request_pem) {
+  auto key = auth::NodeAuthority::key_of(request_pem);
+  if (!key) co_return key.error();
+  const WallTime now = clock_.wall();
+  const std::string key_hash = *key;
+  const std::string secret_hash = hash_of_secret(secret);
+  co_return co_await issue(std::move(name), std::move(request_pem), [=](NodeRecord& record) -> Result<void> {
+    if (!same(record.secret_hash, secret_hash) || now > record.secret_until) return not_joined();
+    // An answer may be lost on its way: who has used the token with this key may use it again.
+    if (!record.key_hash.empty() && record.key_hash != key_hash) return not_joined();
+    record.key_hash = key_hash;
+    return {};
+  });
+}
+
+Task<Result<NodeBook::Joined>> NodeBook::renew(std::string name, std::string request_pem) {
+  co_return co_await issue(std::move(name), std::move(request_pem), [](NodeRecord&) -> Result<void> { return {}; });
+}
+
+Task<Result<NodeBook::Joined>> NodeBook::issue(std::string name, std::string request_pem,
+                                               std::function<Result<void>(NodeRecord&)> may) {
+  auto known = find(name);
+  if (!known) co_return not_joined();
+  auto certificate = authority_.certify(request_pem, name, known->projects, clock_.wall());
+  if (!certificate) co_return certificate.error();
+  auto record = co_await store_.transact([&](kv::Transaction& transaction) -> Result<NodeRecord> {
+    auto row = transaction.get(key_of(name));
+    if (!row) return row.error();
+    if (!*row) return not_joined();
+    auto present = NodeRecord::decode(**row);
+    if (!present) return present;
+    auto allowed = may(*present);
+    if (!allowed) return allowed.error();
+    present->serial = certificate->serial();
+    transaction.put(key_of(name), present->encode());
+    return present;
+  });
+  if (!record) co_return record.error();
+  log::info("a node has a certificate", {{"node", name}, {"serial", certificate->serial()}});
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = known_.find(name);
+    if (found == known_.end()) co_return not_joined();
+    found->second.record = *record;
+  }
+  co_return Joined{std::move(*certificate), std::move(*record)};
+}
+
+Result<std::optional<std::string>> NodeBook::who(const http::Request& request, std::string_view body) const {
+  const auto authorization = request.header("authorization");
+  if (!auth::is_signed_request(authorization)) return std::optional<std::string>();
+  const std::string target =
+      request.query.empty() ? std::string(request.path) : fmt::format("{}?{}", request.path, request.query);
+  auto certificate =
+      auth::check_request(authorization, {request.method, target, body}, authority_.certificate(), clock_.wall());
+  if (!certificate) return certificate.error();
+  const auto record = find(certificate->name());
+  if (!record || record->serial != certificate->serial())
+    return Error(ErrorKind::kUnauthorized, "node {} was removed, or has a newer certificate", certificate->name());
+  return std::optional<std::string>(certificate->name());
+}
+
+Result<feed::Follower> NodeBook::admit(const http::Exchange& exchange) {
+  auto name = who(exchange.request(), {});
+  if (!name) return name.error();
+  if (!*name) {
+    if (registered_only_) return Error(ErrorKind::kUnauthorized, "only registered nodes may read the feed");
+    return feed::Follower{};
+  }
+  const std::lock_guard lock(mutex_);
+  const auto found = known_.find(**name);
+  if (found == known_.end()) return Error(ErrorKind::kUnauthorized, "node {} was removed", **name);
+  found->second.seen_at = clock_.wall();
+  const auto& projects = found->second.record.projects;
+  return feed::Follower{projects.empty() ? feed::Visibility() : feed::Visibility(projects), found->second.revoked};
+}
+
+void NodeBook::report(const std::string& name, api::Json report) {
+  const std::lock_guard lock(mutex_);
+  const auto found = known_.find(name);
+  if (found == known_.end()) return;
+  found->second.report = std::move(report);
+  found->second.seen_at = clock_.wall();
+}
+
+api::Json NodeBook::shown(const Known& known) const {
+  const NodeRecord& record = known.record;
+  api::Json node = {{"name", record.name}, {"projects", record.projects}, {"site", record.site}};
+  node["added_at"] = to_rfc3339(record.added_at);
+  node["joined"] = !record.serial.empty();
+  node["last_seen"] = known.seen_at ? api::Json(to_rfc3339(*known.seen_at)) : api::Json();
+  node["report"] = known.report;
+  return node;
+}
+
+api::Json NodeBook::list() const {
+  api::Json nodes = api::Json::array();
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, known] : known_) nodes.push_back(shown(known));
+  return nodes;
+}
+
+}  // namespace wherry::master

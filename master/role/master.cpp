@@ -1,0 +1,87 @@
+#include "master/role/master.h"
+
+#include "common/base/log.h"
+
+namespace wherry::master {
+namespace {
+
+constexpr std::chrono::minutes kExpiryRound{10};
+
+}  // namespace
+
+Task<Result<void>> Master::start(Daemon& daemon) {
+  registry::StorageOptions with;
+  with.directory = options_.data;
+  with.loops = daemon.loops().size();
+  with.low_water_bytes = options_.low_water_bytes;
+  with.on_fatal = [](const Error& error) { Daemon::die(error); };
+  auto storage = co_await registry::Storage::open(std::move(with), daemon.disk(), daemon.metrics());
+  if (!storage) co_return storage.error();
+  storage_ = std::move(*storage);
+  storage_->start();
+  names_ = std::make_unique<registry::NameStore>(storage_->names());
+  checked_ = std::make_unique<registry::CheckedBlobs>(*storage_, *names_, store::Fate::kQuarantine, Loop::current(),
+                                                      daemon.metrics());
+  scrubber_ = std::make_unique<registry::Scrubber>(*storage_, *checked_, options_.scrub_round, daemon.metrics());
+  scrubber_->start();
+  blobs_ = std::make_unique<MasterBlobs>(*names_, *checked_);
+  sessions_ = std::make_unique<UploadSessions>(*storage_, Clock::system());
+  push_ = std::make_unique<PushService>(*storage_, *names_, *blobs_, *sessions_, daemon.metrics());
+  auto feed = co_await start_feed(daemon);
+  if (!feed) {
+    co_await stop();
+    co_return feed;
+  }
+  api_ = std::make_unique<api::Api>(Loop::current(), daemon.metrics());
+  add_node_endpoints(*api_, *nodes_, [this] { authority_->wake_streams(); });
+  router_ = std::make_unique<http::Router>(*push_);
+  router_->add(std::string(NodeService::kPrefix), *node_service_);
+  router_->add(std::string(feed::FeedService::kPrefix), *feed_);
+  router_->add(std::string(api::Api::kPrefix), *api_);
+  scope_.spawn(expire_uploads());
+  co_return Result<void>();
+}
+
+Task<Result<void>> Master::start_feed(Daemon& daemon) {
+  const std::string& data = options_.data;
+  auto key = co_await daemon.disk().run([&] { return feed::SigningKey::load_or_make(key_file(data)); });
+  if (!key) co_return key.error();
+  auto node_authority = co_await daemon.disk().run([&] { return auth::NodeAuthority::load_or_make(data + "/node-ca.pem"); });
+  if (!node_authority) co_return node_authority.error();
+  nodes_ = std::make_unique<NodeBook>(storage_->names(), std::move(*node_authority), key->public_key().to_hex(),
+                                      options_.feed_registered_only, Clock::system());
+  auto loaded = co_await nodes_->load();
+  if (!loaded) co_return loaded;
+  node_service_ = std::make_unique<NodeService>(*nodes_);
+  publisher_ = std::make_unique<feed::Publisher>(daemon.loops());
+  authority_ = std::make_unique<Authority>(storage_->names(), std::move(*key), options_.feed_keep_entries, *publisher_,
+                                           Clock::system(), daemon.metrics());
+  feed_ = std::make_unique<feed::FeedService>(storage_->names(), *publisher_, *authority_, *nodes_);
+  daemon.metrics().gauge("wherry_feed_streams", "Followers that read the feed",
+                         [this] { return static_cast<double>(feed_->streams()); });
+  co_return co_await authority_->start();
+}
+
+Task<void> Master::stop() {
+  stopping_ = true;
+  sleeper_.wake();
+  co_await scope_.join();
+  if (authority_) co_await authority_->stop();
+  co_await scrubber_->stop();
+  co_await checked_->stop();
+  co_await storage_->stop();
+}
+
+Task<void> Master::expire_uploads() {
+  while (!stopping_) {
+    auto ended = co_await sessions_->expire(options_.upload_expiry);
+    if (!ended)
+      log::warn("abandoned uploads could not be removed", {{"error", ended.error().to_string()}});
+    else if (*ended > 0)
+      log::info("abandoned uploads were removed", {{"count", std::to_string(*ended)}});
+    if (stopping_) break;
+    co_await sleeper_.sleep(kExpiryRound);
+  }
+}
+
+}  // namespace wherry::master

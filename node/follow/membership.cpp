@@ -1,0 +1,310 @@
+#include "node/follow/membership.h"
+
+#include <nlohmann/json.hpp>
+
+#include "common/base/json.h"
+#include "common/base/log.h"
+#include "common/feed/state.h"
+#include "common/http/problem.h"
+#include "common/oci/error_body.h"
+
+namespace wherry::node {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::chrono::seconds kJoinAgain{5};
+/// A certificate is renewed when so much of its year is left.
+constexpr std::chrono::days kRenewBefore{120};
+constexpr std::chrono::minutes kForgetChildAfter{60};
+
+/// Nested deeper than a tree of nodes is, a document is somebody's attempt at the parser.
+bool is_flat_enough(int depth, nlohmann::detail::parse_event_t, Json&) { return depth <= 64; }
+
+std::string target_of(const http::Request& request) {
+  std::string target(request.path);
+  if (!request.query.empty()) target.append("?").append(request.query);
+  return target;
+}
+
+}  // namespace
+
+Result<JoinToken> JoinToken::parse(const std::string& text) {
+  std::vector<std::string> parts;
+  std::string_view left = text;
+  while (true) {
+    const auto dot = left.find('.');
+    parts.emplace_back(left.substr(0, dot));
+    if (dot == std::string_view::npos) break;
+    left.remove_prefix(dot + 1);
+  }
+  if (parts.size() != 4 || parts[0] != "wjt1" || !auth::is_node_name(parts[1]) || parts[2].empty() ||
+      parts[3].size() != 64)
+    return Error(ErrorKind::kInvalid, "that is no join token: `wherry-master node add` gives one");
+  return JoinToken{parts[1], parts[2], parts[3]};
+}
+
+Membership::Membership(std::string data, std::string parent_url, http::ClientOptions client, kv::KeyValue& store,
+                       Pool& disk, std::function<std::string()> status)
+    : path_(std::move(data) + "/node-identity.pem"),
+      parent_url_(std::move(parent_url)),
+      client_options_(std::move(client)),
+      store_(store),
+      disk_(disk),
+      status_(std::move(status)),
+      home_(Loop::current()) {}
+
+Membership::~Membership() = default;
+
+Result<void> Membership::load_identity() {
+  auto identity = auth::NodeIdentity::load(path_);
+  if (!identity) return identity.error();
+  if (!*identity) return {};
+  const std::lock_guard lock(mutex_);
+  identity_ = std::make_shared<const auth::NodeIdentity>(std::move(**identity));
+  name_ = identity_->name();
+  return {};
+}
+
+Task<Result<void>> Membership::start(std::string join_token, std::function<void()> joined) {
+  joined_ = std::move(joined);
+  std::optional<JoinToken> token;
+  if (!join_token.empty()) {
+    auto parsed = JoinToken::parse(join_token);
+    if (!parsed) co_return parsed.error();
+    token = std::move(*parsed);
+  }
+  auto loaded = co_await disk_.run([this] { return load_identity(); });
+  if (!loaded) co_return loaded;
+  const std::string prefix = feed::state_policies_prefix() + std::string(auth::kRevocation);
+  std::string after;
+  for (bool more = true; more;) {
+    auto page = co_await store_.scan(kv::ScanRequest(prefix, after));
+    if (!page) co_return page.error();
+    more = page->more;
+    for (const auto& [key, row] : page->entries) {
+      after = key;
+      revoke(key.substr(prefix.size()));
+    }
+  }
+  if (parent_url_.empty()) co_return Result<void>();
+  client_ = std::make_unique<http::Client>(Loop::current(), client_options_);
+  scope_.spawn(run(std::move(token)));
+  co_return Result<void>();
+}
+
+Task<void> Membership::stop() {
+  stopping_ = true;
+  sleeper_.wake();
+  if (client_) client_->cancel_all();
+  co_await scope_.join();
+  client_.reset();
+}
+
+Task<void> Membership::run(std::optional<JoinToken> token) {
+  std::string told;
+  while (!stopping_) {
+    Result<void> outcome;
+    auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(kReportEvery);
+    if (name_.empty() && token) {
+      outcome = co_await join(*token);
+      wait = outcome ? std::chrono::milliseconds(0) : std::chrono::milliseconds(kJoinAgain);
+    } else if (!name_.empty()) {
+      outcome = co_await report();
+    }
+    const std::string trouble = outcome ? std::string() : outcome.error().to_string();
+    if (!trouble.empty() && trouble != told && !stopping_)
+      log::warn("this node is not known to its parent", {{"why", trouble}});
+    told = trouble;
+    if (stopping_) break;
+    if (wait.count() > 0) co_await sleeper_.sleep(wait);
+  }
+}
+
+Task<Result<std::pair<int, std::string>>> Membership::post(std::string place, std::string body,
+                                                           std::string authorization) {
+  if (!client_ || stopping_) co_return Error(ErrorKind::kUnavailable, "this node has no parent");
+  http::ClientRequest request("POST", parent_url_ + std::string(kPrefix) + place);
+  request.header("Content-Type", "application/json");
+  if (!authorization.empty()) request.header("Authorization", authorization);
+  request.body(std::move(body));
+  auto transfer = co_await client_->open(std::move(request));
+  if (!transfer) co_return transfer.error();
+  auto text = co_await (*transfer)->read_whole(kMaxDocumentBytes);
+  if (!text) co_return text.error();
+  co_return std::pair<int, std::string>((*transfer)->head().status(), std::move(*text));
+}
+
+Task<Result<void>> Membership::join(const JoinToken& token) {
+  auth::NodeKey key = auth::NodeKey::make();
+  const Json document = {
+      {"name", token.name}, {"secret", token.secret}, {"request", key.certificate_request(token.name)}};
+  auto answer = co_await post("join", document.dump(), {});
+  if (!answer) co_return answer.error();
+  if (answer->first != 200)
+    co_return Error(ErrorKind::kUnauthorized, "the join token was refused (status {}): {}", answer->first,
+                    answer->second.substr(0, 300));
+  auto taken = co_await take_certificate(std::move(key), answer->second);
+  if (!taken) co_return taken;
+  log::info("this node has joined", {{"node", name_}});
+  joined_();
+  co_return taken;
+}
+
+Task<Result<void>> Membership::renew() {
+  auth::NodeKey key = auth::NodeKey::make();
+  const Json document = {{"request", key.certificate_request(name_)}};
+  const std::string body = document.dump();
+  const auto header = authorization("POST", std::string(kPrefix) + "renew", body);
+  auto answer = co_await post("renew", body, *header);
+  if (!answer) co_return answer.error();
+  if (answer->first != 200) co_return Error(ErrorKind::kUpstream, "the certificate was not renewed: status {}", answer->first);
+  co_return co_await take_certificate(std::move(key), answer->second);
+}
+
+Task<Result<void>> Membership::take_certificate(auth::NodeKey key, const std::string& answer) {
+  const Json document = Json::parse(answer, is_flat_enough, false);
+  const Error wrong(ErrorKind::kUpstream, "the answer to a join is not in its form");
+  if (!document.is_object() || !document.contains("certificate") || !document["certificate"].is_string() ||
+      !document.contains("authority") || !document["authority"].is_string())
+    co_return wrong;
+  auto certificate = auth::NodeCertificate::from_pem(document["certificate"].get<std::string>());
+  auto authority = auth::NodeCertificate::from_pem(document["authority"].get<std::string>());
+  if (!certificate || !authority) co_return wrong;
+  auto right = certificate->check(*authority, Clock::system().wall());
+  if (!right) co_return right;
+  auto identity =
+      std::make_shared<const auth::NodeIdentity>(std::move(key), std::move(*certificate), std::move(*authority));
+  auto saved = co_await disk_.run([&] { return identity->save(path_); });
+  if (!saved) co_return saved;
+  const std::lock_guard lock(mutex_);
+  identity_ = std::move(identity);
+  name_ = identity_->name();
+  co_return Result<void>();
+}
+
+std::optional<std::string> Membership::authorization(std::string_view method, std::string_view target,
+                                                     std::string_view body) {
+  std::shared_ptr<const auth::NodeIdentity> identity;
+  {
+    const std::lock_guard lock(mutex_);
+    identity = identity_;
+  }
+  if (!identity) return std::nullopt;
+  return auth::sign_request(*identity, {method, target, body}, Clock::system().wall());
+}
+
+Task<Result<void>> Membership::report() {
+  std::shared_ptr<const auth::NodeIdentity> identity;
+  {
+    const std::lock_guard lock(mutex_);
+    identity = identity_;
+  }
+  if (identity->certificate().not_after() - Clock::system().wall() < kRenewBefore) {
+    auto renewed = co_await renew();
+    if (!renewed) log::warn("this node's certificate could not be renewed", {{"why", renewed.error().to_string()}});
+  }
+  std::string body = status_();
+  if (const std::string below = children(); !below.empty() && body.ends_with('}')) {
+    body.pop_back();
+    body += R"(,"children":)" + below + "}";
+  }
+  const auto header = authorization("POST", std::string(kPrefix) + "report", body);
+  auto answer = co_await post("report", std::move(body), *header);
+  if (!answer) co_return answer.error();
+  if (answer->first == 404) co_return Result<void>();  // a parent that keeps no nodes
+  if (answer->first != 200)
+    co_return Error(ErrorKind::kUnauthorized, "the report was refused (status {}): {}", answer->first,
+                    answer->second.substr(0, 300));
+  co_return Result<void>();
+}
+
+std::string Membership::children() const {
+  const WallTime now = Clock::system().wall();
+  std::string out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, child] : children_) {
+    if (now - child.seen_at > kForgetChildAfter) continue;
+    if (out.size() + child.report.size() > kMaxDocumentBytes / 2) break;
+    out += out.empty() ? "[" : ",";
+    out += fmt::format(R"({{"name":{},"last_seen":"{}","report":{}}})", json_string(name), to_rfc3339(child.seen_at),
+                       child.report);
+  }
+  return out.empty() ? out : out + "]";
+}
+
+void Membership::revoke(const std::string& serial) {
+  const std::lock_guard lock(mutex_);
+  auto& flag = revoked_[serial];
+  if (!flag) flag = std::make_shared<std::atomic<bool>>(false);
+  flag->store(true, std::memory_order_release);
+}
+
+Result<feed::Follower> Membership::admit(const http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  const auto authorization = request.header("authorization");
+  const std::lock_guard lock(mutex_);
+  // Who shows nothing sees what everybody may: there are no users yet, and this node was told that it may serve so.
+  if (!auth::is_signed_request(authorization) || !identity_) return feed::Follower{};
+  auto certificate = auth::check_request(authorization, {request.method, target_of(request), {}},
+                                         identity_->authority(), Clock::system().wall());
+  if (!certificate) return certificate.error();
+  auto& flag = revoked_[certificate->serial()];
+  if (!flag) flag = std::make_shared<std::atomic<bool>>(false);
+  if (flag->load(std::memory_order_acquire))
+    return Error(ErrorKind::kUnauthorized, "node {} was removed", certificate->name());
+  const auto& projects = certificate->projects();
+  return feed::Follower{projects.empty() ? feed::Visibility() : feed::Visibility(projects), flag};
+}
+
+Task<Result<void>> Membership::handle(http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  const std::string place(request.path.substr(kPrefix.size()));
+  if (request.method != "POST" || (place != "join" && place != "renew" && place != "report"))
+    co_return Error(ErrorKind::kNotFound, "there are POST join, renew and report");
+  auto body = co_await exchange.read_whole_body(kMaxDocumentBytes);
+  if (!body) co_return body.error();
+  if (place != "report") co_return co_await pass_on(exchange, place, std::move(*body));
+  auto taken = co_await take_report(request, std::move(*body));
+  if (!taken) co_return taken.error();
+  http::Response response(200);
+  response.body("application/json", "{}\n");
+  co_return co_await exchange.send(std::move(response));
+}
+
+Task<Result<std::string>> Membership::take_report(const http::Request& request, std::string body) {
+  const Json document = Json::parse(body, is_flat_enough, false);
+  if (!document.is_object()) co_return Error(ErrorKind::kInvalid, "the body is not a JSON object");
+  const std::lock_guard lock(mutex_);
+  if (!identity_) co_return Error(ErrorKind::kNotFound, "this node has not joined, and keeps no children");
+  auto certificate =
+      auth::check_request(request.header("authorization"), {request.method, target_of(request), body},
+                          identity_->authority(), Clock::system().wall());
+  if (!certificate) co_return certificate.error();
+  const auto revoked = revoked_.find(certificate->serial());
+  if (revoked != revoked_.end() && revoked->second->load(std::memory_order_acquire))
+    co_return Error(ErrorKind::kUnauthorized, "node {} was removed", certificate->name());
+  if (!children_.contains(certificate->name()) && children_.size() >= kMostChildren)
+    co_return Error(ErrorKind::kUnavailable, "{} children are here already", kMostChildren);
+  children_[certificate->name()] = Child{document.dump(), Clock::system().wall()};
+  co_return certificate->name();
+}
+
+Task<Result<void>> Membership::pass_on(http::Exchange& exchange, std::string place, std::string body) {
+  Loop& here = Loop::current();
+  std::string authorization(exchange.request().header("authorization"));
+  co_await home_.enter();
+  auto answer = co_await post(std::move(place), std::move(body), std::move(authorization));
+  co_await here.enter();
+  if (!answer) co_return answer.error();
+  http::Response response(answer->first);
+  response.body("application/json", std::move(answer->second));
+  co_return co_await exchange.send(std::move(response));
+}
+
+http::Response Membership::render(const Error& error) const {
+  const int status = http_status(error.kind());
+  return http::problem(status, error_code(error.kind()), status < 500 ? error.message() : "see the log of this server");
+}
+
+}  // namespace wherry::node

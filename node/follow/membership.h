@@ -1,0 +1,102 @@
+// Membership: who this node is to its parent, and who its own children are to it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "common/async/pool.h"
+#include "common/async/scope.h"
+#include "common/async/sleep.h"
+#include "common/auth/node_identity.h"
+#include "common/auth/signed_request.h"
+#include "common/feed/admission.h"
+#include "common/http/client.h"
+#include "common/http/server.h"
+#include "common/kv/key_value.h"
+
+namespace wherry::node {
+
+/// A join token: wjt1.NAME.SECRET.KEY, of which the last is the key that signs the feed.
+struct JoinToken {
+  std::string name;
+  std::string secret;
+  std::string feed_key;
+  /// Errors: kInvalid.
+  static Result<JoinToken> parse(const std::string& text);
+};
+
+/// Joins once (key, certificate, DATA/node-identity.pem), signs what this node asks its parent's feed, tells the parent
+/// each kReportEvery how it is, and does the same for children: what they ask to join or renew goes on to the parent,
+/// what they report goes on with its own, and who of them may read the feed is decided here, by their certificates and
+/// the revocations that the feed has told. At home on one loop, but for what is said to be for any.
+class Membership final : public feed::Admission, public http::Service {
+ public:
+  static constexpr std::string_view kPrefix = "/wherry/v1/nodes/";
+  static constexpr std::chrono::seconds kReportEvery{10};
+  static constexpr std::size_t kMaxDocumentBytes = std::size_t{1} << 20;
+  static constexpr std::size_t kMostChildren = 4096;
+
+  /// `status`: this node's own report, a JSON object. `parent_url` without a slash at its end; all outlive it.
+  Membership(std::string data, std::string parent_url, http::ClientOptions client, kv::KeyValue& store, Pool& disk,
+             std::function<std::string()> status);
+  ~Membership() override;
+
+  /// Loads the identity, or joins with that token (empty: without an identity). An unreachable parent is tried again.
+  /// `joined` is called once this node is somebody.
+  Task<Result<void>> start(std::string join_token, std::function<void()> joined);
+  Task<void> stop();
+
+  /// The header that shows who asks; nothing without an identity. Home loop.
+  std::optional<std::string> authorization(std::string_view method, std::string_view target, std::string_view body);
+  const std::string& name() const { return name_; }
+
+  /// The feed says that this certificate does not count any more. Any loop.
+  void revoke(const std::string& serial);
+
+  // Any loop:
+  Result<feed::Follower> admit(const http::Exchange& exchange) override;
+  Task<Result<void>> handle(http::Exchange& exchange) override;
+  http::Response render(const Error& error) const override;
+  void finished(const http::Exchange&, Duration) override {}
+
+ private:
+  struct Child {
+    std::string report;
+    WallTime seen_at{};
+  };
+  Task<void> run(std::optional<JoinToken> token);
+  Task<Result<void>> join(const JoinToken& token);
+  Task<Result<void>> renew();
+  Task<Result<void>> take_certificate(auth::NodeKey key, const std::string& answer);
+  Task<Result<void>> report();
+  /// Sends a document to the parent; gives status and body.
+  Task<Result<std::pair<int, std::string>>> post(std::string place, std::string body, std::string authorization);
+  Task<Result<std::string>> take_report(const http::Request& request, std::string body);
+  Task<Result<void>> pass_on(http::Exchange& exchange, std::string place, std::string body);
+  std::string children() const;
+  Result<void> load_identity();
+
+  const std::string path_;
+  const std::string parent_url_;
+  const http::ClientOptions client_options_;
+  kv::KeyValue& store_;
+  Pool& disk_;
+  const std::function<std::string()> status_;
+  std::function<void()> joined_;
+  Loop& home_;
+  std::unique_ptr<http::Client> client_;
+  std::string name_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const auth::NodeIdentity> identity_;                       // under mutex_
+  std::map<std::string, std::shared_ptr<std::atomic<bool>>> revoked_;       // by serial, under mutex_
+  std::map<std::string, Child> children_;                                   // by name, under mutex_
+  Scope scope_;
+  Sleeper sleeper_;
+  bool stopping_ = false;
+};
+
+}  // namespace wherry::node
