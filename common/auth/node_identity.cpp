@@ -68,8 +68,8 @@ NodeCertificate::NodeCertificate(std::shared_ptr<x509_st> certificate) : certifi
   not_after_ = time_of(::X509_get0_notAfter(certificate_.get()));
   const Owned<GENERAL_NAMES> names(static_cast<GENERAL_NAMES*>(
       ::X509_get_ext_d2i(certificate_.get(), NID_subject_alt_name, nullptr, nullptr)));
-  for (int i = 0; names && i < ::sk_GENERAL_NAME_num(names.get()); ++i) {
-    const GENERAL_NAME* each = ::sk_GENERAL_NAME_value(names.get(), i);
+  for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* each = sk_GENERAL_NAME_value(names.get(), i);
     if (each->type != GEN_URI) continue;
     const std::string_view uri(
         reinterpret_cast<const char*>(::ASN1_STRING_get0_data(each->d.uniformResourceIdentifier)),

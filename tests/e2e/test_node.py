@@ -21,7 +21,7 @@ class Tier:
     def __init__(self, area, run_server, parent=None):
         self.master = run_server(parent or Master(area))
         self.proxy = CountingProxy(self.master.address)
-        self.node = run_server(Node(area, self.proxy.url))
+        self.node = run_server(Node(area, self.proxy.url, settings=Node.ASKING))
         self.registry = Registry(self.master.address)
         self.edge = Registry(self.node.address)
 

@@ -209,6 +209,9 @@ class Master(WherryServer):
 class Node(WherryServer):
     role = "node"
 
+    # Settings of one that asks its parent about each tag, as of any registry.
+    ASKING = {"parent": {"follow": False}}
+
     def status(self):
         return json.loads(self.observed("/status.json"))
 
