@@ -27,9 +27,17 @@ Task<Result<void>> Master::start(Daemon& daemon) {
   blobs_ = std::make_unique<MasterBlobs>(*names_, *checked_);
   sessions_ = std::make_unique<UploadSessions>(*storage_, Clock::system());
   push_ = std::make_unique<PushService>(*storage_, *names_, *blobs_, *sessions_, daemon.metrics());
+  replication_ = std::make_unique<replication::Replication>(*storage_, *names_, *blobs_, *sessions_, daemon.metrics());
   api_ = std::make_unique<api::Api>(Loop::current(), daemon.metrics());
+  replication_->add_to(*api_);
   router_ = std::make_unique<http::Router>(*push_);
   router_->add(std::string(api::Api::kPrefix), *api_);
+  auto replicating = co_await replication_->start();
+  if (!replicating) {
+    co_await scrubber_->stop();
+    co_await storage_->stop();
+    co_return replicating;
+  }
   scope_.spawn(expire_uploads());
   co_return Result<void>();
 }
@@ -37,6 +45,7 @@ Task<Result<void>> Master::start(Daemon& daemon) {
 Task<void> Master::stop() {
   stopping_ = true;
   sleeper_.wake();
+  co_await replication_->stop();
   co_await scope_.join();
   co_await scrubber_->stop();
   co_await checked_->stop();

@@ -13,6 +13,7 @@
 #include "master/registry/master_blobs.h"
 #include "master/registry/push_service.h"
 #include "master/registry/upload_sessions.h"
+#include "master/replication/replication.h"
 
 namespace wherry::master {
 
@@ -42,6 +43,7 @@ class Master final : public Role {
   std::unique_ptr<MasterBlobs> blobs_;
   std::unique_ptr<UploadSessions> sessions_;
   std::unique_ptr<PushService> push_;
+  std::unique_ptr<replication::Replication> replication_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<http::Router> router_;
   Scope scope_;
