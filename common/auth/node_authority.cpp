@@ -15,9 +15,7 @@ constexpr const char* kAuthorityName = "Wherry nodes";
 constexpr std::chrono::days kAuthorityValidity{365 * 20};
 constexpr std::chrono::hours kClockSlack{24};  // a node whose clock is behind can use its certificate at once
 
-void set_time(ASN1_TIME* into, WallTime time) {
-  ::ASN1_TIME_set(into, std::chrono::system_clock::to_time_t(time));
-}
+void set_time(ASN1_TIME* into, WallTime time) { ::ASN1_TIME_set(into, std::chrono::system_clock::to_time_t(time)); }
 
 void set_serial(X509* certificate) {
   std::array<std::byte, 16> bytes{};
@@ -127,7 +125,8 @@ Result<std::string> NodeAuthority::key_of(std::string_view request_pem) {
   WHERRY_CHECK(size > 0);
   std::array<unsigned char, 32> hash{};
   unsigned int hash_size = 0;
-  const bool hashed = ::EVP_Digest(bytes, static_cast<std::size_t>(size), hash.data(), &hash_size, ::EVP_sha256(), nullptr) == 1;
+  const bool hashed =
+      ::EVP_Digest(bytes, static_cast<std::size_t>(size), hash.data(), &hash_size, ::EVP_sha256(), nullptr) == 1;
   ::OPENSSL_free(bytes);
   WHERRY_CHECK(hashed);
   return to_hex(std::as_bytes(std::span(hash)));

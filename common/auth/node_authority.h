@@ -18,15 +18,16 @@ class NodeAuthority {
   static Result<NodeAuthority> load_or_make(const std::string& path);
 
   const NodeCertificate& certificate() const { return certificate_; }
-  /// A certificate for the key of that request, with this name and these projects whatever the request says. Errors: kInvalid for what is
-  /// no request, or is not signed by its own key.
+  /// A certificate for the key of that request, with this name and these projects whatever the request says. Errors:
+  /// kInvalid for what is no request, or is not signed by its own key.
   Result<NodeCertificate> certify(std::string_view request_pem, const std::string& name,
                                   const std::vector<std::string>& projects, WallTime now) const;
   /// SHA-256 of the key that a request asks for, as hexadecimal: tells whether two are of the same key.
   static Result<std::string> key_of(std::string_view request_pem);
 
  private:
-  NodeAuthority(NodeKey key, NodeCertificate certificate) : key_(std::move(key)), certificate_(std::move(certificate)) {}
+  NodeAuthority(NodeKey key, NodeCertificate certificate)
+      : key_(std::move(key)), certificate_(std::move(certificate)) {}
   NodeKey key_;
   NodeCertificate certificate_;
 };

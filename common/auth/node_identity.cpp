@@ -19,7 +19,8 @@ constexpr std::size_t kMaxIdentityBytes = 64 * 1024;
 WallTime time_of(const ASN1_TIME* time) {
   std::tm parts{};
   if (::ASN1_TIME_to_tm(time, &parts) != 1) return {};
-  return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::from_time_t(::timegm(&parts)));
+  return std::chrono::time_point_cast<std::chrono::milliseconds>(
+      std::chrono::system_clock::from_time_t(::timegm(&parts)));
 }
 
 Error unauthorized(std::string_view why) { return Error(ErrorKind::kUnauthorized, "the node's certificate {}", why); }
@@ -66,8 +67,8 @@ NodeCertificate::NodeCertificate(std::shared_ptr<x509_st> certificate) : certifi
   if (hex != nullptr) serial_ = hex;
   ::OPENSSL_free(hex);
   not_after_ = time_of(::X509_get0_notAfter(certificate_.get()));
-  const Owned<GENERAL_NAMES> names(static_cast<GENERAL_NAMES*>(
-      ::X509_get_ext_d2i(certificate_.get(), NID_subject_alt_name, nullptr, nullptr)));
+  const Owned<GENERAL_NAMES> names(
+      static_cast<GENERAL_NAMES*>(::X509_get_ext_d2i(certificate_.get(), NID_subject_alt_name, nullptr, nullptr)));
   for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
     const GENERAL_NAME* each = sk_GENERAL_NAME_value(names.get(), i);
     if (each->type != GEN_URI) continue;
@@ -162,10 +163,11 @@ std::string NodeKey::sign(std::string_view message) const {
 std::string NodeKey::certificate_request(const std::string& name) const {
   const Owned<X509_REQ> request(::X509_REQ_new());
   X509_NAME* subject = ::X509_REQ_get_subject_name(request.get());
-  const bool made = ::X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
-                                                 reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0) == 1 &&
-                    ::X509_REQ_set_pubkey(request.get(), key_.get()) == 1 &&
-                    ::X509_REQ_sign(request.get(), key_.get(), ::EVP_sha256()) > 0;
+  const bool made =
+      ::X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(name.c_str()),
+                                   -1, -1, 0) == 1 &&
+      ::X509_REQ_set_pubkey(request.get(), key_.get()) == 1 &&
+      ::X509_REQ_sign(request.get(), key_.get(), ::EVP_sha256()) > 0;
   WHERRY_CHECK(made);
   const auto bio = writer();
   WHERRY_CHECK(::PEM_write_bio_X509_REQ(bio.get(), request.get()) == 1);

@@ -35,8 +35,9 @@ Error refused(std::string_view why) { return Error(ErrorKind::kUnauthorized, "th
 
 std::string sign_request(const NodeIdentity& identity, const RequestWords& words, WallTime now) {
   const std::int64_t millis = to_millis(now);
-  return fmt::format(R"({}certificate="{}", time="{}", signature="{}")", kScheme, to_base64(identity.certificate().der()),
-                     millis, to_base64(identity.key().sign(words_of(words, millis))));
+  return fmt::format(R"({}certificate="{}", time="{}", signature="{}")", kScheme,
+                     to_base64(identity.certificate().der()), millis,
+                     to_base64(identity.key().sign(words_of(words, millis))));
 }
 
 bool is_signed_request(std::string_view authorization) { return authorization.starts_with(kScheme); }

@@ -11,6 +11,9 @@ namespace wherry {
 /// allocation; at worst pattern times text.
 bool glob_matches(std::string_view pattern, std::string_view text);
 
+/// The same for names of several parts: '*' and '?' stand for no '/', "**" for anything. "team/**" is all below team.
+bool path_glob_matches(std::string_view pattern, std::string_view text);
+
 /// True when one of them fits.
 bool any_glob_matches(std::span<const std::string> patterns, std::string_view text);
 

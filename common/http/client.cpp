@@ -24,6 +24,7 @@ namespace {
 /// What libcurl reads from a socket at a time; it gives no more than that at once. Small enough for the second-level
 /// cache, where the copy out of it finds it.
 constexpr std::size_t kReceiveBytes = std::size_t{128} << 10;
+constexpr std::size_t kSendBytes = std::size_t{128} << 10;
 
 /// Whether a socket could not be made for want of something of this machine's.
 bool is_ours(int error) { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
@@ -234,6 +235,23 @@ struct Transfer::Callbacks {
     transfer->moved_.wake_all();
     return bytes;
   }
+
+  /// Called when there is room to send: takes from the piece that was read, or stops until there is one.
+  static std::size_t upload(char* into, std::size_t size, std::size_t count, void* self) {
+    auto* transfer = static_cast<Transfer*>(self);
+    const auto left = transfer->upload_piece_.bytes().subspan(transfer->upload_taken_);
+    if (left.empty()) {
+      if (transfer->upload_read_ == transfer->upload_->size()) return 0;
+      transfer->upload_wanted_ = true;
+      transfer->moved_.wake_all();
+      return CURL_READFUNC_PAUSE;
+    }
+    const std::size_t bytes = std::min(left.size(), size * count);
+    std::memcpy(into, left.data(), bytes);
+    transfer->upload_taken_ += bytes;
+    transfer->last_byte_at_ms_ = uv_now(transfer->client_.machinery_->loop.uv());
+    return bytes;
+  }
 };
 
 void Transfer::head_arrived() {
@@ -282,7 +300,7 @@ void Transfer::begin_pace() {
 
 /// Own counting, since libcurl's looks at the last seconds alone and goes on counting while a transfer is paused.
 void Transfer::check_pace(std::uint64_t now_ms) {
-  if (done_ || paused_) return;
+  if (done_ || paused_ || upload_wanted_) return;
   const ClientOptions& options = client_.machinery_->options;
   const auto silence = static_cast<std::uint64_t>(options.silence.count());
   if (now_ms - last_byte_at_ms_ >= silence)
@@ -305,9 +323,28 @@ Transfer::~Transfer() {
 }
 
 Task<Result<void>> Transfer::await_head() {
-  while (!head_done_ && !done_) co_await moved_.wait();
+  while (!head_done_ && !done_) {
+    if (upload_wanted_)
+      co_await read_more();
+    else
+      co_await moved_.wait();
+  }
   if (!head_done_ && error_) co_return *error_;
   co_return Result<void>();
+}
+
+Task<void> Transfer::read_more() {
+  auto piece = co_await upload_->read(upload_read_, upload_->size() - upload_read_);
+  if (done_) co_return;
+  if (!piece) co_return fail(std::move(piece.error()));
+  if (piece->empty() || piece->size() > upload_->size() - upload_read_)
+    co_return fail(Error(ErrorKind::kInternal, "{}: what was to be sent is not as long as it should be", url_));
+  upload_read_ += piece->size();
+  upload_piece_ = std::move(*piece);
+  upload_taken_ = 0;
+  upload_wanted_ = false;
+  begin_pace();
+  curl_easy_pause(easy_, paused_ ? CURLPAUSE_RECV : CURLPAUSE_CONT);  // may call back at once
 }
 
 std::size_t Transfer::room() const {
@@ -395,6 +432,8 @@ Task<Result<std::unique_ptr<Transfer>>> Client::open(ClientRequest request) {
   const ClientOptions& options = machinery_->options;
   curl_slist* headers = nullptr;
   for (const std::string& line : request.headers()) headers = curl_slist_append(headers, line.c_str());
+  // A server that does not know 100-continue would be waited for, for a second.
+  if (request.stream() != nullptr || !request.body().empty()) headers = curl_slist_append(headers, "Expect:");
   transfer->header_list_ = headers;
   curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer.get());
   curl_easy_setopt(easy, CURLOPT_URL, request.url().c_str());
@@ -420,7 +459,14 @@ Task<Result<std::unique_ptr<Transfer>>> Client::open(ClientRequest request) {
     curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
   else if (request.method() != "GET")
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method().c_str());
-  if (!request.body().empty()) {
+  if (request.stream() != nullptr) {
+    transfer->upload_ = request.stream();
+    curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, static_cast<long>(kSendBytes));
+    curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(transfer->upload_->size()));
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, &Transfer::Callbacks::upload);
+    curl_easy_setopt(easy, CURLOPT_READDATA, transfer.get());
+  } else if (!request.body().empty()) {
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body().size()));
     curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request.body().data());
   }

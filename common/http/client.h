@@ -15,6 +15,7 @@
 #include "common/async/task.h"
 #include "common/base/buffer.h"
 #include "common/base/error.h"
+#include "common/http/request_body.h"
 
 namespace wherry::http {
 
@@ -40,12 +41,19 @@ class ClientRequest {
     return *this;
   }
   const std::string& body() const { return body_; }
+  /// Sent with the request as it is read; instead of body().
+  ClientRequest& stream(std::shared_ptr<RequestBody> body) & {
+    stream_ = std::move(body);
+    return *this;
+  }
+  const std::shared_ptr<RequestBody>& stream() const { return stream_; }
 
  private:
   std::string method_;
   std::string url_;
   std::vector<std::string> headers_;
   std::string body_;
+  std::shared_ptr<RequestBody> stream_;
   bool only_public_ = false;
 };
 
@@ -108,6 +116,7 @@ class Transfer {
   struct Callbacks;
   explicit Transfer(Client& client) : client_(client) {}
   Task<Result<void>> await_head();
+  Task<void> read_more();
   void head_arrived();
   void finished(int curl_code);
   void check_pace(std::uint64_t now_ms);
@@ -137,6 +146,11 @@ class Transfer {
   std::size_t window_first_ = 0;
   std::size_t window_used_ = 0;
   std::size_t window_open_ = 1;  // how much of the window is used: doubles with each read, so that first bytes go early
+  std::shared_ptr<RequestBody> upload_;
+  Buffer upload_piece_;            // of it, on its way to libcurl
+  std::size_t upload_taken_ = 0;   // of that piece
+  std::uint64_t upload_read_ = 0;  // of all, in pieces so far
+  bool upload_wanted_ = false;     // libcurl waits for the next piece
   Event moved_;
 };
 
@@ -148,9 +162,10 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  /// Sends the request and waits for the answer's head. Redirects are not followed: they are answers. Errors: kUpstream
-  /// when the server cannot be reached or speaks no HTTP, kTimeout; kUnavailable when this process has no socket left
-  /// to ask it by. A status of 400 and more is an answer, not an error.
+  /// Sends the request, its body too, and waits for the answer's head. A body that streams is read as the server takes
+  /// it, and no further once it has answered; its errors are given as they are. Redirects are not followed: they are
+  /// answers. Errors: kUpstream when the server cannot be reached or speaks no HTTP, kTimeout; kUnavailable when this
+  /// process has no socket left to ask it by. A status of 400 and more is an answer, not an error.
   Task<Result<std::unique_ptr<Transfer>>> open(ClientRequest request);
 
   /// Ends all transfers, those too that still wait for their head, and every later open(), with kCancelled.

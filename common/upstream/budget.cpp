@@ -141,12 +141,12 @@ Result<Monotonic> Budget::take_manifest(bool refresh) {
   roll_window(now);
   const std::uint64_t kept = refresh ? limits_.reserve : 0;
   if (limits_.manifests > 0 && used_ + kept >= limits_.manifests)
-    return limited("this node has used up what it may ask of the upstream",
+    return limited("what may be asked of the upstream is used up",
                    std::chrono::duration_cast<std::chrono::milliseconds>(window_ends_ - now));
   if (told_left_ && *told_left_ <= kept) {
     const auto again = refresh ? told_until_ : std::min(told_until_, told_at_ + kTryAgain);
     if (now < again)
-      return limited("the upstream says that nothing is left for this node",
+      return limited("the upstream says that nothing is left for us",
                      std::chrono::duration_cast<std::chrono::milliseconds>(again - now));
     told_at_ = now;  // one try
   }

@@ -1,4 +1,4 @@
-// Budget: how much of an upstream a node may use, and who gets it next.
+// Budget: how much of an upstream we may use, and who gets it next.
 #pragma once
 
 #include <chrono>

@@ -7,7 +7,7 @@
 
 namespace wherry {
 
-/// What a node shows an upstream. Never logged, never sent to another host.
+/// What an upstream is shown. Never logged, never sent to another host.
 struct Credentials {
   std::string user;
   std::string password;

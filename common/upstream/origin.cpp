@@ -1,9 +1,10 @@
+#include "common/upstream/origin.h"
+
 #include <algorithm>
 #include <utility>
 
 #include "common/async/request_context.h"
 #include "common/http/place.h"
-#include "common/upstream/origin.h"
 
 namespace wherry {
 namespace {
@@ -103,10 +104,9 @@ Error Origin::judge(const std::string& asked, const http::ClientHead& head, Erro
   const std::string url = without_query(asked);
   const int status = head.status();
   if (status == 404) return Error(not_found, "{}: not found", url);
-  if (status == 401 || status == 403)
-    return Error(ErrorKind::kDenied, "{}: the upstream refuses this node ({})", url, status);
+  if (status == 401 || status == 403) return Error(ErrorKind::kDenied, "{}: the upstream refuses us ({})", url, status);
   if (status == 429) {
-    return Error(ErrorKind::kUpstreamLimited, "{}: the upstream wants fewer requests of this node", url)
+    return Error(ErrorKind::kUpstreamLimited, "{}: the upstream wants fewer requests of us", url)
         .with_retry_after(Budget::asked_to_wait(head));
   }
   return Error(status >= 500 ? ErrorKind::kUpstreamFailed : ErrorKind::kUpstream, "{}: the upstream answered {}", url,
@@ -124,14 +124,21 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::ask(Question question) {
     if (!manifest) co_return manifest.error();
     taken.at = *manifest;
   }
-  std::string url = options_.url + question.target;
+  std::string url = question.target.starts_with('/') ? options_.url + question.target : question.target;
+  const bool only_asks = question.method == "GET" || question.method == "HEAD";
   bool shown_anew = false;
   const RequestContext* const asked_for = co_await current_request();
   for (int redirects = 0; redirects <= kMaxRedirects;) {
     const auto place = http::Place::of(url);
     const bool at_home = place == own_;
+    if (!at_home && !only_asks)
+      co_return Error(ErrorKind::kDenied, "{} wants content to be sent to another server, which is not done: {}",
+                      options_.url, without_query(url));
     http::ClientRequest request(question.method, url);
     for (const auto& [name, value] : question.headers) request.header(name, value);
+    if (question.stream != nullptr) request.stream(question.stream);
+    if (!question.body.empty()) request.body(question.body);
+    if (!only_asks && question.stream == nullptr && question.body.empty()) request.header("Content-Length", "0");
     std::string shown;
     if (at_home) {
       auto authorization = co_await tokens_.authorization(question.scope);
@@ -158,7 +165,7 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::ask(Question question) {
     const int status = head.status();
     if (at_home) budget_.told(head);
     if (status != 401) taken.at.reset();
-    if (status == 200 || status == 206 || status == 304) {
+    if (std::ranges::find(question.answers, status) != question.answers.end()) {
       const auto encoding = head.header("content-encoding");
       if (!encoding.empty() && encoding != "identity")
         co_return Error(ErrorKind::kUpstream, "{} answered in an encoding that was not asked for: {}",
@@ -170,7 +177,7 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::ask(Question question) {
       if (!worth_it) co_return worth_it.error();
       if (!std::exchange(shown_anew, true)) continue;
     }
-    if (!is_redirect(status)) {
+    if (!is_redirect(status) || (!only_asks && status != 307 && status != 308)) {
       Error why = judge(url, head, question.not_found);
       if (at_home && why.retry_after()) budget_.closed_for(*why.retry_after());
       co_return why;

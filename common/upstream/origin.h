@@ -19,11 +19,14 @@ namespace wherry {
 /// A question to a registry.
 struct Question {
   std::string method = "GET";
-  std::string target;                          ///< path and query, from /v2/ on
+  std::string target;                          ///< path and query, from /v2/ on; or a URL of the registry's own
   std::string scope;                           ///< of the token, e.g. "repository:library/alpine:pull"
   ErrorKind not_found = ErrorKind::kNotFound;  ///< what a 404 means
   std::vector<std::pair<std::string, std::string>> headers;
   enum class Cost { kFree, kManifest, kRefresh } cost = Cost::kFree;  ///< what is taken out of the budget
+  std::vector<int> answers = {200, 206, 304};                         ///< the statuses that are no errors
+  std::string body{};                                                 ///< what is sent, if anything is
+  std::shared_ptr<http::RequestBody> stream{};                        ///< the same, as it is read
   bool patient =
       true;  ///< waits a moment for a server that is out of reach; else it is asked when it may be well again
 };
@@ -48,7 +51,8 @@ class Origin {
   const Budget& budget() const { return budget_; }
   const CallRecord& calls() const { return calls_; }
 
-  /// The answer when it is 200, 206 or 304. Errors: `not_found` for 404; kDenied for 401 and 403 (when tokens did not
+  /// The answer when it is one of those that the question expects. What changes something follows no redirect to
+  /// another server. Errors: `not_found` for 404; kDenied for 401 and 403 (when tokens did not
   /// help), for a redirect or a token server that is not allowed; kUpstreamLimited for 429; kUpstreamFailed for 5xx;
   /// kUpstream and kTimeout when it cannot be reached or makes no sense.
   Task<Result<std::unique_ptr<http::Transfer>>> ask(Question question);

@@ -1,12 +1,14 @@
+#include "common/upstream/tokens.h"
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <ranges>
 
 #include "common/base/bytes.h"
 #include "common/http/place.h"
 #include "common/http/uri.h"
 #include "common/oci/excerpt.h"
 #include "common/upstream/budget.h"
-#include "common/upstream/tokens.h"
 
 namespace wherry {
 
@@ -20,7 +22,7 @@ Tokens::Tokens(std::string url, std::vector<std::string> realms, Credentials cre
       circuit_(clock),
       fetching_(loops) {}
 
-/// Whether a token server may be asked at all: a registry must not send a node to whomever it likes.
+/// Whether a token server may be asked at all: a registry must not send us to whomever it likes.
 bool Tokens::may_go_to(const std::string& realm) const {
   const auto to = http::Place::of(realm);
   const auto own = http::Place::of(url_);
@@ -47,13 +49,13 @@ Task<Result<std::string>> Tokens::authorization(std::string scope) {
 Result<void> Tokens::challenged(const std::string& scope, const std::vector<std::string_view>& fields,
                                 const std::string& shown) {
   auto challenge = choose_challenge(fields);
-  if (!challenge) return Error(ErrorKind::kDenied, "{} refuses this node and does not say what it wants to see", url_);
+  if (!challenge) return Error(ErrorKind::kDenied, "{} refuses us and does not say what it wants to see", url_);
   if (challenge->scheme == "basic" && credentials_.user.empty())
     return Error(ErrorKind::kDenied, "{} wants credentials: its credentials-file has none", url_);
   if (challenge->scheme == "basic" && shown.starts_with("Basic "))
     return Error(ErrorKind::kDenied, "{} refuses the credentials of its credentials-file", url_);
   if (challenge->scheme == "bearer" && !may_go_to(challenge->realm))
-    return Error(ErrorKind::kDenied, "{} sends this node to the token server {}, which is not one of its realms", url_,
+    return Error(ErrorKind::kDenied, "{} sends us to the token server {}, which is not one of its realms", url_,
                  excerpt(challenge->realm));
   const std::lock_guard lock(mutex_);
   const auto kept = tokens_.find(scope);
@@ -64,8 +66,9 @@ Result<void> Tokens::challenged(const std::string& scope, const std::vector<std:
 
 Task<Result<std::unique_ptr<http::Transfer>>> Tokens::get(const Challenge& challenge, const std::string& scope) {
   std::string url = challenge.realm + (challenge.realm.find('?') == std::string::npos ? '?' : '&') +
-                    "service=" + http::percent_encode(challenge.service) +
-                    "&scope=" + http::percent_encode(scope, ":/");
+                    "service=" + http::percent_encode(challenge.service);
+  for (const auto one : std::views::split(scope, ' '))
+    url += "&scope=" + http::percent_encode(std::string_view(one.begin(), one.end()), ":/");
   http::ClientRequest request("GET", std::move(url));
   if (!credentials_.user.empty()) request.header("Authorization", credentials_.basic());
   co_return co_await client_().open(std::move(request));
@@ -145,7 +148,7 @@ Task<Result<Tokens::Token>> Tokens::request(Challenge challenge, std::string sco
   if (!transfer) co_return transfer.error();
   const int status = (*transfer)->head().status();
   if (status == 401 || status == 403 || status == 400)
-    co_return Error(ErrorKind::kDenied, "the token server {} refuses this node ({})", realm, status);
+    co_return Error(ErrorKind::kDenied, "the token server {} refuses us ({})", realm, status);
   if (status == 429)
     co_return Error(ErrorKind::kUpstreamLimited, "the token server {} wants fewer requests", realm)
         .with_retry_after(Budget::asked_to_wait((*transfer)->head()));

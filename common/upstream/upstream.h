@@ -1,4 +1,4 @@
-// Upstream: a registry that this node asks, its parent above all, over the distribution protocol.
+// Upstream: a registry that is asked over the distribution protocol.
 #pragma once
 
 #include <memory>

@@ -48,7 +48,8 @@ Task<Result<void>> NodeBook::load() {
 
 Result<void> NodeBook::check_name(const std::string& name, const std::vector<std::string>& projects) const {
   if (!auth::is_node_name(name))
-    return Error(ErrorKind::kInvalid, "name: '{}' is not 1 to 63 of a-z, 0-9 and '-', with letters or digits at both ends",
+    return Error(ErrorKind::kInvalid,
+                 "name: '{}' is not 1 to 63 of a-z, 0-9 and '-', with letters or digits at both ends",
                  name.substr(0, 80));
   if (projects.size() > kMostProjects) return Error(ErrorKind::kInvalid, "projects: {} at most", kMostProjects);
   for (const std::string& project : projects)

@@ -1,17 +1,14 @@
 // The manifest half of PushService.
 #include "common/base/failpoint.h"
-#include "common/base/json.h"
-#include "common/feed/log.h"
 #include "common/http/uri.h"
 #include "common/oci/error_body.h"
-#include "common/registry/tables.h"
+#include "master/registry/changes.h"
 #include "master/registry/push_service.h"
 
 namespace wherry::master {
 namespace {
 
 using registry::Route;
-namespace tables = registry::tables;
 
 constexpr std::size_t kParsedOnLoopBytes = 64 * 1024;  // a hostile manifest of 4 MiB takes up to 100 ms to read
 constexpr std::size_t kMaxTagsAPut = 64;               // `tag=` in one query; the specification asks for ten
@@ -47,28 +44,6 @@ Result<Digest> digest_of(const Reference& reference, std::string_view query, std
   return actual;
 }
 
-/// Every blob that the manifest needs is held by this repository. Errors: kManifestBlobUnknown naming those that are
-/// not.
-Result<void> check_children(kv::Transaction& transaction, const RepositoryName& repository, const Manifest& manifest) {
-  std::vector<std::string> missing;
-  for (const Digest& child : manifest.blob_children()) {
-    auto member = transaction.exists(tables::member_key(repository, child));
-    if (!member) return member.error();
-    auto stored = transaction.exists(tables::blob_key(child));
-    if (!stored) return stored.error();
-    if (!*member || !*stored) missing.push_back(child.to_string());
-  }
-  if (missing.empty()) return {};
-  std::string list;
-  std::string detail;
-  for (const std::string& digest : missing) {
-    list += (list.empty() ? "" : ", ") + digest;
-    detail += (detail.empty() ? "{\"missing\":[" : ",") + json_string(digest);
-  }
-  return Error(ErrorKind::kManifestBlobUnknown, "push these blobs to {} first: {}", repository.text(), list)
-      .with_detail(detail + "]}");
-}
-
 }  // namespace
 
 Task<Result<void>> PushService::put_manifest(http::Exchange& exchange, const Route& route) {
@@ -100,22 +75,7 @@ Task<Result<void>> PushService::put_manifest(http::Exchange& exchange, const Rou
 
   const WallTime now = sessions_.clock().wall();
   auto stored = co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
-    auto complete = check_children(transaction, repository, *manifest);
-    if (!complete) return complete;
-    auto made = ensure_repository(transaction, repository, now);
-    if (!made) return made;
-    feed::Appender appender(transaction);
-    auto is_new = registry::put_manifest(transaction, repository, *digest, *manifest, *body);
-    if (!is_new) return is_new.error();
-    if (*is_new) appender.append(feed::Change::manifest_put(repository.text(), *digest, now));
-    for (const std::string& tag : *tags) {
-      auto before = registry::put_tag(transaction, repository, tag, *digest);
-      if (!before) return before.error();
-      if (*before != digest.value()) appender.append(feed::Change::tag_set(repository.text(), tag, *digest, now));
-    }
-    auto appended = appender.finish();
-    if (!appended) return appended.error();
-    return {};
+    return store_manifest(transaction, repository, *digest, *manifest, *body, *tags, now);
   });
   if (!stored) co_return stored;
   failpoint("before-answer");
@@ -135,24 +95,7 @@ Task<Result<void>> PushService::delete_manifest(http::Exchange& exchange, const 
   if (!reference) co_return reference.error();
   const WallTime now = sessions_.clock().wall();
   auto erased = co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
-    std::vector<std::string> tags;
-    if (const Digest* digest = reference->digest(); digest != nullptr) {
-      auto untagged = registry::erase_manifest(transaction, repository, *digest);
-      if (!untagged) return untagged.error();
-      tags = std::move(*untagged);
-    } else {
-      auto named = registry::erase_tag(transaction, repository, reference->tag()->text());
-      if (!named) return named.error();
-      if (!*named) return registry::manifest_unknown(repository, reference->to_string());
-      tags.push_back(reference->tag()->text());
-    }
-    feed::Appender appender(transaction);
-    for (const std::string& tag : tags) appender.append(feed::Change::tag_removed(repository.text(), tag, now));
-    if (const Digest* digest = reference->digest(); digest != nullptr)
-      appender.append(feed::Change::manifest_deleted(repository.text(), *digest, now));
-    auto appended = appender.finish();
-    if (!appended) return appended.error();
-    return {};
+    return remove_reference(transaction, repository, *reference, now);
   });
   if (!erased) co_return erased;
   failpoint("before-answer");

@@ -1,9 +1,5 @@
 #include "master/registry/push_service.h"
 
-#include "common/base/bytes.h"
-#include "common/feed/log.h"
-#include "common/registry/tables.h"
-
 namespace wherry::master {
 
 using registry::Endpoint;
@@ -32,21 +28,6 @@ Task<Result<void>> PushService::handle_write(http::Exchange& exchange, const reg
   const auto allow = registry::allowed_methods(route.endpoint, true);
   auto refused = registry::method_not_allowed(allow, fmt::format("{} is not among {} here", method, allow));
   co_return co_await exchange.send(std::move(refused));
-}
-
-Result<void> ensure_repository(kv::Transaction& transaction, const RepositoryName& repository, WallTime now) {
-  const std::string key = registry::tables::repository_key(repository);
-  auto there = transaction.exists(key);
-  if (!there) return there.error();
-  if (*there) return {};
-  std::string made;
-  append_be64(made, static_cast<std::uint64_t>(to_millis(now)));
-  transaction.put(key, made);
-  feed::Appender appender(transaction);
-  appender.append(feed::Change::repository_created(repository.text(), now));
-  auto appended = appender.finish();
-  if (!appended) return appended.error();
-  return {};
 }
 
 }  // namespace wherry::master

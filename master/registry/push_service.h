@@ -51,7 +51,4 @@ class PushService final : public registry::RegistryService {
   UploadSessions& sessions_;
 };
 
-/// Makes the repository when this is its first content, with its entry in the feed.
-Result<void> ensure_repository(kv::Transaction& transaction, const RepositoryName& repository, WallTime now);
-
 }  // namespace wherry::master

@@ -13,6 +13,7 @@
 #include "common/http/uri.h"
 #include "common/oci/error_body.h"
 #include "common/registry/tables.h"
+#include "master/registry/changes.h"
 #include "master/registry/push_service.h"
 
 namespace wherry::master {
@@ -51,17 +52,6 @@ Result<Digest> digest_of(std::string_view query) {
   if (!text)
     return Error(ErrorKind::kDigestInvalid, "the digest of the whole blob is missing: add digest= to the query");
   return Digest::parse(*text);
-}
-
-/// A blob that is on the disk becomes one of a repository: its row, the membership, the end of its session.
-Result<void> record_blob(kv::Transaction& transaction, const RepositoryName& repository, const Digest& digest,
-                         const store::BlobRow& row, std::string_view session_id, WallTime now) {
-  auto made = ensure_repository(transaction, repository, now);
-  if (!made) return made;
-  transaction.put(tables::blob_key(digest), row.encode());
-  registry::put_membership(transaction, repository, digest);
-  if (!session_id.empty()) transaction.erase(tables::upload_key(session_id));
-  return {};
 }
 
 }  // namespace
@@ -121,15 +111,7 @@ Task<Result<void>> PushService::mount(http::Exchange& exchange, const Route& rou
   const RepositoryName& repository = *route.repository;
   const WallTime now = sessions_.clock().wall();
   auto recorded = co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<bool> {
-    for (const std::string& key : {tables::member_key(*source, digest), tables::blob_key(digest)}) {
-      auto there = transaction.exists(key);
-      if (!there) return there.error();
-      if (!*there) return false;
-    }
-    auto made = ensure_repository(transaction, repository, now);
-    if (!made) return made.error();
-    registry::put_membership(transaction, repository, digest);
-    return true;
+    return mount_blob(transaction, *source, repository, digest, now);
   });
   if (!recorded) co_return recorded.error();
   if (!*recorded) co_return Result<void>();

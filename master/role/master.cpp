@@ -27,6 +27,7 @@ Task<Result<void>> Master::start(Daemon& daemon) {
   blobs_ = std::make_unique<MasterBlobs>(*names_, *checked_);
   sessions_ = std::make_unique<UploadSessions>(*storage_, Clock::system());
   push_ = std::make_unique<PushService>(*storage_, *names_, *blobs_, *sessions_, daemon.metrics());
+  replication_ = std::make_unique<replication::Replication>(*storage_, *names_, *blobs_, *sessions_, daemon.metrics());
   auto feed = co_await start_feed(daemon);
   if (!feed) {
     co_await stop();
@@ -34,10 +35,16 @@ Task<Result<void>> Master::start(Daemon& daemon) {
   }
   api_ = std::make_unique<api::Api>(Loop::current(), daemon.metrics());
   add_node_endpoints(*api_, *nodes_, [this] { authority_->wake_streams(); });
+  replication_->add_to(*api_);
   router_ = std::make_unique<http::Router>(*push_);
   router_->add(std::string(NodeService::kPrefix), *node_service_);
   router_->add(std::string(feed::FeedService::kPrefix), *feed_);
   router_->add(std::string(api::Api::kPrefix), *api_);
+  auto replicating = co_await replication_->start();
+  if (!replicating) {
+    co_await stop();
+    co_return replicating;
+  }
   scope_.spawn(expire_uploads());
   co_return Result<void>();
 }
@@ -46,7 +53,8 @@ Task<Result<void>> Master::start_feed(Daemon& daemon) {
   const std::string& data = options_.data;
   auto key = co_await daemon.disk().run([&] { return feed::SigningKey::load_or_make(key_file(data)); });
   if (!key) co_return key.error();
-  auto node_authority = co_await daemon.disk().run([&] { return auth::NodeAuthority::load_or_make(data + "/node-ca.pem"); });
+  auto node_authority =
+      co_await daemon.disk().run([&] { return auth::NodeAuthority::load_or_make(data + "/node-ca.pem"); });
   if (!node_authority) co_return node_authority.error();
   nodes_ = std::make_unique<NodeBook>(storage_->names(), std::move(*node_authority), key->public_key().to_hex(),
                                       options_.feed_registered_only, Clock::system());
@@ -65,6 +73,7 @@ Task<Result<void>> Master::start_feed(Daemon& daemon) {
 Task<void> Master::stop() {
   stopping_ = true;
   sleeper_.wake();
+  co_await replication_->stop();
   co_await scope_.join();
   if (authority_) co_await authority_->stop();
   co_await scrubber_->stop();

@@ -17,6 +17,7 @@
 #include "master/registry/master_blobs.h"
 #include "master/registry/push_service.h"
 #include "master/registry/upload_sessions.h"
+#include "master/replication/replication.h"
 
 namespace wherry::master {
 
@@ -55,6 +56,7 @@ class Master final : public Role {
   std::unique_ptr<NodeBook> nodes_;
   std::unique_ptr<feed::FeedService> feed_;
   std::unique_ptr<NodeService> node_service_;
+  std::unique_ptr<replication::Replication> replication_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<http::Router> router_;
   Scope scope_;

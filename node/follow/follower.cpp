@@ -63,7 +63,8 @@ Error meaning_of(int status, std::string_view text) {
   if (status == 404 || status == 405)
     return Error(ErrorKind::kNotFound, "the parent gives no feed (status {})", status);
   if (status == 401 || status == 403)
-    return Error(ErrorKind::kUnauthorized, "the parent does not let this node read its feed (status {}): {}", status, text);
+    return Error(ErrorKind::kUnauthorized, "the parent does not let this node read its feed (status {}): {}", status,
+                 text);
   return Error(ErrorKind::kUpstream, "the parent's feed: status {} {}", status, text);
 }
 

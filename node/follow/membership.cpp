@@ -158,7 +158,8 @@ Task<Result<void>> Membership::renew() {
   const auto header = authorization("POST", std::string(kPrefix) + "renew", body);
   auto answer = co_await post("renew", body, *header);
   if (!answer) co_return answer.error();
-  if (answer->first != 200) co_return Error(ErrorKind::kUpstream, "the certificate was not renewed: status {}", answer->first);
+  if (answer->first != 200)
+    co_return Error(ErrorKind::kUpstream, "the certificate was not renewed: status {}", answer->first);
   co_return co_await take_certificate(std::move(key), answer->second);
 }
 
@@ -277,9 +278,8 @@ Task<Result<std::string>> Membership::take_report(const http::Request& request, 
   if (!document.is_object()) co_return Error(ErrorKind::kInvalid, "the body is not a JSON object");
   const std::lock_guard lock(mutex_);
   if (!identity_) co_return Error(ErrorKind::kNotFound, "this node has not joined, and keeps no children");
-  auto certificate =
-      auth::check_request(request.header("authorization"), {request.method, target_of(request), body},
-                          identity_->authority(), Clock::system().wall());
+  auto certificate = auth::check_request(request.header("authorization"), {request.method, target_of(request), body},
+                                         identity_->authority(), Clock::system().wall());
   if (!certificate) co_return certificate.error();
   const auto revoked = revoked_.find(certificate->serial());
   if (revoked != revoked_.end() && revoked->second->load(std::memory_order_acquire))

@@ -91,9 +91,9 @@ class Membership final : public feed::Admission, public http::Service {
   std::unique_ptr<http::Client> client_;
   std::string name_;
   mutable std::mutex mutex_;
-  std::shared_ptr<const auth::NodeIdentity> identity_;                       // under mutex_
-  std::map<std::string, std::shared_ptr<std::atomic<bool>>> revoked_;       // by serial, under mutex_
-  std::map<std::string, Child> children_;                                   // by name, under mutex_
+  std::shared_ptr<const auth::NodeIdentity> identity_;                 // under mutex_
+  std::map<std::string, std::shared_ptr<std::atomic<bool>>> revoked_;  // by serial, under mutex_
+  std::map<std::string, Child> children_;                              // by name, under mutex_
   Scope scope_;
   Sleeper sleeper_;
   bool stopping_ = false;

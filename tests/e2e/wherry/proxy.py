@@ -78,6 +78,9 @@ class CountingProxy:
                     return
                 proxy.seen.append(Seen(self.command, self.path, dict(self.headers.items())))
                 self.body = body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if len(body) < int(self.headers.get("Content-Length", 0)):
+                    self.close_connection = True  # the client left in the middle of it
+                    return
                 if proxy.answers and proxy.answers(self):
                     return
                 headers = {k: v for k, v in self.headers.items() if k.lower() not in _HOP_BY_HOP | {"host"}}

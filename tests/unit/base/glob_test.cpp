@@ -42,5 +42,35 @@ TEST(Glob, OneOfManyIsEnough) {
   EXPECT_FALSE(any_glob_matches({}, "team/app"));
 }
 
+TEST(PathGlob, AStarStaysWithinAPartAndTwoDoNot) {
+  struct Case {
+    const char* pattern;
+    const char* text;
+    bool fits;
+  };
+  for (const auto& [pattern, text, fits] : {Case{"**", "", true},
+                                            {"**", "a/b/c", true},
+                                            {"*", "a", true},
+                                            {"*", "a/b", false},
+                                            {"team/*", "team/app", true},
+                                            {"team/*", "team/app/web", false},
+                                            {"team/**", "team/app/web", true},
+                                            {"team/**", "team", false},
+                                            {"team/**", "teams/app", false},
+                                            {"**/web", "team/app/web", true},
+                                            {"**/web", "web", false},
+                                            {"a/*/c", "a/b/c", true},
+                                            {"a/*/c", "a/b/b/c", false},
+                                            {"a/**/c", "a/b/b/c", true},
+                                            {"**/*-x/*", "a/b-x/b-y/q-x/z", true},
+                                            {"**a*b", "xa/ab", true},
+                                            {"**a*b", "xa/a/b", false},
+                                            {"v?.*", "v1.2", true},
+                                            {"v?", "v/", false},
+                                            {"*1*2*3", "0123", true},
+                                            {"*1*2*3", "0132", false}})
+    EXPECT_EQ(path_glob_matches(pattern, text), fits) << pattern << " " << text;
+}
+
 }  // namespace
 }  // namespace wherry
