@@ -1,6 +1,7 @@
 #include <cstdio>
 
 #include "common/daemon/serve_options.h"
+#include "master/cli/commands.h"
 #include "master/role/master.h"
 
 namespace wherry::master {
@@ -34,5 +35,6 @@ int main(int argc, char** argv) {
   wherry::ServeOptions options;
   return wherry::run_program("wherry-master", wherry::kAbout, argc, argv, [&](wherry::Command& program) {
     options.add_flags(program.command("serve", "run the master", [&] { return wherry::master::serve(options); }));
+    wherry::master::add_replication(program);
   });
 }
