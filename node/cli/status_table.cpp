@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/config/text.h"
 #include "common/oci/excerpt.h"
-#include "node/cli/text.h"
 
 namespace wherry::node {
 namespace {
