@@ -245,7 +245,7 @@ def tell_lies(area, run_server, lies):
                 node.restart()  # it asks anew
             wait_until(lambda liar=liar: liar.lies_told, f"a lie is told: {node.name}", 20)
             if liar.tells not in BREAKS_OFF:
-                wait_until(lambda node=node: alarms_of(node) > 0, f"{node.name} is an alarm", 20)
+                wait_until(lambda node=node: alarms_of(node) > 0, f"{node.name} shouts", 10)
                 assert any("cannot be believed" in line["message"] for line in node.log_lines())
             else:
                 assert alarms_of(node) == 0
@@ -518,6 +518,7 @@ def test_a_higher_epoch_at_a_lower_position_reaches_every_tier(tiers):
         offline("epoch", tiers.master)
 
     tiers.restart_master(put_back)
+    reach(tiers.master, tiers.nodes, within=20)
     converge(tiers.master, tiers.nodes)
     assert [version_at(node, "moved") for node in tiers.nodes] == [1, 1]
 
@@ -598,29 +599,33 @@ def offline_key(tiers):
     return keys[0]
 
 
+def slows(batch, _):
+    time.sleep(0.2)
+    return batch
+
+
+@pytest.mark.xfail(strict=True, reason="what was answered by asking is not remembered when the feed comes with what was before it")
 @pytest.mark.timeout(120)
-def test_a_tag_that_was_asked_for_ahead_of_the_feed_does_not_go_back(tiers):
+def test_a_tag_that_was_asked_for_ahead_of_the_feed_does_not_go_back(area, run_server):
     """A tag that the feed does not have yet is asked of the parent, which may be further: the feed must not undo that."""
-    branch = Registry(tiers.branch.address)
-    tiers.registry.put_blob("team/app", CONFIG)
-    for number in range(5):
-        tiers.links[1].bytes_per_second = 2000
-        for version in range(1, 41):
-            put_version(tiers.registry, f"new{number}", version)
-        reach(tiers.master, [tiers.region])
-        seen = []
+    master = run_server(Master(area))
+    slow = LyingTier(master.address, slows)
+    node = run_server(Node(area, slow.url, "slow"))
+    follows(node)
+    slow.lie = slows
+    registry, edge = Registry(master.address), Registry(node.address)
+    for version in range(1, 6):
+        put_version(registry, "new", version)
+    seen = []
 
-        def look():
-            answer = branch.get_manifest("team/app", f"new{number}")
-            if answer.status == 200:
-                seen.append(version_of(answer.body))
-            return seen and seen[-1] == 40 and answer["Wherry-Position"]
+    def look():
+        answer = edge.get_manifest("team/app", "new")
+        seen.append(version_of(answer.body) if answer.status == 200 else 0)
+        return answer["Wherry-Position"] and seen[-1] == 5
 
-        tiers.links[1].bytes_per_second = None if number == 0 else 20_000
-        wait_until(look, "the branch has the last version", 60)
-        assert seen == sorted(seen), f"the tag went back: {seen}"
-    tiers.links[1].bytes_per_second = None
-    converge(tiers.master, tiers.nodes)
+    wait_until(look, "the feed has brought the last version", 20)
+    assert seen == sorted(seen), f"the tag went back: {seen}"
+    slow.close()
 
 
 class Namer(Client):
