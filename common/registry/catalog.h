@@ -45,7 +45,7 @@ class StoredManifest {
   void set_age(std::chrono::seconds age) { age_ = age; }
   /// The position of the feed as of which this is right, where a feed is followed.
   const std::optional<std::uint64_t>& position() const { return position_; }
-  void set_position(std::uint64_t position) { position_ = position; }
+  void set_position(std::optional<std::uint64_t> position) { position_ = position; }
 
  private:
   Digest digest_;
@@ -100,6 +100,11 @@ class ReferrerPage {
   std::string warning_;
 };
 
+/// A request's header: who asks follows the feed, and wants to know the position of an answer.
+inline constexpr std::string_view kFollowsHeader = "wherry-follows";
+/// An answer's header: its position.
+inline constexpr std::string_view kPositionHeader = "wherry-position";
+
 /// The most names or referrers in one page (reliability notes, F3).
 constexpr std::size_t kMaxPage = 1000;
 
@@ -115,6 +120,9 @@ class Catalog {
   /// Manifests whose subject is `digest`; all types when `artifact_type` is empty. None is no error.
   virtual Task<Result<ReferrerPage>> referrers(const RepositoryName& repository, const Digest& digest,
                                                std::string artifact_type, std::string last, std::size_t limit) = 0;
+  /// Of the feed, for answers that do not say theirs: what was answered before is of no later one. Nothing where there
+  /// is no feed.
+  virtual Task<Result<std::optional<std::uint64_t>>> position() { co_return std::optional<std::uint64_t>(); }
 };
 
 /// The bytes of a registry.

@@ -1,5 +1,6 @@
 #include "common/registry/name_store.h"
 
+#include "common/feed/log.h"
 #include "common/registry/tables.h"
 
 namespace wherry::registry {
@@ -23,6 +24,12 @@ Task<Result<StoredManifest>> NameStore::manifest(const RepositoryName& repositor
   if (!found && found.error().kind() == ErrorKind::kManifestUnknown)
     co_return manifest_unknown(repository, reference.to_string());
   co_return found;
+}
+
+Task<Result<std::optional<std::uint64_t>>> NameStore::position() {
+  auto head = co_await feed::head(store_);
+  if (!head) co_return head.error();
+  co_return std::optional<std::uint64_t>(head->position);
 }
 
 Task<Result<Digest>> NameStore::resolve(const RepositoryName& repository, const Tag& tag) {

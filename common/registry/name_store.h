@@ -22,6 +22,8 @@ class NameStore final : public Catalog {
   Task<Result<ReferrerPage>> referrers(const RepositoryName& repository, const Digest& digest,
                                        std::string artifact_type, std::string last, std::size_t limit) override;
 
+  Task<Result<std::optional<std::uint64_t>>> position() override;
+
   /// What a tag names. Errors: kManifestUnknown.
   Task<Result<Digest>> resolve(const RepositoryName& repository, const Tag& tag);
   /// A manifest by its digest. Errors: kManifestUnknown.

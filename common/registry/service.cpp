@@ -176,6 +176,12 @@ Task<Result<void>> RegistryService::pull_manifest(http::Exchange& exchange, cons
   if (!reference) co_return reference.error();
   auto manifest = co_await catalog_.manifest(*route.repository, *reference);
   if (!manifest) co_return manifest.error();
+  // A node that follows the feed has to know what it was told ahead of it.
+  if (reference->tag() != nullptr && !manifest->position() && exchange.request().has_header(kFollowsHeader)) {
+    auto position = co_await catalog_.position();
+    if (!position) co_return position.error();
+    manifest->set_position(*position);
+  }
   const std::string etag = etag_of(manifest->digest());
   const bool unchanged = matches(exchange.request().header("if-none-match"), etag);
   auto response = with_digest(unchanged ? 304 : 200, etag);

@@ -61,13 +61,15 @@ Task<Result<ManifestHead>> Upstream::head_manifest(const RepositoryName& reposit
   question.method = "HEAD";
   question.headers.emplace_back("Accept", media_type::kAcceptManifests);
   if (known) question.headers.emplace_back("If-None-Match", "\"" + known->to_string() + "\"");
+  ask_for_position(question, reference);
   auto transfer = co_await origin_.ask(std::move(question));
   if (!transfer) co_return transfer.error();
   const http::ClientHead& head = (*transfer)->head();
-  if (head.status() == 304 && known) co_return ManifestHead(known);
+  const auto position = parse_decimal(head.header(registry::kPositionHeader), INT64_MAX);
+  if (head.status() == 304 && known) co_return ManifestHead(known, position);
   auto digest = Digest::parse(head.header("docker-content-digest"));
   if (!digest) co_return ManifestHead(std::nullopt);
-  co_return ManifestHead(*digest);
+  co_return ManifestHead(*digest, position);
 }
 
 Task<Result<Buffer>> BlobSource::next() {
@@ -81,6 +83,7 @@ Task<Result<StoredManifest>> Upstream::manifest(const RepositoryName& repository
   Question question = about(repository, "manifests/" + reference.to_string(), ErrorKind::kManifestUnknown);
   question.cost = refresh ? Question::Cost::kRefresh : Question::Cost::kManifest;
   question.headers.emplace_back("Accept", media_type::kAcceptManifests);
+  ask_for_position(question, reference);
   auto transfer = co_await origin_.ask(std::move(question));
   if (!transfer) co_return transfer.error();
   auto bytes = co_await (*transfer)->read_whole(kMaxManifestBytes);
@@ -101,7 +104,14 @@ Task<Result<StoredManifest>> Upstream::manifest(const RepositoryName& repository
   auto parsed = Manifest::parse(*bytes, type);
   if (!stated && (!parsed || parsed->kind() == ManifestKind::kOpaque)) co_return nonsense("it is not known as one");
   if (!parsed && !media_type::is_valid(type)) co_return nonsense("it has no media type");
-  co_return StoredManifest(actual, parsed ? parsed->media_type() : type, std::move(*bytes));
+  StoredManifest manifest(actual, parsed ? parsed->media_type() : type, std::move(*bytes));
+  manifest.set_position(parse_decimal(head.header(registry::kPositionHeader), INT64_MAX));
+  co_return manifest;
+}
+
+void Upstream::ask_for_position(Question& question, const Reference& reference) const {
+  const bool is_parent = origin_.options().name.empty();
+  if (is_parent && reference.tag() != nullptr) question.headers.emplace_back(registry::kFollowsHeader, "1");
 }
 
 Task<Result<std::uint64_t>> Upstream::blob_size(const RepositoryName& repository, const Digest& digest) {

@@ -16,12 +16,16 @@ namespace wherry {
 /// What an upstream says of a manifest without its bytes.
 class ManifestHead {
  public:
-  explicit ManifestHead(std::optional<Digest> digest) : digest_(digest) {}
+  explicit ManifestHead(std::optional<Digest> digest, std::optional<std::uint64_t> position = std::nullopt)
+      : digest_(digest), position_(position) {}
   /// Nothing when the upstream does not say (then the manifest has to be fetched).
   const std::optional<Digest>& digest() const { return digest_; }
+  /// Of the feed, as of which a parent says so.
+  const std::optional<std::uint64_t>& position() const { return position_; }
 
  private:
   std::optional<Digest> digest_;
+  std::optional<std::uint64_t> position_;
 };
 
 /// A blob on its way from an upstream.
@@ -83,6 +87,8 @@ class Upstream {
 
  private:
   Task<Result<registry::NamePage>> names(Question question, std::string member);
+  /// Of a tag's answer, where that may be ahead of a feed.
+  void ask_for_position(Question& question, const Reference& reference) const;
 
   Origin& origin_;
 };

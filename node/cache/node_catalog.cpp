@@ -106,7 +106,12 @@ Task<Result<StoredManifest>> NodeCatalog::by_tag(const RepositoryName& repositor
     }
   }
   auto answer = co_await revalidate(repository, tag, before);
-  if (answer) co_return answer;
+  if (answer) {
+    const bool is_followed = upstreams_.parent() == &remote->origin() && followed_.is_enabled();
+    if (!is_followed) answer->set_position(std::nullopt);
+    if (answer->position()) followed_.answered_ahead(repository, tag, *answer->position());
+    co_return answer;
+  }
   if (before && may_stand_in(before->age, rule.stale_if(answer.error().kind()))) {
     auto held = co_await last_known(repository, *before, false);
     if (held) co_return held;
@@ -126,6 +131,7 @@ Task<std::optional<NodeCatalog::Answer>> NodeCatalog::by_followed_tag(const Repo
                                                                       const Remote& remote, const FreshnessRule& rule) {
   const auto standing_now = standing(remote.origin());
   if (!standing_now || standing_now->age > rule.unreachable) co_return std::nullopt;
+  if (followed_.is_behind_an_answer(repository, tag, standing_now->position)) co_return std::nullopt;
   auto digest = co_await followed_.tag(repository, tag);
   if (!digest) co_return std::nullopt;
   auto manifest = co_await held_.by_digest(repository, *digest);
@@ -216,10 +222,12 @@ Task<Result<StoredManifest>> NodeCatalog::confirm(const Remote& remote, const Re
   if (held) {
     hits_.add();
     co_await note_source(Source::kHit);
+    held->set_position(head->position());
     co_return held;
   }
   const Reference meant(*now);
   auto fetched = co_await fetch(repository, meant, true);
+  if (fetched) fetched->set_position(head->position());
   if (!fetched && is_gone(fetched.error()))  // of the tag this says nothing: it was there a moment ago
     co_return Error(ErrorKind::kUpstream, "{} says that {}:{} is {}, and does not have that", upstream.url(),
                     repository.text(), tag.text(), now->to_string());

@@ -4,6 +4,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -31,7 +33,19 @@ class FollowedNames {
   Task<Result<registry::NamePage>> tags(const RepositoryName& repository, std::string last, std::size_t limit);
   Task<Result<registry::NamePage>> repositories(std::string last, std::size_t limit);
 
-  /// The follower's: what was applied is readable now.
+  /// Somebody was told what a tag names as of a position that the feed has not brought yet, because this node asked:
+  /// until it has, the feed's word on that tag is older than what was said. Bounded: kMostAhead, the furthest of them.
+  static constexpr std::size_t kMostAhead = 4096;
+  void answered_ahead(const RepositoryName& repository, const Tag& tag, std::uint64_t position);
+  /// O(1) and no lock when nothing is ahead of `position`.
+  bool is_behind_an_answer(const RepositoryName& repository, const Tag& tag, std::uint64_t position) const;
+
+  /// Another history counts from now on.
+  void forget_answers();
+
+  /// The follower's: the feed is to be followed; what was applied is readable now.
+  void enable() { enabled_.store(true, std::memory_order_relaxed); }
+  bool is_enabled() const { return enabled_.load(std::memory_order_relaxed); }
   void advance(const feed::SignedHead& head, bool complete);
 
  private:
@@ -41,6 +55,10 @@ class FollowedNames {
   std::atomic<std::uint64_t> position_{0};
   std::atomic<std::int64_t> said_at_ms_{0};
   std::atomic<bool> complete_{false};
+  std::atomic<bool> enabled_{false};
+  std::atomic<std::uint64_t> furthest_ahead_{0};
+  mutable std::mutex mutex_;
+  std::map<std::string, std::uint64_t, std::less<>> ahead_;  // by state_tag_key, under mutex_
 };
 
 }  // namespace wherry::node

@@ -97,6 +97,7 @@ Follower::Follower(registry::Storage& storage, CacheSpace& space, const Upstream
 Task<Result<void>> Follower::start() {
   const Origin* parent = upstreams_.parent();
   if (parent == nullptr || !options_.enabled) co_return Result<void>();
+  names_.enable();
   auto keys = co_await load_keys();
   if (!keys) co_return keys;
   Join join(storage_, space_, keys_, options_.key.empty());
@@ -260,6 +261,7 @@ Task<Result<void>> Follower::join(Join::Because because) {
                                                   {"epoch", std::to_string(head->head.epoch)},
                                                   {"position_before", std::to_string(at_.position)},
                                                   {"epoch_before", std::to_string(at_.epoch)}});
+  if (because == Join::Because::kParted) names_.forget_answers();
   auto placed = co_await load_place();
   if (!placed) co_return placed;
   co_return co_await tell_policies();
