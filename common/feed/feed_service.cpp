@@ -106,7 +106,9 @@ Task<Result<void>> FeedService::stream(http::Exchange& exchange) {
   if (!chain) co_return chain.error();
   const auto stated = http::query_value(query, "chain");
   const bool parted = *chain && stated && *stated != to_hex(**chain);
-  if (parted || (before > present->position && heads_.is_origin())) {
+  const auto epoch = parse_decimal(http::query_value(query, "epoch").value_or(""), INT64_MAX);
+  const bool epoch_is_over = epoch && *epoch < present->epoch;
+  if (parted || (before > present->position && (heads_.is_origin() || epoch_is_over))) {
     auto refused =
         http::problem(409, "The logs have parted",
                       fmt::format("this log is in epoch {} at position {}, and does not have what comes before "
@@ -150,6 +152,8 @@ Task<Result<void>> FeedService::snapshot(http::Exchange& exchange) {
 Task<Result<void>> FeedService::send_all(http::Exchange& exchange, std::uint64_t position, const Follower& follower) {
   Ring& ring = publisher_.ring();
   Ring::Place place{position, 0};
+  const auto begun_with = ring.newest();
+  const std::uint64_t begun_epoch = begun_with ? begun_with->head().head.epoch : 0;
   while (!ring.ended()) {
     if (follower.revoked && follower.revoked->load(std::memory_order_acquire))
       co_return Error(ErrorKind::kUnauthorized, "this node was removed");
@@ -162,6 +166,9 @@ Task<Result<void>> FeedService::send_all(http::Exchange& exchange, std::uint64_t
       if (segment) place.position = segment->to();
     }
     if (!segment) {
+      // Another history has begun here, at a position below: who asks anew is told so.
+      const auto newest = ring.newest();
+      if (newest && newest->to() < place.position && newest->head().head.epoch > begun_epoch) co_return Result<void>();
       co_await ring.changed().wait();
       continue;
     }

@@ -12,12 +12,13 @@
 
 namespace wherry::feed {
 
-/// `GET /wherry/v1/feed?from=P[&chain=HEX]` streams records (record.h) from position P on and does not end: keys, the
-/// newest head, then entries as they are committed, each batch closed by a signed head. `chain` is the chain's hash
-/// before P: when this log has another there, or is shorter at its origin, the two have parted: 409. 410 when P is not
-/// in the log any more. `GET /wherry/v1/snapshot[?epoch=&position=&chain=][&after=HEX]` gives the state (snapshot.h);
-/// with the base that an earlier answer began with, and the last row that came, it goes on after that. Bounded:
-/// kMostStreams; a follower that takes nothing for http::Limits::send_silence is let go.
+/// `GET /wherry/v1/feed?from=P[&epoch=N][&chain=HEX]` streams records (record.h) from position P on and does not end:
+/// keys, the newest head, then entries as they are committed, each batch closed by a signed head. `chain` is the
+/// chain's hash before P: when this log has another there, or is shorter at its origin or in a higher epoch, the two
+/// have parted: 409. 410 when P is not in the log any more. `GET
+/// /wherry/v1/snapshot[?epoch=&position=&chain=][&after=HEX]` gives the state (snapshot.h); with the base that an
+/// earlier answer began with, and the last row that came, it goes on after that. Bounded: kMostStreams; a follower that
+/// takes nothing for http::Limits::send_silence is let go.
 class FeedService final : public http::Service {
  public:
   static constexpr std::size_t kMostStreams = 8192;

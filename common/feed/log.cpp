@@ -20,18 +20,29 @@ std::string entry_key(std::uint64_t position) {
 }
 
 std::string_view head_key() { return {&kHeadKey, 1}; }
-std::string floor_key() { return std::string(1, kHeadKey) + 'f'; }  // -> be64(the first position that is kept)
+std::string floor_key() {
+  return std::string(1, kHeadKey) + 'f';
+}  // -> be64(the first position that is kept), chain before it
 
-std::string encode_position(std::uint64_t position) {
+/// Where the log begins.
+struct Floor {
+  std::uint64_t first = 1;
+  Hash chain{};  // before it
+};
+
+std::string encode_floor(const Floor& floor) {
   std::string row;
-  append_be64(row, position);
-  return row;
+  append_be64(row, floor.first);
+  return row.append(as_text(floor.chain));
 }
 
-std::uint64_t decode_position(const std::optional<std::string>& row) {
-  if (!row) return 1;
+Result<Floor> decode_floor(const std::optional<std::string>& row) {
+  if (!row) return Floor();
   std::string_view in = *row;
-  return take_be64(in).value_or(1);
+  const auto first = take_be64(in);
+  if (!first || in.size() != sizeof(Hash))
+    return Error(ErrorKind::kCorrupt, "the row that says where the feed's log begins is damaged");
+  return Floor{*first, to_hash(in)};
 }
 
 std::string encode_head(const Head& head) {
@@ -102,17 +113,22 @@ void put_head(kv::Transaction& transaction, const Head& head) { transaction.put(
 
 void begin_after(kv::Transaction& transaction, const Head& head) {
   put_head(transaction, head);
-  transaction.put(floor_key(), encode_position(head.position + 1));
+  transaction.put(floor_key(), encode_floor(Floor{head.position + 1, head.chain}));
 }
 
 Result<std::uint64_t> compact(kv::Transaction& transaction, std::uint64_t keep_from, std::size_t most) {
   auto row = transaction.get(floor_key());
   if (!row) return row.error();
-  const std::uint64_t first = decode_position(*row);
+  auto floor = decode_floor(*row);
+  if (!floor) return floor.error();
+  const std::uint64_t first = floor->first;
   const std::uint64_t end = std::min<std::uint64_t>(keep_from, first + most);
   if (end <= first) return std::uint64_t{0};
+  auto last = transaction.get(entry_key(end - 1));
+  if (!last) return last.error();
+  if (!*last || (*last)->size() <= sizeof(Hash)) return damaged(end - 1, "the entry is missing");
   for (std::uint64_t position = first; position < end; ++position) transaction.erase(entry_key(position));
-  transaction.put(floor_key(), encode_position(end));
+  transaction.put(floor_key(), encode_floor(Floor{end, to_hash(**last)}));
   return end - first;
 }
 
@@ -218,7 +234,9 @@ Task<Result<Entries>> read(kv::KeyValue& store, std::uint64_t from, std::size_t 
   if (!entries.list.empty()) co_return entries;
   auto floor = co_await store.get(floor_key());
   if (!floor) co_return floor.error();
-  entries.compacted = first < decode_position(*floor);
+  auto begins = decode_floor(*floor);
+  if (!begins) co_return begins.error();
+  entries.compacted = first < begins->first;
   if (!entries.compacted && !page->entries.empty()) co_return damaged(first, "the entry is missing");
   co_return entries;
 }
@@ -227,7 +245,14 @@ Task<Result<std::optional<Hash>>> chain_at(kv::KeyValue& store, std::uint64_t po
   if (position == 0) co_return std::optional<Hash>(Hash{});
   auto row = co_await store.get(entry_key(position));
   if (!row) co_return row.error();
-  if (!*row) co_return std::optional<Hash>();
+  if (!*row) {
+    auto floor = co_await store.get(floor_key());
+    if (!floor) co_return floor.error();
+    auto begins = decode_floor(*floor);
+    if (!begins) co_return begins.error();
+    if (begins->first == position + 1) co_return std::optional<Hash>(begins->chain);
+    co_return std::optional<Hash>();
+  }
   if ((*row)->size() <= sizeof(Hash)) co_return damaged(position, "the row is cut short");
   co_return std::optional<Hash>(to_hash(**row));
 }

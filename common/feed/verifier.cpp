@@ -52,6 +52,7 @@ Result<void> Verifier::take_entry(std::string_view payload) {
 }
 
 Result<void> Verifier::take_hidden(std::string_view payload) {
+  if (sees_all_) return refused(pending_.position, "the parent hides entries that this node may see");
   if (payload.empty() || payload.size() % sizeof(Hash) != 0 || payload.size() > kMaxHiddenInARecord * sizeof(Hash))
     return refused(pending_.position, "a run of hidden entries is not in its form");
   for (; !payload.empty(); payload.remove_prefix(sizeof(Hash))) {

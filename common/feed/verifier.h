@@ -26,10 +26,10 @@ class Verifier {
   static constexpr std::size_t kMostEntries = 4096;
   static constexpr std::size_t kMostBytes = std::size_t{8} << 20;
 
-  /// `keys` outlives it and learns what is announced. `first_contact`: the first key that comes is trusted when none
-  /// is.
-  Verifier(Head at, TrustedKeys& keys, bool first_contact)
-      : at_(at), pending_(at), keys_(keys), first_contact_(first_contact) {}
+  /// `sees_all`: a hidden entry is a lie. `keys` outlives it and learns what is announced. `first_contact`: the first
+  /// key that comes is trusted when none is.
+  Verifier(Head at, TrustedKeys& keys, bool first_contact, bool sees_all = false)
+      : at_(at), pending_(at), keys_(keys), first_contact_(first_contact), sees_all_(sees_all) {}
 
   /// Takes one record; gives a batch when that closes one. Errors: kInvalid for whatever does not fit, and then nothing
   /// of this stream is to be believed any more.
@@ -52,6 +52,7 @@ class Verifier {
   Head pending_;
   TrustedKeys& keys_;
   const bool first_contact_;
+  const bool sees_all_;
   std::vector<Entry> entries_;
   std::size_t bytes_ = 0;
   std::uint64_t newest_ = 0;

@@ -237,7 +237,7 @@ Task<Result<void>> Follower::follow_once() {
     co_return Error(ErrorKind::kNotFound, "the parent answers with something else than a feed");
   streams_.add();
   stream_ = stream->get();
-  feed::Verifier verifier(at_, keys_, options_.key.empty());
+  feed::Verifier verifier(at_, keys_, options_.key.empty(), membership_.sees_all());
   auto outcome = co_await take_stream(**stream, verifier);
   stream_ = nullptr;
   co_return outcome;

@@ -239,6 +239,11 @@ std::string Membership::children() const {
   return out.empty() ? out : out + "]";
 }
 
+bool Membership::sees_all() const {
+  const std::lock_guard lock(mutex_);
+  return identity_ && identity_->certificate().projects().empty();
+}
+
 void Membership::take_policy(std::string_view name, bool is_set) {
   if (name == auth::kRegisteredOnly) registered_only_.store(is_set, std::memory_order_release);
   if (is_set && name.starts_with(auth::kRevocation)) revoke(std::string(name.substr(auth::kRevocation.size())));

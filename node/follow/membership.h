@@ -55,6 +55,8 @@ class Membership final : public feed::Admission, public http::Service {
   std::optional<std::string> authorization(std::string_view method, std::string_view target, std::string_view body);
   const std::string& name() const { return name_; }
 
+  /// True when it is registered for all projects: then nothing may be hidden from it.
+  bool sees_all() const;
   /// True until it has joined, when it was told to: what it would see as nobody is not its own.
   bool is_joining() const { return joining_.load(std::memory_order_acquire); }
 

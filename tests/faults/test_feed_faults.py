@@ -1,4 +1,4 @@
-"""The feed and the nodes that follow it, in bad times: what is cut, stopped, killed, lied to, slow, full or put back.
+"""The feed and the nodes that follow it, in bad times: what is cut, stopped, killed, slow, full or put back.
 
 Each time: no tag goes backwards at a node, no image is broken, all tiers are the master's equals within 60 s of healing.
 WHERRY_FAULT_SCALE=10 makes storms and floods that much longer.
@@ -8,23 +8,21 @@ import os
 import random
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import threading
 import time
-from hashlib import sha256
 
 import pytest
 from oracle import Client, Clients
-from tiers import CONFIG, Storm, Tiers, Watcher, converge, differences, feed_of, follows, reach, version_of
+from tiers import (
+    CONFIG, Tiers, Watcher, Weather, alarms_of, converge, differences, feed_of, follows, put_version, reach, version_at,
+)  # fmt: skip
 from wherry import oci, raw
 from wherry.client import Registry
 from wherry.disk import Disk
 from wherry.exposition import value
-from wherry.link import Link
 from wherry.process import BIN, Master, Node, wait_until
-from wherry.proxy import CountingProxy
 
 SCALE = float(os.environ.get("WHERRY_FAULT_SCALE", "1"))
 
@@ -34,51 +32,6 @@ def tiers(area, run_server):
     tiers = Tiers(area, run_server)
     yield tiers
     tiers.close()
-
-
-class Weather:
-    """Storms over a master and watchers at nodes, for as long as it is open; then everything converges."""
-
-    def __init__(self, master, nodes, repositories=("storm/a", "storm/b"), deletes=True):
-        self.master, self.nodes = master, nodes
-        self.storms = [Storm(master.address, name, seed=name, deletes=deletes) for name in repositories]
-        self.watchers = [Watcher(node, [(storm.repository, storm.tags) for storm in self.storms]) for node in nodes]
-
-    def __enter__(self):
-        for storm in self.storms:
-            storm.start()
-        reach(self.master, self.nodes)
-        for watcher in self.watchers:
-            watcher.start()
-        return self
-
-    def __exit__(self, kind, *_):
-        for end in [*self.storms, *self.watchers]:
-            end._end.set()
-        if kind is None:
-            for storm in self.storms:
-                storm.stop()
-            for watcher in self.watchers:
-                watcher.stop()
-
-    def clears_up(self):
-        """All is well again: the storms end, the tiers become equal, and are what was acknowledged."""
-        for storm in self.storms:
-            storm.stop()
-        took = converge(self.master, self.nodes)
-        for watcher in self.watchers:
-            watcher.stop()
-        for storm in self.storms:
-            storm.check(self.master.address)
-            for node in self.nodes:
-                storm.check(node.address)
-        pushed = sum(storm.operations for storm in self.storms)
-        print(
-            f"{pushed} operations; converged {took:.2f} s after healing; "
-            + ", ".join(f"{w.node.name}: {w.answers} answers, {w.failures} failures, slowest {w.slowest:.2f} s" for w in self.watchers)
-        )
-        for watcher in self.watchers:
-            assert watcher.answers > 5, f"{watcher.node.name} was hardly looked at"
 
 
 @pytest.mark.timeout(120)
@@ -124,151 +77,6 @@ def test_kills_of_any_tier_during_a_storm(tiers):
             time.sleep(rand.uniform(0, 0.3))
             server.start()
         weather.clears_up()
-
-
-# Lies about the feed. A lie gets the records of a batch, [(kind, payload)] with the head last, and what came before.
-
-
-def drops(batch, _):
-    return batch[1:] if len(batch) > 1 else batch
-
-
-def repeats(batch, _):
-    return batch[:1] + batch if len(batch) > 1 else batch
-
-
-def reorders(batch, _):
-    return batch[1::-1] + batch[2:] if len(batch) > 2 else batch
-
-
-def forges(batch, _):
-    return [(kind, flipped(payload, -12)) if kind == b"E" else (kind, payload) for kind, payload in batch]
-
-
-def signs_itself(batch, _):
-    return [(kind, flipped(payload, -1)) if kind == b"H" and len(batch) > 1 else (kind, payload) for kind, payload in batch]
-
-
-def replays(batch, before):
-    return (before if len(batch) > 1 else []) + batch
-
-
-def swallows(batch, _):
-    """One of two; its salt decides."""
-    return [] if len(batch) > 1 and batch[0][1][26] % 2 else batch
-
-
-def hides(batch, _):
-    return [(b"X", sha256(payload).digest()) if kind == b"E" else (kind, payload) for kind, payload in batch]
-
-
-def begins_anew(batch, _):
-    """Gives the whole feed from its first entry on, whatever was asked for."""
-    return batch
-
-
-def ends_in_a_record(batch, _):
-    return batch if len(batch) == 1 else None
-
-
-LIES = [drops, repeats, reorders, forges, signs_itself, replays, swallows, begins_anew, ends_in_a_record]
-BREAKS_OFF = {ends_in_a_record}  # is no lie yet
-
-
-def flipped(payload, at):
-    changed = bytearray(payload)
-    changed[at] ^= 1
-    return bytes(changed)
-
-
-def framed(records):
-    return b"".join(struct.pack(">I", len(payload)) + kind + payload for kind, payload in records)
-
-
-class LyingTier(CountingProxy):
-    """Passes everything on but the feed, of which it makes what its lie says."""
-
-    def __init__(self, target, lie):
-        super().__init__(target)
-        self.lie = None
-        self.tells = lie
-        self.lies_told = 0
-        self.answers = self.meddle
-
-    def meddle(self, handler):
-        if not handler.path.startswith("/wherry/v1/feed"):
-            return False
-        path = "/wherry/v1/feed?from=1" if self.lie is begins_anew else handler.path
-        with Registry(self.target).open("GET", path, timeout=600) as answer:
-            if answer.status != 200:
-                return handler.answer(answer.status, answer.read())
-            handler.send_response_only(200)
-            handler.send_header("Content-Type", answer.headers["Content-Type"])
-            handler.send_header("Transfer-Encoding", "chunked")
-            handler.end_headers()
-            handler.close_connection = True
-            pending, batch, before = b"", [], []
-            while piece := answer.read1(1 << 16):
-                pending += piece
-                out = b""
-                while len(pending) >= 5 and len(pending) >= 5 + (size := struct.unpack(">I", pending[:4])[0]):
-                    batch.append((pending[4:5], pending[5 : 5 + size]))
-                    pending = pending[5 + size :]
-                    if batch[-1][0] == b"K":
-                        out += framed([batch.pop()])
-                        continue
-                    if batch[-1][0] != b"H":
-                        continue
-                    told = self.lie(batch, before) if self.lie else batch
-                    self.lies_told += told != batch or self.lie is begins_anew
-                    if told is None:
-                        handler.wfile.write(b"%x\r\n%s\r\n" % (7, framed(batch)[:7]))
-                        return True
-                    out += framed(told)
-                    batch, before = [], batch
-                if out:
-                    handler.wfile.write(b"%x\r\n%s\r\n" % (len(out), out))
-        return True
-
-
-def tell_lies(area, run_server, lies):
-    master = run_server(Master(area))
-    liars = [LyingTier(master.address, lie) for lie in lies]
-    nodes = [run_server(Node(area, liar.url, liar.tells.__name__)) for liar in liars]
-    for node in nodes:
-        follows(node)
-    with Weather(master, nodes, deletes=False) as weather:
-        for liar in liars:
-            liar.lie = liar.tells
-        for liar, node in zip(liars, nodes):
-            if liar.tells is begins_anew:
-                node.restart()  # it asks anew
-            wait_until(lambda liar=liar: liar.lies_told, f"a lie is told: {node.name}", 20)
-            if liar.tells not in BREAKS_OFF:
-                wait_until(lambda node=node: alarms_of(node) > 0, f"{node.name} shouts", 10)
-                assert any("cannot be believed" in line["message"] for line in node.log_lines())
-            else:
-                assert alarms_of(node) == 0
-        for liar in liars:
-            liar.lie = None
-        weather.clears_up()
-    for liar in liars:
-        liar.close()
-
-
-def alarms_of(node):
-    return value(node.metrics(), "wherry_feed_alarms_total")
-
-
-@pytest.mark.timeout(120)
-def test_a_tier_that_lies_is_not_believed_and_is_followed_again_when_it_is_honest(area, run_server):
-    tell_lies(area, run_server, LIES)
-
-
-@pytest.mark.xfail(strict=True, reason="Verifier::take_hidden takes hashes from anybody, also for who may see everything")
-@pytest.mark.timeout(120)
-def test_a_tier_that_hides_what_this_node_may_see_is_not_believed(area, run_server):
-    tell_lies(area, run_server, [hides])
 
 
 @pytest.mark.timeout(120)
@@ -364,7 +172,8 @@ def test_many_entries_to_catch_up_with(area, run_server, tiers):
     follows(late)
     Registry(late.address).get("/v2/flood/app/tags/list")
     print(f"{count} pushes in {pushed:.1f} s; the branch had them {caught_up:.2f} s after healing")
-    tags = [sorted(tag for page in Registry(s.address).pages("/v2/flood/app/tags/list?n=5000") for tag in page.json["tags"]) for s in (tiers.master, tiers.branch, late)]
+    lists = [Registry(server.address).pages("/v2/flood/app/tags/list?n=5000") for server in (tiers.master, tiers.branch, late)]
+    tags = [sorted(tag for page in pages for tag in page.json["tags"]) for pages in lists]
     assert len(tags[0]) == count + 1 and tags[0] == tags[1] == tags[2]
 
 
@@ -459,16 +268,6 @@ def offline(verb, master, *more):
     return done.stdout
 
 
-def put_version(registry, tag, version, repository="team/app"):
-    registry.put_blob(repository, CONFIG)
-    return registry.put_manifest(repository, tag, oci.image_manifest(CONFIG, annotations={"version": str(version)}))
-
-
-def version_at(server, tag, repository="team/app"):
-    answer = Registry(server.address).get_manifest(repository, tag)
-    return version_of(answer.body) if answer.status == 200 else answer.status
-
-
 @pytest.mark.timeout(180)
 def test_a_master_out_of_an_old_backup_is_told_of_until_its_epoch_is_raised(tiers):
     put_version(tiers.registry, "moved", 1)
@@ -501,7 +300,6 @@ def test_a_master_out_of_an_old_backup_is_told_of_until_its_epoch_is_raised(tier
     assert [feed_of(node)["epoch"] for node in tiers.nodes] == [2, 2]
 
 
-@pytest.mark.xfail(strict=True, reason="who is ahead of a parent that is no origin is not told that the epoch is over")
 @pytest.mark.timeout(180)
 def test_a_higher_epoch_at_a_lower_position_reaches_every_tier(tiers):
     put_version(tiers.registry, "moved", 1)
@@ -552,7 +350,6 @@ def snapshots_of(node):
     return value(node.metrics(), "wherry_feed_snapshots_total")
 
 
-@pytest.mark.xfail(strict=True, reason="410 for who stands exactly before the first entry of a log")
 @pytest.mark.timeout(120)
 def test_a_node_whose_parent_begins_where_it_is_takes_no_snapshot(area, run_server):
     """Its parent took one at the very position that the node is at: then nothing is missing."""
@@ -597,34 +394,6 @@ def offline_key(tiers):
     keys = []
     tiers.restart_master(lambda: keys.append(offline("feed-key", tiers.master)))
     return keys[0]
-
-
-def slows(batch, _):
-    time.sleep(0.2)
-    return batch
-
-
-@pytest.mark.timeout(120)
-def test_a_tag_that_was_asked_for_ahead_of_the_feed_does_not_go_back(area, run_server):
-    """A tag that the feed does not have yet is asked of the parent, which may be further: the feed must not undo that."""
-    master = run_server(Master(area))
-    slow = LyingTier(master.address, slows)
-    node = run_server(Node(area, slow.url, "slow"))
-    follows(node)
-    slow.lie = slows
-    registry, edge = Registry(master.address), Registry(node.address)
-    for version in range(1, 6):
-        put_version(registry, "new", version)
-    seen = []
-
-    def look():
-        answer = edge.get_manifest("team/app", "new")
-        seen.append(version_of(answer.body) if answer.status == 200 else 0)
-        return node.status()["feed"]["position"] >= node.status()["feed"]["newest"] > 5 and seen[-1] == 5
-
-    wait_until(look, "the feed has brought the last version", 20)
-    assert seen == sorted(seen), f"the tag went back: {seen}"
-    slow.close()
 
 
 class Namer(Client):
@@ -704,7 +473,8 @@ def test_the_checker_finds_each_kind_of_difference(area, run_server, tiers):
     put_version(tiers.registry, "three", 3)
     put_version(tiers.registry, "v", 1, "new/app")
     said = differences(tiers.master, tiers.region, [("team/app", moved)])
-    for part in ("team/app:one is", "team/app:two is", "team/app:three is None", "new/app is at the master alone", f"team/app@{moved} is"):
+    parts = ["team/app:one is", "team/app:two is", "team/app:three is None", "new/app is at the master alone"]
+    for part in [*parts, f"team/app@{moved} is"]:
         assert any(part in line for line in said), (part, said)
     tiers.links[0].mend()
     converge(tiers.master, tiers.nodes)

@@ -9,6 +9,7 @@ import time
 from oracle import KeptRegistry
 from wherry import oci
 from wherry.client import Broken, Registry
+from wherry.exposition import value
 from wherry.link import Link
 from wherry.process import Master, Node, wait_until
 
@@ -129,8 +130,22 @@ def differences(master, node, manifests=()):
     return said
 
 
+def alarms_of(node):
+    return value(node.metrics(), "wherry_feed_alarms_total")
+
+
 def version_of(body):
     return int(json.loads(body)["annotations"]["version"])
+
+
+def put_version(registry, tag, version, repository="team/app"):
+    registry.put_blob(repository, CONFIG)
+    return registry.put_manifest(repository, tag, oci.image_manifest(CONFIG, annotations={"version": str(version)}))
+
+
+def version_at(server, tag, repository="team/app"):
+    answer = Registry(server.address).get_manifest(repository, tag)
+    return version_of(answer.body) if answer.status == 200 else answer.status
 
 
 class Storm:
@@ -154,8 +169,11 @@ class Storm:
         self._thread.start()
         return self
 
-    def stop(self):
+    def let_end(self):
         self._end.set()
+
+    def stop(self):
+        self.let_end()
         self._thread.join(60)
         assert not self._thread.is_alive(), "a push gets neither an answer nor a broken connection"
         assert self.complaint is None, self.complaint
@@ -229,8 +247,11 @@ class Watcher:
         self._thread.start()
         return self
 
-    def stop(self):
+    def let_end(self):
         self._end.set()
+
+    def stop(self):
+        self.let_end()
         self._thread.join(90)
         assert not self._thread.is_alive(), f"a pull through {self.node.name} gets neither an answer nor a broken connection"
         assert self.complaint is None, f"{self.node.name}: {self.complaint}"
@@ -282,3 +303,46 @@ class Watcher:
                 continue
             assert answer.status != 404, f"{repository}: {blob} of an image that is there is not there"
             assert answer.status != 200 or oci.digest_of(answer.body) == blob["digest"], f"{repository}: {blob} is broken"
+
+
+class Weather:
+    """Storms over a master and watchers at nodes, for as long as it is open; then everything converges."""
+
+    def __init__(self, master, nodes, repositories=("storm/a", "storm/b"), deletes=True):
+        self.master, self.nodes = master, nodes
+        self.storms = [Storm(master.address, name, seed=name, deletes=deletes) for name in repositories]
+        self.watchers = [Watcher(node, [(storm.repository, storm.tags) for storm in self.storms]) for node in nodes]
+
+    def __enter__(self):
+        for storm in self.storms:
+            storm.start()
+        reach(self.master, self.nodes)
+        for watcher in self.watchers:
+            watcher.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        for end in [*self.storms, *self.watchers]:
+            end.let_end()
+        if kind is None:
+            for storm in self.storms:
+                storm.stop()
+            for watcher in self.watchers:
+                watcher.stop()
+
+    def clears_up(self):
+        """All is well again: the storms end, the tiers become equal, and are what was acknowledged."""
+        for storm in self.storms:
+            storm.stop()
+        took = converge(self.master, self.nodes)
+        for watcher in self.watchers:
+            watcher.stop()
+        for storm in self.storms:
+            storm.check(self.master.address)
+            for node in self.nodes:
+                storm.check(node.address)
+        pushed = sum(storm.operations for storm in self.storms)
+        seen = [f"{w.node.name}: {w.answers} answers, {w.failures} failures, slowest {w.slowest:.2f} s" for w in self.watchers]
+        print(f"{pushed} operations; converged {took:.2f} s after healing; {', '.join(seen)}")
+        for watcher in self.watchers:
+            assert watcher.answers > 5, f"{watcher.node.name} was hardly looked at"
