@@ -63,6 +63,11 @@ Command Command::command(const std::string& name, const std::string& help, std::
   return {*below, *chosen_};
 }
 
+Command Command::group(const std::string& name, const std::string& help) {
+  app_->require_subcommand(1);
+  return {*app_->add_subcommand(name, help), *chosen_};
+}
+
 int run_program(const std::string& name, const std::string& about, int argc, char** argv,
                 const std::function<void(Command& program)>& set_up, std::function<int()> run) {
   CLI::App app(about, name);

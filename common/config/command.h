@@ -45,6 +45,8 @@ class Command {
   OptionRules flag(const std::string& name, bool& value, const std::string& help);
   /// A command below this one; `run` does it, and gives the exit code. One of a program's commands has to be named.
   Command command(const std::string& name, const std::string& help, std::function<int()> run);
+  /// Commands that belong together below one word, which does nothing by itself.
+  Command group(const std::string& name, const std::string& help);
 
  private:
   friend int run_program(const std::string&, const std::string&, int, char**, const std::function<void(Command&)>&,

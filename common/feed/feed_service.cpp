@@ -94,6 +94,11 @@ Task<Result<void>> FeedService::stream(http::Exchange& exchange) {
   if (counted.before() >= kMostStreams)
     co_return Error(ErrorKind::kUnavailable, "{} followers are here already", kMostStreams);
 
+  if (!publisher_.ring().newest()) {
+    if (!heads_.has_feed()) co_return Error(ErrorKind::kNotFound, "this node follows no feed");
+    co_return Error(ErrorKind::kUnavailable, "this node has not heard of its parent's feed yet");
+  }
+
   const std::uint64_t before = *from - 1;
   auto present = co_await head(store_);
   if (!present) co_return present.error();

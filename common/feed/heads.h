@@ -25,6 +25,8 @@ class Heads {
   virtual Task<Result<std::optional<Closing>>> closing(const std::vector<Entry>& entries) = 0;
   /// Sends a snapshot (snapshot.h). Errors, beside those of `send`: kNotFound when `start` is of the past.
   virtual Task<Result<void>> snapshot(SnapshotStart start, Visibility visibility, SendPiece send) = 0;
+  /// Whether there is, or is about to be, a feed here.
+  virtual bool has_feed() const = 0;
   /// True where entries are made: then what is not in the log is nowhere.
   virtual bool is_origin() const = 0;
 };

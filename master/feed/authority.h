@@ -44,6 +44,7 @@ class Authority final : public feed::Heads {
   Task<Result<void>> snapshot(feed::SnapshotStart start, feed::Visibility visibility, feed::SendPiece send) override {
     return feed::write_snapshot(store_, key_, std::move(start), std::move(visibility), std::move(send));
   }
+  bool has_feed() const override { return true; }
   bool is_origin() const override { return true; }
 
  private:

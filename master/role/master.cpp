@@ -35,6 +35,7 @@ Task<Result<void>> Master::start(Daemon& daemon) {
   }
   api_ = std::make_unique<api::Api>(Loop::current(), daemon.metrics());
   add_node_endpoints(*api_, *nodes_, [this] { authority_->wake_streams(); });
+  add_fill_ahead_endpoints(*api_, storage_->names());
   replication_->add_to(*api_);
   router_ = std::make_unique<http::Router>(*push_);
   router_->add(std::string(NodeService::kPrefix), *node_service_);

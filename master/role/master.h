@@ -13,6 +13,7 @@
 #include "master/api/api.h"
 #include "master/feed/authority.h"
 #include "master/nodes/endpoints.h"
+#include "master/nodes/fill_ahead_endpoints.h"
 #include "master/nodes/node_service.h"
 #include "master/registry/master_blobs.h"
 #include "master/registry/push_service.h"

@@ -39,6 +39,12 @@ Task<Result<void>> Node::start(Daemon& daemon) {
       std::make_unique<Follower>(*storage_, *space_, *upstreams_, std::move(follow), *followed_, *publisher_, metrics);
   catalog_ = std::make_unique<NodeCatalog>(*storage_, *space_, *names_, *followed_, *upstreams_, options_.freshness,
                                            negatives_, *prefetch_, loops, metrics);
+  Prefetch::Get get = [this](RepositoryName of, Digest digest) {
+    return catalog_->held_or_fetched(std::move(of), digest);
+  };
+  fill_ahead_ = std::make_unique<FillAhead>(
+      storage_->names(), *prefetch_, std::move(get), [this] { return membership_->name(); }, metrics);
+  follower_->on_applied([this](const feed::Change& change) { fill_ahead_->applied(change); });
   blobs_ = std::make_unique<NodeBlobs>(*storage_, *space_, *names_, *checked_, *upstreams_, *fills_, metrics);
   service_ = std::make_unique<NodeService>(*catalog_, *blobs_, metrics, *upstreams_);
   using registry::Endpoint;
@@ -54,6 +60,11 @@ Task<Result<void>> Node::start(Daemon& daemon) {
     co_await stop();
     co_return member;
   }
+  auto ahead = co_await fill_ahead_->start();
+  if (!ahead) {
+    co_await stop();
+    co_return ahead;
+  }
   auto following = co_await follower_->start();
   if (!following) co_await stop();
   co_return following;
@@ -63,6 +74,7 @@ Task<void> Node::stop() {
   co_await membership_->stop();
   co_await follower_->stop();
   co_await upstreams_->cancel();
+  co_await fill_ahead_->stop();
   co_await prefetch_->stop();
   co_await fills_->stop();
   co_await catalog_->stop();

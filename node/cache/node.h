@@ -9,6 +9,7 @@
 #include "common/feed/feed_service.h"
 #include "common/http/router.h"
 #include "common/registry/scrubber.h"
+#include "node/cache/fill_ahead.h"
 #include "node/cache/node_blobs.h"
 #include "node/cache/node_catalog.h"
 #include "node/cache/node_service.h"
@@ -52,6 +53,7 @@ class Node final : public Role {
   std::unique_ptr<Prefetch> prefetch_;
   std::unique_ptr<Fills> fills_;
   std::unique_ptr<NodeCatalog> catalog_;
+  std::unique_ptr<FillAhead> fill_ahead_;
   std::unique_ptr<NodeBlobs> blobs_;
   std::unique_ptr<NodeService> service_;
   std::unique_ptr<FollowedNames> followed_;

@@ -77,7 +77,7 @@ Task<Result<StoredManifest>> NodeCatalog::by_digest(const RepositoryName& reposi
   co_return co_await fetch(repository, reference, false);
 }
 
-Task<Result<StoredManifest>> NodeCatalog::by_digest_of(RepositoryName repository, Digest digest) {
+Task<Result<StoredManifest>> NodeCatalog::held_or_fetched(RepositoryName repository, Digest digest) {
   co_return co_await by_digest(repository, digest);
 }
 
@@ -257,7 +257,7 @@ Task<Result<StoredManifest>> NodeCatalog::fetch_now(RepositoryName repository, R
   auto kept = co_await keep(repository, *answer);
   // It is right all the same: a node without room still passes manifests on.
   if (!kept) log::warn("a manifest could not be kept", {{"error", kept.error().to_string()}});
-  const Prefetch::Get get = [this](RepositoryName of, Digest digest) { return by_digest_of(std::move(of), digest); };
+  const Prefetch::Get get = [this](RepositoryName of, Digest digest) { return held_or_fetched(std::move(of), digest); };
   prefetch_.fetched(repository, *answer, get);
   co_return answer;
 }

@@ -38,6 +38,8 @@ class NodeCatalog final : public registry::Catalog {
   Task<Result<registry::ReferrerPage>> referrers(const RepositoryName& repository, const Digest& digest,
                                                  std::string artifact_type, std::string last,
                                                  std::size_t limit) override;
+  /// A manifest by its digest, for who is no client.
+  Task<Result<registry::StoredManifest>> held_or_fetched(RepositoryName repository, Digest digest);
   /// Waits for fetches that go on although their client left.
   Task<void> stop();
 
@@ -58,7 +60,6 @@ class NodeCatalog final : public registry::Catalog {
   /// How far the feed of that server has been followed; nothing when it is not.
   std::optional<FollowedNames::Standing> standing(const Origin& origin) const;
   Task<Answer> by_digest(const RepositoryName& repository, const Digest& digest);
-  Task<Answer> by_digest_of(RepositoryName repository, Digest digest);
   const FreshnessRule& rule_of(const RepositoryName& repository, const Tag& tag, const Remote& remote) const;
   Task<std::optional<Known>> known(const RepositoryName& repository, const Tag& tag);
   /// The held manifest that a tag is known to mean, with its age and, unless that is `sure`, a warning.

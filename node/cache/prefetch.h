@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "common/async/per_loop.h"
+#include "common/oci/manifest.h"
+#include "common/oci/platforms.h"
 #include "common/registry/catalog.h"
 #include "node/fill/fills.h"
 #include "node/upstream/upstreams.h"
@@ -26,12 +28,15 @@ class Prefetch {
 
   /// An index of that repository was fetched: begins with its platforms' images. Does nothing for other manifests.
   void fetched(const RepositoryName& repository, const registry::StoredManifest& index, const Get& get);
+  /// Brings one image in, whole: of an index those of the platforms that are wanted. Errors: of what could not be had.
+  Task<Result<void>> bring(RepositoryName repository, Digest digest, PlatformChoice platforms, Get get);
   /// Waits for what is on its way and begins nothing more. Call after Upstreams::cancel() and before all that it uses
   /// stops.
   Task<void> stop();
 
  private:
-  Task<void> bring(RepositoryName repository, Digest image, Get get);
+  Task<void> bring_quietly(RepositoryName repository, Digest image, Get get);
+  Task<Result<void>> bring_blobs(const RepositoryName& repository, const Manifest& manifest);
 
   const Upstreams& upstreams_;
   Fills& fills_;

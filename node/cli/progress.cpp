@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "node/cli/text.h"
+#include "common/config/text.h"
 
 namespace wherry::node {
 namespace {

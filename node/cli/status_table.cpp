@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/config/text.h"
 #include "common/oci/excerpt.h"
-#include "node/cli/text.h"
 
 namespace wherry::node {
 namespace {
@@ -52,6 +52,19 @@ void add_upstream(std::string& table, const ordered_json& upstream) {
     table += fmt::format("  {:<20} last error at {}: {}\n", "", text_of(upstream, "last_error_at", kNameBytes), error);
 }
 
+void add_feed(std::string& table, const ordered_json& feed) {
+  const auto state = text_of(feed, "state", kNameBytes);
+  table += "feed       " + state;
+  if (state != "off" && state != "no-feed") {
+    table += fmt::format(", position {:.0f} of {:.0f}", number_of(feed, "position"), number_of(feed, "newest"));
+    if (feed.contains("age_seconds")) table += fmt::format(", {:.0f} s old", number_of(feed, "age_seconds"));
+    const auto complete = feed.find("complete");
+    if (complete != feed.end() && *complete == false) table += ", catching up";
+  }
+  table.push_back('\n');
+  if (const auto trouble = text_of(feed, "trouble", kErrorBytes); !trouble.empty()) table += "  " + trouble + "\n";
+}
+
 }  // namespace
 
 Result<std::string> status_table(std::string_view json) {
@@ -77,6 +90,7 @@ Result<std::string> status_table(std::string_view json) {
     ++listed;
   }
   if (listed < count) table += fmt::format("  and {:.0f} more\n", count - listed);
+  if (const auto feed = part("feed"); feed.is_object()) add_feed(table, feed);
   table += "upstreams\n";
   for (const auto& upstream : upstreams)
     if (upstream.is_object()) add_upstream(table, upstream);

@@ -109,6 +109,7 @@ Task<Result<void>> Follower::start() {
   auto placed = co_await load_place();
   if (!placed) co_return placed;
   client_ = std::make_unique<http::Client>(Loop::current(), feed_client_options(upstreams_));
+  has_feed_.store(true, std::memory_order_relaxed);
   scope_.spawn(run());
   co_return Result<void>();
 }
@@ -168,6 +169,7 @@ void Follower::note(const Result<void>& outcome) {
   const bool is_news = trouble != trouble_;
   trouble_ = trouble;
   const ErrorKind kind = outcome.error().kind();
+  has_feed_.store(kind != ErrorKind::kNotFound || last_, std::memory_order_relaxed);
   if (kind == ErrorKind::kNotFound) {
     state_ = State::kNoFeed;
     pause_ = kNoFeedPause;
@@ -234,7 +236,26 @@ Task<Result<void>> Follower::join(Join::Because because) {
                                                   {"epoch", std::to_string(head->head.epoch)},
                                                   {"position_before", std::to_string(at_.position)},
                                                   {"epoch_before", std::to_string(at_.epoch)}});
-  co_return co_await load_place();
+  auto placed = co_await load_place();
+  if (!placed) co_return placed;
+  co_return co_await tell_policies();
+}
+
+Task<Result<void>> Follower::tell_policies() {
+  const std::string prefix = feed::state_policies_prefix();
+  std::string after;
+  for (bool more = true; more;) {
+    auto page = co_await storage_.names().scan(kv::ScanRequest(prefix, after));
+    if (!page) co_return page.error();
+    more = page->more;
+    std::vector<feed::Entry> told;
+    for (const auto& [key, json] : page->entries) {
+      after = key;
+      told.emplace_back(feed::Change::policy_set(key.substr(prefix.size()), json, {}), std::string(), feed::Hash{});
+    }
+    tell(told, false);
+  }
+  co_return Result<void>();
 }
 
 Task<Result<void>> Follower::snapshot(feed::SnapshotStart start, feed::Visibility visibility, feed::SendPiece send) {
@@ -330,20 +351,27 @@ Task<Result<void>> Follower::apply(std::vector<feed::Batch> batches, const feed:
   if (complete && !complete_)
     log::info("the parent's feed is followed",
               {{"position", std::to_string(at_.position)}, {"epoch", std::to_string(at_.epoch)}});
+  const bool was_complete = complete_;
   complete_ = complete;
   applied_.add(count);
   names_.advance(head, complete_);
   for (const feed::Batch& batch : batches) {
-    for (const feed::Entry& entry : batch.entries)
-      if (entry.change() && entry.change()->kind() == feed::ChangeKind::kPolicySet) take_policy(entry.change()->tag());
+    tell(batch.entries, was_complete);
     publisher_.publish(feed::Segment::make(batch.entries, batch.head));
   }
   last_ = head;
   co_return co_await compact();
 }
 
-void Follower::take_policy(const std::string& name) {
-  if (name.starts_with(auth::kRevocation)) membership_.revoke(name.substr(auth::kRevocation.size()));
+void Follower::tell(const std::vector<feed::Entry>& entries, bool live) {
+  for (const feed::Entry& entry : entries) {
+    if (!entry.change()) continue;
+    const feed::Change& change = *entry.change();
+    const std::string& name = change.tag();
+    if (change.kind() == feed::ChangeKind::kPolicySet && name.starts_with(auth::kRevocation))
+      membership_.revoke(name.substr(auth::kRevocation.size()));
+    if (on_applied_ && (live || change.repository().empty())) on_applied_(change);
+  }
 }
 
 Task<Result<std::unique_ptr<http::Transfer>>> Follower::open(const std::string& target) {

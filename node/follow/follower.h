@@ -1,7 +1,9 @@
 // Follower: keeps this node in step with its parent's feed.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,6 +49,9 @@ class Follower final : public feed::Heads {
   Task<Result<void>> start();
   Task<void> stop();
 
+  /// Calls `applied` for each entry that this node sees, once it is applied, but for those of its first catching up.
+  /// Home loop; before start().
+  void on_applied(std::function<void(const feed::Change&)> applied) { on_applied_ = std::move(applied); }
   /// Begins the stream anew: this node is somebody else now. Home loop.
   void reconnect();
 
@@ -58,6 +63,7 @@ class Follower final : public feed::Heads {
   Task<Result<std::optional<Closing>>> closing(const std::vector<feed::Entry>& entries) override;
   /// The parent's, passed on: what a snapshot is proven by only the master can sign. Any loop.
   Task<Result<void>> snapshot(feed::SnapshotStart start, feed::Visibility visibility, feed::SendPiece send) override;
+  bool has_feed() const override { return has_feed_.load(std::memory_order_relaxed); }
   bool is_origin() const override { return false; }
 
  private:
@@ -75,7 +81,9 @@ class Follower final : public feed::Heads {
   http::ClientRequest request(const std::string& target);
   Task<Result<void>> compact();
   void note(const Result<void>& outcome);
-  void take_policy(const std::string& name);
+  /// After a snapshot: the policies as they are now.
+  Task<Result<void>> tell_policies();
+  void tell(const std::vector<feed::Entry>& entries, bool live);
   Task<Result<std::unique_ptr<http::Transfer>>> open(const std::string& target);
 
   registry::Storage& storage_;
@@ -87,6 +95,7 @@ class Follower final : public feed::Heads {
   Membership& membership_;
   Loop& home_;
   feed::TrustedKeys keys_;
+  std::function<void(const feed::Change&)> on_applied_;
   std::unique_ptr<http::Client> client_;
   http::Transfer* stream_ = nullptr;  // the one that is read just now
   feed::Head at_;
@@ -95,6 +104,7 @@ class Follower final : public feed::Heads {
   std::uint64_t compacted_to_ = 0;
   bool complete_ = false;
   State state_ = State::kOff;
+  std::atomic<bool> has_feed_{false};
   std::string trouble_;
   std::chrono::milliseconds pause_ = kFirstPause;
   Scope scope_;

@@ -189,3 +189,44 @@ def test_joins_and_reports_that_are_not_in_their_form_are_refused(owner):
     assert owner.registry.call("POST", "/wherry/v1/nodes/report", b"{}").status == 401
     assert owner.registry.call("GET", "/wherry/v1/nodes/join").status == 404
     assert oci.digest_of(b"")  # the master lives
+
+
+def test_images_that_a_policy_wants_are_at_a_node_before_anybody_asks(owner):
+    proxy = CountingProxy(owner.master.address)
+    paris = owner.node("paris", owner.add("paris"), proxy.url)
+    rome = owner.node("rome", owner.add("rome"))
+    for node in (paris, rome):
+        wait_until(lambda node=node: follows(node), f"{node.name} follows")
+    path = "/api/v1/replication/fill-ahead"
+    policy = {"repositories": ["team/**"], "tags": ["v*"], "nodes": ["paris"]}
+    assert owner.api("PUT", f"{path}/prod", policy).status == 200
+    assert owner.api("PUT", f"{path}/bad", {"repositories": "team"}).status == 400
+    assert owner.api("GET", path).json == {"prod": policy}
+
+    layers = [os.urandom(200_000), os.urandom(300_000)]
+    manifest, digest = owner.registry.put_image("team/deep/app", "v1", layers)
+    index = oci.image_index([{**oci.descriptor(manifest, oci.OCI_MANIFEST), "platform": {"os": "linux", "architecture": "amd64"}}])
+    owner.registry.put_manifest("team/deep/app", "v2", index, oci.OCI_INDEX)
+    owner.registry.put_image("team/deep/app", "latest", [b"not wanted"])
+    owner.registry.put_image("other/app", "v1", [b"not wanted either"])
+    wait_until(lambda: all(paris.blob_file(oci.digest_of(layer)).exists() for layer in layers), "the layers are there")
+    wait_until(lambda: index_is_held(paris, oci.digest_of(index)), "the index is there")
+    assert not paris.blob_file(oci.digest_of(b"not wanted")).exists()
+    assert not paris.blob_file(oci.digest_of(b"not wanted either")).exists()
+    assert not rome.blob_file(oci.digest_of(layers[0])).exists()
+    asked = len(proxy.seen)
+    edge = Registry(paris.address)
+    assert edge.get_manifest("team/deep/app", "v1").body == manifest
+    assert edge.get_blob("team/deep/app", oci.digest_of(layers[0])).body == layers[0]
+    assert [seen.path for seen in proxy.seen[asked:] if "/v2/" in seen.path] == []
+
+    assert owner.api("DELETE", f"{path}/prod").status == 204
+    assert owner.api("DELETE", f"{path}/prod").status == 404
+    owner.registry.put_image("team/deep/app", "v3", [b"too late"])
+    wait_until(lambda: edge.get_manifest("team/deep/app", "v3")["Wherry-Position"], "it has followed")
+    assert not paris.blob_file(oci.digest_of(b"too late")).exists()
+    proxy.close()
+
+
+def index_is_held(node, digest):
+    return node.metrics()[("wherry_fill_ahead_images_total", frozenset({("outcome", "brought")}))] >= 2

@@ -3,11 +3,11 @@
 #include <string>
 #include <vector>
 
+#include "common/config/text.h"
 #include "common/oci/excerpt.h"
 #include "common/oci/platforms.h"
 #include "node/cli/image_name.h"
 #include "node/cli/status_table.h"
-#include "node/cli/text.h"
 
 namespace wherry::node {
 namespace {
