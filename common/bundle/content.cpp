@@ -233,10 +233,12 @@ Task<Result<void>> Content::complete(const Wanted& wanted) {
 Task<Result<void>> Content::keep(const Enter& enter, const Put& put) {
   std::vector<Loaded> some;
   std::size_t bytes = 0;
+  std::set<Digest> used;
   for (const Pair& pair : wanted_) {
     std::string content;
     auto manifest = co_await load(pair.digest, content);
     if (!manifest) co_return manifest.error();
+    for (const Digest& blob : children_of(*manifest)) used.insert(blob);
     bytes += content.size();
     some.push_back({pair, std::move(*manifest), std::move(content)});
     if (some.size() < kManifestsAtOnce && bytes < kBytesAtOnce) continue;
@@ -245,8 +247,25 @@ Task<Result<void>> Content::keep(const Enter& enter, const Put& put) {
     some.clear();
     bytes = 0;
   }
-  if (some.empty()) co_return Result<void>();
-  co_return co_await keep_some(some, enter, put);
+  if (!some.empty()) {
+    auto kept = co_await keep_some(some, enter, put);
+    if (!kept) co_return kept;
+  }
+  for (auto& [digest, row] : blobs_) {
+    if (!row || used.contains(digest)) continue;
+    --counts_.blobs;
+    counts_.bytes -= row->size();
+    co_await remove(digest);
+  }
+  co_return Result<void>();
+}
+
+/// Its blobs, as far as they are here or in the bundle.
+std::vector<Digest> Content::children_of(const Manifest& manifest) const {
+  auto children = manifest.blob_children();
+  for (const Digest& digest : manifest.optional_children())
+    if (blobs_.contains(digest)) children.push_back(digest);
+  return children;
 }
 
 Task<Result<void>> Content::keep_some(const std::vector<Loaded>& some, const Enter& enter, const Put& put) {
@@ -269,10 +288,7 @@ Task<Result<void>> Content::keep_some(const std::vector<Loaded>& some, const Ent
 }
 
 Result<void> Content::put_blobs(kv::Transaction& transaction, const Loaded& loaded) {
-  auto children = loaded.manifest.blob_children();
-  for (const Digest& digest : loaded.manifest.optional_children())
-    if (blobs_.contains(digest)) children.push_back(digest);
-  for (const Digest& digest : children) {
+  for (const Digest& digest : children_of(loaded.manifest)) {
     const auto found = blobs_.find(digest);
     if (found != blobs_.end() && found->second) transaction.put(tables::blob_key(digest), found->second->encode());
     auto is_member = transaction.exists(tables::member_key(loaded.pair.repository, digest));
@@ -283,11 +299,13 @@ Result<void> Content::put_blobs(kv::Transaction& transaction, const Loaded& load
 }
 
 Task<void> Content::drop() {
-  for (const auto& [digest, row] : blobs_) {
-    if (!row) continue;
-    auto removed = co_await storage_.blobs().remove(digest);
-    if (!removed) log::warn("a blob of a refused bundle stays", {{"error", removed.error().to_string()}});
-  }
+  for (const auto& [digest, row] : blobs_)
+    if (row) co_await remove(digest);
+}
+
+Task<void> Content::remove(const Digest& digest) {
+  auto removed = co_await storage_.blobs().remove(digest);
+  if (!removed) log::warn("a blob of a bundle that is not wanted stays", {{"error", removed.error().to_string()}});
 }
 
 }  // namespace wherry::bundle

@@ -37,6 +37,7 @@ class Content {
                                          const Digest& digest, const Manifest& manifest, std::string_view bytes)>;
   /// Before anything of a repository is put.
   using Enter = std::function<Result<void>(kv::Transaction& transaction, const RepositoryName& repository)>;
+  /// A blob that no wanted manifest needs goes again.
   Task<Result<void>> keep(const Enter& enter, const Put& put);
   /// Removes the files that no row names.
   Task<void> drop();
@@ -74,6 +75,8 @@ class Content {
   Task<Result<bool>> is_stored(const Digest& blob);
   Task<Result<Manifest>> load(const Digest& digest, std::string& bytes);
   Task<Result<void>> keep_some(const std::vector<Loaded>& some, const Enter& enter, const Put& put);
+  std::vector<Digest> children_of(const Manifest& manifest) const;
+  Task<void> remove(const Digest& digest);
   Result<void> put_blobs(kv::Transaction& transaction, const Loaded& loaded);
 
   BundleReader& bundle_;

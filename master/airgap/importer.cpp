@@ -6,7 +6,7 @@
 #include "common/feed/log.h"
 #include "common/registry/name_store.h"
 #include "common/registry/tables.h"
-#include "master/registry/push_service.h"
+#include "master/registry/changes.h"
 
 namespace wherry::master {
 namespace {
@@ -143,13 +143,11 @@ Task<Result<void>> Importer::keep_content(bundle::Content& content) {
   const bundle::Content::Put put = [now](kv::Transaction& transaction, const RepositoryName& repository,
                                          const Digest& digest, const Manifest& manifest,
                                          std::string_view bytes) -> Result<bool> {
-    auto is_new = registry::put_manifest(transaction, repository, digest, manifest, bytes);
-    if (!is_new || !*is_new) return is_new;
-    feed::Appender appender(transaction);
-    appender.append(feed::Change::manifest_put(repository.text(), digest, now));
-    auto appended = appender.finish();
-    if (!appended) return appended.error();
-    return true;
+    auto there = transaction.exists(tables::manifest_key(repository, digest));
+    if (!there) return there;
+    auto stored = store_manifest(transaction, repository, digest, manifest, bytes, {}, now);
+    if (!stored) return stored.error();
+    return !*there;
   };
   co_return co_await content.keep(enter, put);
 }
@@ -163,11 +161,11 @@ Task<Result<void>> Importer::put_names(const bundle::Names& names, bool whole) {
       if (digest)
         steps.push_back({Step::Kind::kSetTag, repository, tag, digest});
       else if (!whole)
-        steps.push_back({Step::Kind::kRemoveTag, repository, tag, std::nullopt});
+        steps.push_back({Step::Kind::kRemove, repository, tag, std::nullopt});
     }
   for (const auto& [repository, said] : names.repositories())
     for (const auto& [digest, is_there] : said.manifests)
-      if (!is_there && !whole) steps.push_back({Step::Kind::kDeleteManifest, repository, {}, digest});
+      if (!is_there && !whole) steps.push_back({Step::Kind::kRemove, repository, {}, digest});
   const WallTime now = Clock::system().wall();
   std::size_t done = 0;
   do {
@@ -190,29 +188,22 @@ Task<Result<void>> Importer::put_names(const bundle::Names& names, bool whole) {
 
 /// True when it changed something.
 Result<bool> Importer::take_step(kv::Transaction& transaction, const Step& step, WallTime now) {
-  feed::Appender appender(transaction);
-  const std::string& repository = step.repository.text();
-  bool changed = true;
-  if (step.kind == Step::Kind::kSetTag) {
-    auto before = registry::put_tag(transaction, step.repository, step.tag, *step.digest);
-    if (!before) return before.error();
-    changed = *before != step.digest;
-    if (changed) appender.append(feed::Change::tag_set(repository, step.tag, *step.digest, now));
-  } else if (step.kind == Step::Kind::kRemoveTag) {
-    auto before = registry::erase_tag(transaction, step.repository, step.tag);
-    if (!before) return before.error();
-    changed = before->has_value();
-    if (changed) appender.append(feed::Change::tag_removed(repository, step.tag, now));
-  } else {
-    auto tags = registry::erase_manifest(transaction, step.repository, *step.digest);
-    if (!tags && tags.error().kind() == ErrorKind::kManifestUnknown) return false;
-    if (!tags) return tags.error();
-    for (const std::string& tag : *tags) appender.append(feed::Change::tag_removed(repository, tag, now));
-    appender.append(feed::Change::manifest_deleted(repository, *step.digest, now));
+  if (step.kind != Step::Kind::kSetTag) {
+    auto reference = Reference::parse(step.digest ? step.digest->to_string() : step.tag);
+    if (!reference) return reference.error();
+    auto removed = remove_reference(transaction, step.repository, *reference, now);
+    if (!removed && removed.error().kind() == ErrorKind::kManifestUnknown) return false;
+    if (!removed) return removed.error();
+    return true;
   }
+  auto before = registry::put_tag(transaction, step.repository, step.tag, *step.digest);
+  if (!before) return before.error();
+  if (*before == step.digest) return false;
+  feed::Appender appender(transaction);
+  appender.append(feed::Change::tag_set(step.repository.text(), step.tag, *step.digest, now));
   auto appended = appender.finish();
   if (!appended) return appended.error();
-  return changed;
+  return true;
 }
 
 Task<Result<void>> Importer::drop_staged() {

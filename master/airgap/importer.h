@@ -30,11 +30,11 @@ class Importer {
 
  private:
   struct Step {
-    enum class Kind { kSetTag, kRemoveTag, kDeleteManifest };
+    enum class Kind { kSetTag, kRemove };
     Kind kind;
     RepositoryName repository;
-    std::string tag;
-    std::optional<Digest> digest;
+    std::string tag;               ///< empty: a manifest is removed
+    std::optional<Digest> digest;  ///< what the tag is set to, or that manifest
   };
 
   Task<Result<void>> find_source();

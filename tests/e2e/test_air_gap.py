@@ -240,7 +240,7 @@ def test_a_second_import_of_the_same_bundle_changes_nothing(area, run_server, so
     assert_image(Registry(run_server(node).address), "team/app", "v2", manifest, [b"two"])
     feed = Registry(run_server(other).address)
     assert feed.get_manifest("team/app", "v2").body == manifest
-    assert feed.get("/wherry/v1/feed?from=9").status == 409, "no entries but one for each thing: repository, 2 of each image"
+    assert feed.get("/wherry/v1/feed?from=8").status == 409, "no entries but one for each thing: repository, 2 of each image"
 
 
 def test_a_bundle_from_a_later_position_is_refused_and_says_which_would_do(area, source):
@@ -446,7 +446,7 @@ TAMPERING = {
     "a blob that nothing names": with_file("blobs/sha256/" + hashlib.sha256(b"x").hexdigest(), before="index.json"),
     "a file of another kind": with_file("README", before="index.json"),
     "an upper-case name": lambda data: renamed("blobs/", entry(data, "blobs/")[0].upper().replace("BLOBS/SHA256", "blobs/sha256"))(data),
-    "a manifest of a terabyte": lambda data: resized("blobs/", 1 << 32)(data),
+    "a manifest of gigabytes": lambda data: resized("blobs/", 1 << 32)(data),
     "a layout of gigabytes": resized("oci-layout", 1 << 32),
     "facts of gigabytes": resized("wherry/bundle.json", 1 << 32),
     "no bundle at all": lambda data: os.urandom(5000),
@@ -483,15 +483,18 @@ def still_serves_the_first(area, run_server, role, data):
 
 
 @pytest.mark.parametrize("role", ["node", "master"])
-@pytest.mark.parametrize("how", TAMPERING)
-def test_a_bundle_that_was_changed_is_refused_and_nothing_changes(area, run_server, carried, role, how):
+def test_a_bundle_that_was_changed_is_refused_and_nothing_changes(area, run_server, carried, role):
     good = (carried / "second.tar").read_bytes()
-    changed = TAMPERING[how](good)
-    assert changed != good
     data = area / "data"
     shutil.copytree(carried / role, data)
-    (area / "changed.tar").write_bytes(changed)
-    refused(wherry(role, "import", area / "changed.tar", "--data", data))
+    before = tree(data)
+    for how, change in TAMPERING.items():
+        changed = change(good)
+        assert changed != good, how
+        (area / "changed.tar").write_bytes(changed)
+        done = wherry(role, "import", area / "changed.tar", "--data", data)
+        assert (done.returncode, done.stderr.count("\n"), done.stdout) == (1, 1, ""), (how, done)
+        assert tree(data) == before, how
     still_serves_the_first(area, run_server, role, data)
     take_in(role, carried / "second.tar", data)
     server = alone(area, data, "then") if role == "node" else Master(area, "then", data=data)
