@@ -33,7 +33,7 @@ struct ReplicationOptions : ServerOptions {
 
 constexpr const char* kProgram = "replication";
 
-int failed(const Error& error) { return failed(kProgram, error); }
+int failed(const Error& error) { return wherry::master::failed(kProgram, error); }
 
 std::string policy_path(const std::string& name) { return std::string(kPolicies) + "/" + http::percent_encode(name); }
 std::string execution_path(const std::string& id) { return std::string(kExecutions) + "/" + http::percent_encode(id); }

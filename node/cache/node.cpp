@@ -35,8 +35,14 @@ Task<Result<void>> Node::start(Daemon& daemon) {
   prefetch_ = std::make_unique<Prefetch>(*upstreams_, *fills_, loops);
   followed_ = std::make_unique<FollowedNames>(storage_->names());
   publisher_ = std::make_unique<feed::Publisher>(loops);
-  follower_ =
-      std::make_unique<Follower>(*storage_, *space_, *upstreams_, std::move(follow), *followed_, *publisher_, metrics);
+  const std::string join_token = follow.join;
+  if (follow.key.empty() && !join_token.empty())
+    if (const auto token = JoinToken::parse(join_token)) follow.key = token->feed_key;
+  membership_ = std::make_unique<Membership>(options_.data, parent_url(*upstreams_), feed_client_options(*upstreams_),
+                                             storage_->names(), daemon.disk(),
+                                             [this] { return node_report(*space_, *follower_); });
+  follower_ = std::make_unique<Follower>(*storage_, *space_, *upstreams_, std::move(follow), *followed_, *publisher_,
+                                         *membership_, metrics);
   catalog_ = std::make_unique<NodeCatalog>(*storage_, *space_, *names_, *followed_, *upstreams_, options_.freshness,
                                            negatives_, *prefetch_, loops, metrics);
   Prefetch::Get get = [this](RepositoryName of, Digest digest) {
@@ -54,20 +60,18 @@ Task<Result<void>> Node::start(Daemon& daemon) {
   router_ = std::make_unique<http::Router>(*service_);
   router_->add(std::string(Membership::kPrefix), *membership_);
   router_->add(std::string(feed::FeedService::kPrefix), *feed_);
-  std::function<void()> joined = [this] { follower_->reconnect(); };
-  auto member = co_await membership_->start(std::move(join_token), std::move(joined));
-  if (!member) {
-    co_await stop();
-    co_return member;
-  }
-  auto ahead = co_await fill_ahead_->start();
-  if (!ahead) {
-    co_await stop();
-    co_return ahead;
-  }
-  auto following = co_await follower_->start();
+  auto following = co_await start_following(join_token);
   if (!following) co_await stop();
   co_return following;
+}
+
+Task<Result<void>> Node::start_following(const std::string& join_token) {
+  std::function<void()> joined = [this] { follower_->reconnect(); };
+  auto member = co_await membership_->start(join_token, std::move(joined));
+  if (!member) co_return member;
+  auto ahead = co_await fill_ahead_->start();
+  if (!ahead) co_return ahead;
+  co_return co_await follower_->start();
 }
 
 Task<void> Node::stop() {

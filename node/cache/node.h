@@ -42,6 +42,8 @@ class Node final : public Role {
   Task<void> stop() override;
 
  private:
+  Task<Result<void>> start_following(const std::string& join_token);
+
   NodeOptions options_;
   std::unique_ptr<registry::Storage> storage_;
   std::unique_ptr<registry::NameStore> names_;

@@ -128,12 +128,18 @@ Task<std::optional<NodeCatalog::Answer>> NodeCatalog::by_followed_tag(const Repo
   if (!standing_now || standing_now->age > rule.unreachable) co_return std::nullopt;
   auto digest = co_await followed_.tag(repository, tag);
   if (!digest) co_return std::nullopt;
-  const bool was_held = (co_await held_.by_digest(repository, *digest)).has_value();
-  auto manifest = co_await by_digest(repository, *digest);
-  if (manifest && !was_held) co_await keep_tag_if_possible(repository, tag, *digest);  // named as long as it is held
-  // The feed may be ahead of what its parent can give, or a moment behind a deletion.
-  if (!manifest && is_gone(manifest.error())) co_return std::nullopt;
-  if (!manifest) co_return std::optional<Answer>(manifest);
+  auto manifest = co_await held_.by_digest(repository, *digest);
+  if (manifest) {
+    hits_.add();
+    co_await note_source(Source::kHit);
+  } else {
+    const Reference reference(*digest);
+    manifest = co_await fetch(repository, reference, false);
+    // The feed may be ahead of what its parent can give, or a moment behind a deletion.
+    if (!manifest && is_gone(manifest.error())) co_return std::nullopt;
+    if (!manifest) co_return std::optional<Answer>(manifest);
+    co_await keep_tag_if_possible(repository, tag, *digest);  // named as long as it is held
+  }
   manifest->set_position(standing_now->position);
   manifest->set_age(standing_now->age);
   if (standing_now->age > kFeedIsLate) {
