@@ -37,8 +37,8 @@ Task<Result<SnapshotIntake::Progress>> SnapshotIntake::progress() {
   co_return progress;
 }
 
-Task<Result<SignedHead>> SnapshotIntake::take(const NextPiece& next, Progress progress, const Admit& admit) {
-  auto taken = co_await take_records(next, std::move(progress), admit);
+Task<Result<SignedHead>> SnapshotIntake::take(const NextPiece& next, Progress& progress, const Admit& admit) {
+  auto taken = co_await take_records(next, progress, admit);
   if (taken || taken.error().kind() != ErrorKind::kInvalid) co_return taken;
   auto dropped = co_await drop();
   if (!dropped) log::warn("what was staged of a snapshot could not be dropped", {{"why", dropped.error().to_string()}});
@@ -60,7 +60,7 @@ Result<void> SnapshotIntake::take_base(std::string_view payload, Progress& progr
   return {};
 }
 
-Task<Result<SignedHead>> SnapshotIntake::take_records(const NextPiece& next, Progress progress, const Admit& admit) {
+Task<Result<SignedHead>> SnapshotIntake::take_records(const NextPiece& next, Progress& progress, const Admit& admit) {
   RecordReader reader;
   std::optional<Verifier> verifier;  // once all rows are there
   std::optional<SignedHead> last;

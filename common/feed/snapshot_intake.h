@@ -40,9 +40,9 @@ class SnapshotIntake {
   Task<Result<Progress>> progress();
   /// Says whether a snapshot that begins with this head is wanted at all.
   using Admit = std::function<Result<void>(const Head& base)>;
-  /// Takes all that comes; gives the head up to which the staged state is. Errors: kInvalid for what cannot be believed
+  /// Goes on from there and takes all that comes; gives the head up to which the staged state is. Errors: kInvalid for what cannot be believed
   /// (then nothing is staged any more), kUpstream for a stream that ended before its end, those of `next`.
-  Task<Result<SignedHead>> take(const NextPiece& next, Progress progress, const Admit& admit);
+  Task<Result<SignedHead>> take(const NextPiece& next, Progress& progress, const Admit& admit);
   /// Forgets what is staged.
   Task<Result<void>> drop();
 
@@ -50,7 +50,7 @@ class SnapshotIntake {
   /// Rows that are not written yet.
   using Rows = std::vector<std::pair<std::string, std::string>>;
 
-  Task<Result<SignedHead>> take_records(const NextPiece& next, Progress progress, const Admit& admit);
+  Task<Result<SignedHead>> take_records(const NextPiece& next, Progress& progress, const Admit& admit);
   Result<void> take_base(std::string_view payload, Progress& progress, const Admit& admit);
   Task<Result<void>> stage(Rows rows, Progress& progress);
   Task<Result<void>> apply_staged(std::vector<Batch> batches);

@@ -103,7 +103,8 @@ Task<Result<void>> Importer::take_snapshot(bundle::BundleReader& bundle) {
     return Error(ErrorKind::kInvalid, "the bundle is of epoch {}, and epoch {} of that master was taken already",
                  base.epoch, at_.epoch);
   };
-  auto head = co_await intake.take(next, {}, admit);
+  feed::SnapshotIntake::Progress anew;
+  auto head = co_await intake.take(next, anew, admit);
   if (!head) co_return head.error();
   co_return note_place(head->head);
 }

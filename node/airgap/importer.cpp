@@ -77,7 +77,8 @@ Task<Result<void>> Importer::take_snapshot(bundle::BundleReader& bundle) {
     if (base.epoch >= at_.epoch) return {};
     return Error(ErrorKind::kInvalid, "the bundle is of epoch {}, and this node in epoch {}", base.epoch, at_.epoch);
   };
-  auto head = co_await intake.take(next, {}, admit);
+  feed::SnapshotIntake::Progress anew;
+  auto head = co_await intake.take(next, anew, admit);
   if (!head) co_return head.error();
   const bool same_epoch = head->head.epoch == at_.epoch;
   newer_ = !same_epoch || head->head.position > at_.position;

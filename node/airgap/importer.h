@@ -6,7 +6,7 @@
 #include <string>
 
 #include "common/bundle/content.h"
-#include "common/feed/signature.h"
+#include "common/feed/verifier.h"
 #include "common/registry/storage.h"
 #include "node/eviction/cache_space.h"
 

@@ -37,7 +37,7 @@ Task<Result<feed::SignedHead>> Join::take(const Open& open, const feed::Head& pr
         "restored from a backup, raise its epoch (wherry-master epoch)",
         base.epoch, base.position, present.epoch, present.position));
   };
-  co_return co_await intake.take(next, std::move(*begun), admit);
+  co_return co_await intake.take(next, *begun, admit);
 }
 
 Task<Result<void>> Join::for_each(std::string prefix, Step step) {
