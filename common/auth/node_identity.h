@@ -91,6 +91,8 @@ bool is_project_pattern(std::string_view pattern);
 inline constexpr std::string_view kProjectUri = "urn:wherry:project:";
 /// The policy in the feed that says that the certificate with this serial number does not count any more.
 inline constexpr std::string_view kRevocation = "revoked-node.";
+/// The policy in the feed that says that only registered nodes may read it.
+inline constexpr std::string_view kRegisteredOnly = "feed.registered-only";
 inline std::string revocation_of(std::string_view serial) { return std::string(kRevocation).append(serial); }
 
 /// Writes a small file that only its owner may read, synced, in the place of what is there. Blocks.

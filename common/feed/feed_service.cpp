@@ -178,7 +178,8 @@ Task<Result<void>> FeedService::send_all(http::Exchange& exchange, std::uint64_t
 }
 
 Task<Result<std::shared_ptr<const Segment>>> FeedService::out_of_log(std::uint64_t position) {
-  auto entries = co_await read(store_, position + 1, kEntriesOfThePage);
+  const std::size_t page = heads_.is_origin() ? kEntriesOfAHead : kEntriesOfThePage;
+  auto entries = co_await read(store_, position + 1, page);
   if (!entries) co_return entries.error();
   if (entries->compacted) co_return Error(ErrorKind::kNotFound, "the log was compacted meanwhile");
   if (entries->list.empty()) co_return std::shared_ptr<const Segment>();

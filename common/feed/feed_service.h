@@ -22,6 +22,7 @@ class FeedService final : public http::Service {
  public:
   static constexpr std::size_t kMostStreams = 8192;
   static constexpr std::size_t kEntriesOfThePage = 2 * 4096;  ///< that are read at once: at least one head closes some
+  static constexpr std::size_t kEntriesOfAHead = 1024;        ///< where heads are made: more would be read to no end
   static constexpr std::string_view kPrefix = "/wherry/v1/";
   static constexpr std::string_view kMediaType = "application/vnd.wherry.feed.v1";
 

@@ -43,7 +43,25 @@ Task<Result<void>> NodeBook::load() {
       known_.emplace(name, Known{std::move(*record)});
     }
   }
-  co_return Result<void>();
+  co_return co_await announce_access();
+}
+
+Task<Result<void>> NodeBook::announce_access() {
+  const std::string row = feed::state_policies_prefix() + std::string(auth::kRegisteredOnly);
+  const WallTime now = clock_.wall();
+  co_return co_await store_.transact([&](kv::Transaction& transaction) -> Result<void> {
+    auto said = transaction.exists(row);
+    if (!said) return said.error();
+    if (*said == registered_only_) return {};
+    feed::Appender appender(transaction);
+    if (registered_only_)
+      appender.append(feed::Change::policy_set(std::string(auth::kRegisteredOnly), "true", now));
+    else
+      appender.append(feed::Change::policy_removed(std::string(auth::kRegisteredOnly), now));
+    auto appended = appender.finish();
+    if (!appended) return appended.error();
+    return {};
+  });
 }
 
 Result<void> NodeBook::check_name(const std::string& name, const std::vector<std::string>& projects) const {
@@ -131,17 +149,19 @@ Task<Result<NodeBook::Joined>> NodeBook::join(std::string name, std::string secr
   const WallTime now = clock_.wall();
   const std::string key_hash = *key;
   const std::string secret_hash = hash_of_secret(secret);
-  co_return co_await issue(std::move(name), std::move(request_pem), [=](NodeRecord& record) -> Result<void> {
+  std::function<Result<void>(NodeRecord&)> may = [=](NodeRecord& record) -> Result<void> {
     if (!same(record.secret_hash, secret_hash) || now > record.secret_until) return not_joined();
     // An answer may be lost on its way: who has used the token with this key may use it again.
     if (!record.key_hash.empty() && record.key_hash != key_hash) return not_joined();
     record.key_hash = key_hash;
     return {};
-  });
+  };
+  co_return co_await issue(std::move(name), std::move(request_pem), std::move(may));
 }
 
 Task<Result<NodeBook::Joined>> NodeBook::renew(std::string name, std::string request_pem) {
-  co_return co_await issue(std::move(name), std::move(request_pem), [](NodeRecord&) -> Result<void> { return {}; });
+  std::function<Result<void>(NodeRecord&)> may = [](NodeRecord&) -> Result<void> { return {}; };
+  co_return co_await issue(std::move(name), std::move(request_pem), std::move(may));
 }
 
 Task<Result<NodeBook::Joined>> NodeBook::issue(std::string name, std::string request_pem,

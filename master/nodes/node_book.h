@@ -70,6 +70,8 @@ class NodeBook final : public feed::Admission {
     std::optional<WallTime> seen_at{};
   };
   Task<Result<void>> put(NodeRecord record);
+  /// Tells all tiers whether others than registered nodes are let in.
+  Task<Result<void>> announce_access();
   /// A certificate for a node whose record `may` lets it have, on the committer's thread.
   Task<Result<Joined>> issue(std::string name, std::string request_pem, std::function<Result<void>(NodeRecord&)> may);
   Result<void> check_name(const std::string& name, const std::vector<std::string>& projects) const;

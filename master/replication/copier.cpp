@@ -12,6 +12,9 @@ std::string key_of(char kind, const RepositoryName& repository, const Digest& di
   return std::string(1, kind) + repository.text() + '\0' + digest.binary();
 }
 
+/// Smaller ones are sent sooner than a place to mount them from is found.
+constexpr std::uint64_t kLeastMountBytes = 64 * 1024;
+
 /// The descriptors of a manifest by digest.
 std::map<Digest, Descriptor> descriptors_of(const Manifest& manifest) {
   std::map<Digest, Descriptor> all;
@@ -52,7 +55,7 @@ Task<Result<bool>> Copier::copy() {
   auto manifest = co_await source_.manifest(names.source, by_digest);
   if (!manifest && is_not_there(manifest.error())) co_return false;
   if (!manifest) co_return manifest.error();
-  auto copied = co_await image(names, *digest, 0);
+  auto copied = co_await image(names, *digest);
   if (!copied) co_return copied.error();
   if (!tag) co_return true;
   const Reference named(*tag);
@@ -67,12 +70,15 @@ Task<Result<bool>> Copier::copy() {
   co_return true;
 }
 
-Task<Result<void>> Copier::image(const Names& names, Digest digest, std::size_t depth) {
+/// Brings a manifest with all that it lists. What it lists cannot list it, so nobody waits in a circle for a hold.
+Task<Result<void>> Copier::bring(const Names& names, Digest digest, std::size_t depth) {
   if (depth > kMaxDepth)
     co_return Error(ErrorKind::kManifestInvalid, "{} is more than {} manifests deep", digest.to_string(), kMaxDepth);
+  if (brought_.contains(digest)) co_return Result<void>();
+  if (brought_.size() >= kMaxManifests)
+    co_return Error(ErrorKind::kTooLarge, "more than {} manifests belong to the image", kMaxManifests);
   const std::string key = key_of('m', names.target, digest);
   auto held = co_await shared_.hold(key);
-  if (shared_.is_there(key)) co_return Result<void>();
   auto open = gate_.check();
   if (!open) co_return open;
   const Reference reference(digest);
@@ -80,23 +86,38 @@ Task<Result<void>> Copier::image(const Names& names, Digest digest, std::size_t 
   if (!stored) co_return stored.error();
   auto manifest = Manifest::parse(stored->bytes(), stored->media_type());
   if (!manifest) co_return manifest.error();
-  auto there = co_await target_.resolve(names.target, reference);
-  if (!there) co_return there.error();
-  if (!*there) {
-    auto brought = co_await children(names, *manifest, depth);
-    if (!brought) co_return brought;
+  bool is_there = shared_.is_there(key);
+  if (!is_there) {
+    auto there = co_await target_.resolve(names.target, reference);
+    if (!there) co_return there.error();
+    is_there = there->has_value();
+  }
+  if (is_there) {  // but what refers to its children need not be
+    for (const Digest& child : manifest->manifest_children()) {
+      auto looked = co_await bring(names, child, depth + 1);
+      if (!looked && looked.error().kind() != ErrorKind::kManifestUnknown) co_return looked;
+    }
+  } else {
+    auto listed = co_await children(names, *manifest, depth);
+    if (!listed) co_return listed;
     auto put = co_await target_.put_manifest(names.target, reference, digest, manifest->media_type(), stored->bytes());
     if (!put) co_return put.error();
     ++task_.manifests;
-  } else {
-    for (const Digest& child : manifest->manifest_children()) {
-      auto looked = co_await image(names, child, depth + 1);
-      if (!looked && !is_not_there(looked.error())) co_return looked;
-    }
   }
-  auto referred = co_await referrers(names, digest, depth);
-  if (!referred) co_return referred;
   shared_.remember(key);
+  if (brought_.insert(digest).second) order_.push_back(digest);
+  co_return Result<void>();
+}
+
+/// Brings an image, then what refers to it or to any part of it, and to that again. A referrer may list what it refers
+/// to, so this goes in rounds and holds nothing meanwhile.
+Task<Result<void>> Copier::image(const Names& names, Digest digest) {
+  auto copied = co_await bring(names, digest, 0);
+  if (!copied) co_return copied;
+  for (std::size_t i = 0; i < order_.size(); ++i) {
+    auto referred = co_await referrers(names, order_[i]);
+    if (!referred) co_return referred;
+  }
   co_return Result<void>();
 }
 
@@ -109,9 +130,9 @@ Task<Result<void>> Copier::children(const Names& names, const Manifest& manifest
     if (!copied) co_return copied;
   }
   for (const Digest& digest : manifest.manifest_children()) {
-    auto copied = co_await image(names, digest, depth + 1);
+    auto copied = co_await bring(names, digest, depth + 1);
     // An index may list images that its registry never had.
-    if (!copied && !is_not_there(copied.error())) co_return copied;
+    if (!copied && copied.error().kind() != ErrorKind::kManifestUnknown) co_return copied;
   }
   for (const Digest& digest : manifest.optional_children()) {
     auto copied = co_await optional_child(names, digest, depth);
@@ -125,12 +146,12 @@ Task<Result<void>> Copier::optional_child(const Names& names, Digest digest, std
   const Descriptor descriptor{std::string(media_type::kOciLayer), digest};
   auto copied = co_await blob(names, descriptor);
   if (copied || !is_not_there(copied.error())) co_return copied;
-  copied = co_await image(names, digest, depth + 1);
-  if (!copied && !is_not_there(copied.error())) co_return copied;
+  copied = co_await bring(names, digest, depth + 1);
+  if (!copied && copied.error().kind() != ErrorKind::kManifestUnknown) co_return copied;
   co_return Result<void>();
 }
 
-Task<Result<void>> Copier::referrers(const Names& names, Digest subject, std::size_t depth) {
+Task<Result<void>> Copier::referrers(const Names& names, Digest subject) {
   auto listed = co_await source_.referrers(names.source, subject);
   if (!listed) co_return listed.error();
   if (listed->empty()) co_return Result<void>();
@@ -142,7 +163,7 @@ Task<Result<void>> Copier::referrers(const Names& names, Digest subject, std::si
     if (!stored) co_return stored.error();
     auto manifest = Manifest::parse(stored->bytes(), stored->media_type());
     if (!manifest) co_return manifest.error();
-    auto copied = co_await image(names, digest, depth + 1);
+    auto copied = co_await bring(names, digest, 0);
     if (!copied) co_return copied;
     brought.push_back(manifest->referrer_descriptor(digest, stored->bytes().size()));
   }
@@ -197,7 +218,7 @@ Task<Result<void>> Copier::blob(const Names& names, Descriptor descriptor) {
     auto body = co_await source_.open(names.source, descriptor);
     if (!body) co_return body.error();
     GatedBody gated(std::move(*body), gate_);
-    auto elsewhere = shared_.place_of(digest);
+    auto elsewhere = co_await place_to_mount_from(names, descriptor);
     if (task_.session_digest != digest.to_string()) task_.session.clear();
     task_.session_digest = digest.to_string();
     const Kept kept = [this](std::uint64_t bytes) { return took(bytes); };
@@ -208,6 +229,24 @@ Task<Result<void>> Copier::blob(const Names& names, Descriptor descriptor) {
   shared_.remember(key);
   shared_.remember_place(digest, names.target);
   co_return Result<void>();
+}
+
+/// Another repository of the target that has the blob: one that it was brought to, or one that stands for a repository
+/// of the source that holds it. Who may not look there sends it anew.
+Task<std::optional<RepositoryName>> Copier::place_to_mount_from(const Names& names, Descriptor blob) {
+  if (auto known = shared_.place_of(blob.digest)) co_return known;
+  if (blob.size < kLeastMountBytes) co_return std::nullopt;
+  auto holders = co_await source_.holders(blob.digest);
+  if (!holders) co_return std::nullopt;
+  for (const std::string& holder : *holders) {
+    auto source = RepositoryName::parse(holder);
+    if (!source) continue;
+    auto place = destination_.of(*source);
+    if (!place || *place == names.target) continue;
+    auto there = co_await target_.has_blob(*place, blob.digest);
+    if (there && *there) co_return std::optional<RepositoryName>(std::move(*place));
+  }
+  co_return std::nullopt;
 }
 
 Task<Result<void>> Copier::took(std::uint64_t bytes) {

@@ -14,6 +14,8 @@ namespace {
 
 namespace tables = registry::tables;
 
+constexpr std::size_t kMaxHolders = 8;  // of a blob, that are looked at
+
 /// A blob at rest, each block checked before it leaves.
 class LocalBody final : public http::RequestBody {
  public:
@@ -99,6 +101,10 @@ Task<Result<std::shared_ptr<http::RequestBody>>> LocalSide::open(const Repositor
   if (!body) co_return body.error();
   std::shared_ptr<http::RequestBody> reader = std::make_shared<LocalBody>(std::move(*body), storage_.blobs().pool());
   co_return reader;
+}
+
+Task<Result<std::vector<std::string>>> LocalSide::holders(const Digest& digest) {
+  return names_.holders(digest, kMaxHolders);
 }
 
 Task<Result<std::vector<Digest>>> LocalSide::loose_manifests(const RepositoryName& repository) {

@@ -77,11 +77,11 @@ Task<Result<std::vector<std::string>>> Planner::all_tags(Side& side, const Repos
   co_return all;
 }
 
-Task<Result<void>> Planner::plan(const std::optional<std::set<std::string>>& only,
+Task<Result<void>> Planner::plan(const std::optional<std::map<std::string, Touched>>& only,
                                  const std::vector<std::pair<std::string, Digest>>& gone) {
   std::vector<std::string> names;
   if (only) {
-    names.assign(only->begin(), only->end());
+    for (const auto& [name, what] : *only) names.push_back(name);
   } else {
     auto listed = co_await source_repositories();
     if (!listed) co_return listed.error();
@@ -98,7 +98,14 @@ Task<Result<void>> Planner::plan(const std::optional<std::set<std::string>>& onl
     auto parsed = RepositoryName::parse(name);
     if (!parsed || !wants_repository(name)) continue;
     at_source.insert(name);
-    auto planned = co_await repository(std::move(*parsed));
+    auto target = policy_.destination.of(*parsed);
+    if (!target) co_return target.error();
+    const Names both{std::move(*parsed), std::move(*target)};
+    Result<void> planned;
+    if (only)
+      planned = co_await touched(both, only->at(name));
+    else
+      planned = co_await repository(both);
     if (!planned) co_return planned;
   }
   if (policy_.deletions) {
@@ -117,10 +124,12 @@ Task<Result<void>> Planner::plan(const std::optional<std::set<std::string>>& onl
   co_return Result<void>();
 }
 
-Task<Result<void>> Planner::repository(RepositoryName source) {
-  auto target = policy_.destination.of(source);
-  if (!target) co_return target.error();
-  const Names names{std::move(source), std::move(*target)};
+bool Planner::wants_all_manifests() const {
+  const std::vector<std::string> everything{"**"};
+  return policy_.filters.tags == everything && !policy_.filters.read_images();
+}
+
+Task<Result<void>> Planner::repository(const Names& names) {
   auto tags = co_await all_tags(source_, names.first);
   if (!tags) co_return tags.error();
   auto images = co_await selected(names, *tags);
@@ -134,8 +143,7 @@ Task<Result<void>> Planner::repository(RepositoryName source) {
   };
   auto compared = co_await for_each_below(wanted.size(), policy_.concurrent, compare_one);
   if (!compared) co_return compared;
-  const std::vector<std::string> everything{"**"};
-  if (policy_.filters.tags == everything && !policy_.filters.read_images()) {
+  if (wants_all_manifests()) {
     auto found = co_await loose(names);
     if (!found) co_return found;
   }

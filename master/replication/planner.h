@@ -15,9 +15,18 @@
 
 namespace wherry::replication {
 
-/// What the feed says has changed; nothing is known to be otherwise.
+/// What the feed says has changed in a repository.
+struct Touched {
+  static constexpr std::size_t kMost = 10'000;  ///< tags and manifests; beyond, all of it is looked at
+
+  std::set<std::string> tags;  ///< set or removed
+  std::set<Digest> manifests;  ///< that came
+  bool is_too_much() const { return tags.size() + manifests.size() > kMost; }
+};
+
+/// What the feed says has changed at the source; nothing is known to be otherwise.
 struct Changes {
-  std::set<std::string> repositories;  ///< of the source
+  std::map<std::string, Touched> repositories;
   /// Manifests that were deleted: repository and digest.
   std::vector<std::pair<std::string, Digest>> gone;
 };
@@ -34,9 +43,10 @@ class Planner {
   Planner(const Policy& policy, Source& source, Target& target, Side& near, Gate& gate, Sink sink)
       : policy_(policy), source_(source), target_(target), near_(near), gate_(gate), sink_(std::move(sink)) {}
 
-  /// Gives the tasks to the sink, copies first. With `only` looks at those repositories alone. Errors: those of both
+  /// Gives the tasks to the sink, copies first. With `only` looks at what was touched alone, so that
+  /// a push costs what it changed. Errors: those of both
   /// sides; kInvalid when a policy that deletes finds a source without any repository.
-  Task<Result<void>> plan(const std::optional<std::set<std::string>>& only,
+  Task<Result<void>> plan(const std::optional<std::map<std::string, Touched>>& only,
                           const std::vector<std::pair<std::string, Digest>>& gone);
 
  private:
@@ -47,7 +57,12 @@ class Planner {
   Task<Result<std::vector<std::string>>> all_repositories(Side& side);
   Task<Result<std::vector<std::string>>> source_repositories();
   Task<Result<std::vector<std::string>>> all_tags(Side& side, const RepositoryName& repository);
-  Task<Result<void>> repository(RepositoryName source);
+  bool wants_all_manifests() const;
+  Task<Result<void>> repository(const Names& names);
+  Task<Result<void>> touched(const Names& names, const Touched& what);
+  bool are_tags_enough(const Touched& what) const;
+  Task<Result<void>> touched_tag(const Names& names, const std::string& tag);
+  Task<Result<bool>> touched_manifest(const Names& names, Digest digest, const std::set<Digest>& loose);
   Task<Result<std::map<std::string, Digest>>> selected(const Names& names, const std::vector<std::string>& tags);
   Task<Result<void>> look_at(const Names& names, const std::string& tag, std::map<std::string, Digest>& images);
   Task<Result<std::optional<Digest>>> resolve_tag(const RepositoryName& source, const std::string& tag);

@@ -145,6 +145,8 @@ Task<Result<std::shared_ptr<http::RequestBody>>> RemoteSide::open(const Reposito
   co_return body;
 }
 
+Task<Result<std::vector<std::string>>> RemoteSide::holders(const Digest&) { co_return std::vector<std::string>(); }
+
 /// The protocol has no list of them.
 Task<Result<std::vector<Digest>>> RemoteSide::loose_manifests(const RepositoryName&) {
   co_return std::vector<Digest>();

@@ -129,8 +129,8 @@ Task<Result<void>> Replication::look_at_feed(Known& known, std::uint64_t head) {
     const auto again = policies_.find(name);
     if (again == policies_.end()) co_return Result<void>();
     Known& still = *again->second;
-    if (!whole &&
-        std::ranges::none_of(changes->repositories, [&](const auto& each) { return concerns(still.policy, each); })) {
+    if (!whole && std::ranges::none_of(changes->repositories,
+                                       [&](const auto& each) { return concerns(still.policy, each.first); })) {
       still.seen_position = head;
       co_return Result<void>();
     }
@@ -189,7 +189,10 @@ Task<Result<Changes>> Replication::changes_since(std::uint64_t position, std::ui
     for (const feed::Entry& entry : entries->list) {
       const feed::Change& change = *entry.change();
       if (change.repository().empty()) continue;
-      changes.repositories.insert(change.repository());
+      Touched& touched = changes.repositories[change.repository()];
+      if (!change.tag().empty() && !touched.is_too_much()) touched.tags.insert(change.tag());
+      if (change.kind() == feed::ChangeKind::kManifestPut && !touched.is_too_much())
+        touched.manifests.insert(*change.digest());
       if (change.kind() == feed::ChangeKind::kManifestDeleted && change.digest())
         changes.gone.emplace_back(change.repository(), *change.digest());
     }

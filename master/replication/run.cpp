@@ -87,7 +87,7 @@ Task<Result<void>> Run::plan_once() {
   execution_.progress = {};
   const Planner::Sink sink = [this](TaskRecord task) { return add(std::move(task)); };
   Planner planner(policy_, source_, target_, near_, gate_, sink);
-  std::optional<std::set<std::string>> only;
+  std::optional<std::map<std::string, Touched>> only;
   if (execution_.since_position) only = changes_.repositories;
   auto planned = co_await planner.plan(only, changes_.gone);
   if (!planned) co_return planned;

@@ -87,7 +87,7 @@ Task<Result<void>> Run::perform(TaskRecord task) {
 Task<Result<bool>> Run::attempt(TaskRecord& task, std::uint64_t& counted) {
   if (task.kind == TaskKind::kCopy) {
     const Copier::Save saving = [this, &task, &counted] { return save(task, counted, true); };
-    Copier copier(source_, target_, gate_, shared_, task, saving);
+    Copier copier(source_, target_, policy_.destination, gate_, shared_, task, saving);
     co_return co_await copier.copy();
   }
   auto repository = RepositoryName::parse(task.target);

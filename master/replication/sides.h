@@ -41,6 +41,8 @@ class Source : public virtual Side {
   /// A blob that a manifest names. Errors: kBlobUnknown.
   virtual Task<Result<std::shared_ptr<http::RequestBody>>> open(const RepositoryName& repository,
                                                                 const Descriptor& blob) = 0;
+  /// Some of the repositories that hold a blob, where the source can tell.
+  virtual Task<Result<std::vector<std::string>>> holders(const Digest& digest) = 0;
   /// Manifests that neither a tag nor another manifest leads to, where the source can tell.
   virtual Task<Result<std::vector<Digest>>> loose_manifests(const RepositoryName& repository) = 0;
 };

@@ -151,6 +151,10 @@ Task<Result<void>> Follower::load_keys() {
 Task<void> Follower::run() {
   while (!stopping_) {
     state_ = State::kConnecting;
+    if (membership_.is_joining()) {
+      co_await sleeper_.sleep(kFirstPause);
+      continue;
+    }
     const auto outcome = co_await follow_once();
     if (stopping_) break;
     note(outcome);
@@ -227,7 +231,8 @@ void Follower::reconnect() {
 
 Task<Result<void>> Follower::join(Join::Because because) {
   Join join(storage_, space_, keys_, options_.key.empty());
-  auto head = co_await join.take([this](const std::string& target) { return open(target); }, at_, because);
+  const Join::Open ask = [this](const std::string& target) { return open(target); };
+  auto head = co_await join.take(ask, at_, because);
   if (!head) co_return head.error();
   auto swapped = co_await join.swap(*head);
   if (!swapped) co_return swapped;
@@ -368,8 +373,8 @@ void Follower::tell(const std::vector<feed::Entry>& entries, bool live) {
     if (!entry.change()) continue;
     const feed::Change& change = *entry.change();
     const std::string& name = change.tag();
-    if (change.kind() == feed::ChangeKind::kPolicySet && name.starts_with(auth::kRevocation))
-      membership_.revoke(name.substr(auth::kRevocation.size()));
+    if (change.kind() == feed::ChangeKind::kPolicySet) membership_.take_policy(name, true);
+    if (change.kind() == feed::ChangeKind::kPolicyRemoved) membership_.take_policy(name, false);
     if (on_applied_ && (live || change.repository().empty())) on_applied_(change);
   }
 }

@@ -74,9 +74,10 @@ Task<Result<void>> Membership::start(std::string join_token, std::function<void(
     if (!parsed) co_return parsed.error();
     token = std::move(*parsed);
   }
-  auto loaded = co_await disk_.run([this] { return load_identity(); });
+  const auto load = [this] { return load_identity(); };
+  auto loaded = co_await disk_.run(load);
   if (!loaded) co_return loaded;
-  const std::string prefix = feed::state_policies_prefix() + std::string(auth::kRevocation);
+  const std::string prefix = feed::state_policies_prefix();
   std::string after;
   for (bool more = true; more;) {
     auto page = co_await store_.scan(kv::ScanRequest(prefix, after));
@@ -84,9 +85,10 @@ Task<Result<void>> Membership::start(std::string join_token, std::function<void(
     more = page->more;
     for (const auto& [key, row] : page->entries) {
       after = key;
-      revoke(key.substr(prefix.size()));
+      take_policy(std::string_view(key).substr(prefix.size()), true);
     }
   }
+  joining_.store(name_.empty() && token, std::memory_order_release);
   if (parent_url_.empty()) co_return Result<void>();
   client_ = std::make_unique<http::Client>(Loop::current(), client_options_);
   scope_.spawn(run(std::move(token)));
@@ -139,7 +141,8 @@ Task<Result<void>> Membership::join(const JoinToken& token) {
   auth::NodeKey key = auth::NodeKey::make();
   const Json document = {
       {"name", token.name}, {"secret", token.secret}, {"request", key.certificate_request(token.name)}};
-  auto answer = co_await post("join", document.dump(), {});
+  std::string body = document.dump();
+  auto answer = co_await post("join", std::move(body), std::string());
   if (!answer) co_return answer.error();
   if (answer->first != 200)
     co_return Error(ErrorKind::kUnauthorized, "the join token was refused (status {}): {}", answer->first,
@@ -147,6 +150,7 @@ Task<Result<void>> Membership::join(const JoinToken& token) {
   auto taken = co_await take_certificate(std::move(key), answer->second);
   if (!taken) co_return taken;
   log::info("this node has joined", {{"node", name_}});
+  joining_.store(false, std::memory_order_release);
   joined_();
   co_return taken;
 }
@@ -176,7 +180,8 @@ Task<Result<void>> Membership::take_certificate(auth::NodeKey key, const std::st
   if (!right) co_return right;
   auto identity =
       std::make_shared<const auth::NodeIdentity>(std::move(key), std::move(*certificate), std::move(*authority));
-  auto saved = co_await disk_.run([&] { return identity->save(path_); });
+  const auto save = [&] { return identity->save(path_); };
+  auto saved = co_await disk_.run(save);
   if (!saved) co_return saved;
   const std::lock_guard lock(mutex_);
   identity_ = std::move(identity);
@@ -234,6 +239,11 @@ std::string Membership::children() const {
   return out.empty() ? out : out + "]";
 }
 
+void Membership::take_policy(std::string_view name, bool is_set) {
+  if (name == auth::kRegisteredOnly) registered_only_.store(is_set, std::memory_order_release);
+  if (is_set && name.starts_with(auth::kRevocation)) revoke(std::string(name.substr(auth::kRevocation.size())));
+}
+
 void Membership::revoke(const std::string& serial) {
   const std::lock_guard lock(mutex_);
   auto& flag = revoked_[serial];
@@ -245,8 +255,12 @@ Result<feed::Follower> Membership::admit(const http::Exchange& exchange) {
   const http::Request& request = exchange.request();
   const auto authorization = request.header("authorization");
   const std::lock_guard lock(mutex_);
-  // Who shows nothing sees what everybody may: there are no users yet, and this node was told that it may serve so.
-  if (!auth::is_signed_request(authorization) || !identity_) return feed::Follower{};
+  if (is_joining()) return Error(ErrorKind::kUnavailable, "this node has not joined yet");
+  if (!auth::is_signed_request(authorization) || !identity_) {
+    if (registered_only_.load(std::memory_order_acquire))
+      return Error(ErrorKind::kUnauthorized, "only registered nodes may read the feed");
+    return feed::Follower{};
+  }
   auto certificate = auth::check_request(authorization, {request.method, target_of(request), {}},
                                          identity_->authority(), Clock::system().wall());
   if (!certificate) return certificate.error();

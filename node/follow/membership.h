@@ -1,6 +1,7 @@
 // Membership: who this node is to its parent, and who its own children are to it.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -54,8 +55,11 @@ class Membership final : public feed::Admission, public http::Service {
   std::optional<std::string> authorization(std::string_view method, std::string_view target, std::string_view body);
   const std::string& name() const { return name_; }
 
-  /// The feed says that this certificate does not count any more. Any loop.
-  void revoke(const std::string& serial);
+  /// True until it has joined, when it was told to: what it would see as nobody is not its own.
+  bool is_joining() const { return joining_.load(std::memory_order_acquire); }
+
+  /// A policy of the feed: a certificate does not count any more, or nobody but registered nodes is let in. Any loop.
+  void take_policy(std::string_view name, bool is_set);
 
   // Any loop:
   Result<feed::Follower> admit(const http::Exchange& exchange) override;
@@ -79,6 +83,7 @@ class Membership final : public feed::Admission, public http::Service {
   Task<Result<void>> pass_on(http::Exchange& exchange, std::string place, std::string body);
   std::string children() const;
   Result<void> load_identity();
+  void revoke(const std::string& serial);
 
   const std::string path_;
   const std::string parent_url_;
@@ -90,6 +95,8 @@ class Membership final : public feed::Admission, public http::Service {
   Loop& home_;
   std::unique_ptr<http::Client> client_;
   std::string name_;
+  std::atomic<bool> joining_{false};
+  std::atomic<bool> registered_only_{false};
   mutable std::mutex mutex_;
   std::shared_ptr<const auth::NodeIdentity> identity_;                 // under mutex_
   std::map<std::string, std::shared_ptr<std::atomic<bool>>> revoked_;  // by serial, under mutex_

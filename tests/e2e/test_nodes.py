@@ -61,8 +61,13 @@ def test_a_node_joins_with_its_token_and_is_listed_with_what_it_says_of_itself(o
     owner.registry.put_image("team/app", "v1", [b"layer"])
     node = owner.node("paris", owner.add("paris"))
     wait_until(lambda: follows(node), "it follows")
-    listed = wait_until(lambda: owner.nodes()["paris"]["report"], "it has reported", 30)
-    assert listed["feed"]["position"] > 0 and listed["version"] and "bytes" in listed["cache"]
+
+    def reported():
+        report = owner.nodes()["paris"]["report"]
+        return report if report and report["feed"]["position"] > 0 else None
+
+    listed = wait_until(reported, "it has reported where it is", 30)
+    assert listed["version"] and "bytes" in listed["cache"]
     assert owner.nodes()["paris"]["joined"] and owner.nodes()["paris"]["last_seen"]
     identity = node.data / "node-identity.pem"
     assert stat.S_IMODE(identity.stat().st_mode) == 0o600

@@ -1,7 +1,7 @@
 """Replication policies between real registries: what is to be the same is, whatever happens on the way."""
 
 import json
-import threading
+import os
 import time
 
 import pytest
@@ -54,10 +54,11 @@ def put_index(registry, repository, tag, seed):
     """An index of two images; gives the digests of index and images."""
     children = []
     for architecture in ("amd64", "arm64"):
-        manifest, digest = put_image(registry, repository, f"tmp-{architecture}", f"{seed}{architecture}", architecture=architecture)
+        passing = f"tmp-{architecture}"
+        manifest, _ = put_image(registry, repository, passing, f"{seed}{architecture}", architecture=architecture)
         platform = {"os": "linux", "architecture": architecture}
         children.append(oci.descriptor(manifest, oci.OCI_MANIFEST, platform=platform))
-        assert registry.call("DELETE", registry.manifest_path(repository, f"tmp-{architecture}")).status == 202
+        assert registry.call("DELETE", registry.manifest_path(repository, passing)).status == 202
     index = oci.image_index(children)
     return registry.put_manifest(repository, tag, index, oci.OCI_INDEX), [child["digest"] for child in children]
 
@@ -108,6 +109,7 @@ def test_a_target_has_the_same_images_indexes_and_signatures_and_nothing_is_sent
     signed = fill(source)
     replication.put("p", target_server.url, filters={"repositories": ["team/**"]}, deletions=True)
     first = replication.run("p")
+    assert first["differences"] == 0
     assert first["progress"]["failed"] == 0 and first["progress"]["tasks"] >= 3, first
     check_same(source, target, signed)
     again = replication.run("p")
@@ -158,7 +160,6 @@ def test_one_more_layer_replicates_that_layer_its_config_and_its_manifest(here, 
     replication.put("p", target_server.url)
     first = replication.run("p")
     assert first["progress"]["bytes"] == len(base) + len(config_of("v1"))
-    proxy = CountingProxy(target_server.address)
     manifest, digest = source.put_image("team/big", "v2", [base, more], config_of("v2"))
     second = replication.run("p")
     assert second["progress"]["bytes"] == len(more) + len(config_of("v2"))
@@ -169,8 +170,7 @@ def test_one_more_layer_replicates_that_layer_its_config_and_its_manifest(here, 
     put_image(source, "team/copy", "small", 9)
     third = replication.run("p")
     assert target.get_manifest("team/copy", "v2").body == manifest
-    assert third["progress"]["bytes"] >= 3000
-    proxy.close()
+    assert third["progress"]["bytes"] == 3000 + len(config_of(9)) + len(config_of("v2")), "layers were mounted"
 
 
 @pytest.mark.parametrize("kind", ["docker", "wherry"])
@@ -209,6 +209,63 @@ def test_a_push_is_replicated_soon_and_a_storm_of_pushes_makes_few_executions(he
     assert source.call("DELETE", source.manifest_path("team/app", "v0")).status == 202
     wait_until(lambda: "v0" not in target.tags("team/app"), "the deletion is replicated", 10)
     assert target.get("/v2/other/app/tags/list").status == 404
+
+
+def test_a_push_costs_what_it_changed_and_not_what_the_repository_holds(here, there, replication):
+    source, target = Registry(here.address), Registry(there.address)
+    manifest, _ = put_image(source, "team/app", "v0", 0)
+    for number in range(100):
+        source.put_manifest("team/app", f"old{number}", manifest)
+    proxy = CountingProxy(there.address)
+    replication.put("p", proxy.url, trigger={"on": "push"}, deletions=True)
+    wait_until(lambda: target.get_manifest("team/app", "v0").status == 200, "what was there before is replicated", 30)
+    wait_until(lambda: replication.executions("p")[0]["state"] == "succeeded", "it has ended")
+    before = len(proxy.seen)
+    new, _ = put_image(source, "team/app", "v1", 1)
+    signature = put_signature(source, "team/app", manifest)
+    assert source.call("DELETE", source.manifest_path("team/app", "old7")).status == 202
+    wait_until(lambda: {"v1", "old7"} & set(target.tags("team/app")) == {"v1"}, "it is replicated")
+    wait_until(lambda: referrers(target, "team/app", oci.digest_of(manifest)) == {signature}, "its signature is, too")
+    time.sleep(1)
+    assert len(proxy.seen) - before < 60, [f"{seen.method} {seen.path}" for seen in proxy.seen[before:]]
+    proxy.close()
+
+
+def test_a_full_disk_holds_a_pull_up_until_there_is_room(area, there, run_server):
+    source = Registry(there.address)
+    manifest, _ = put_image(source, "team/app", "v1", 1, sizes=(MEBIBYTE,))
+    free = os.statvfs(area)
+    settings = area / "settings.yaml"
+    settings.write_text(json.dumps({"space": {"low-water-bytes": int(free.f_bavail * free.f_frsize * 1.5)}}))
+    master = Master(area, "full")
+    run_server(master, extra=["--config", settings])
+    replication = Replication(master)
+    replication.put("p", there.url, direction="pull")
+    number = replication.begin("p")
+    wait_until(lambda: any("free" in task["error"] for task in replication.tasks(number)), "it says that there is no room")
+    assert replication.execution(number)["state"] == "running"
+    assert whole(Registry(master.address), "team/app") == {}
+    master.stop()
+    master.start()
+    replication.wait(number)
+    assert whole(Registry(master.address), "team/app") == {"v1": manifest}
+
+
+def test_the_api_describes_itself(replication):
+    registry = replication.registry
+    document = registry.get("/api/v1/openapi.json").json
+    assert document["openapi"].startswith("3.1")
+    paths = document["paths"]
+    assert "/api/v1/replication/policies/{name}/run" in paths
+    for path, methods in paths.items():
+        for method, operation in methods.items():
+            assert operation["operationId"] and operation["summary"], path
+            for schema in json.dumps(operation).split('"#/components/schemas/')[1:]:
+                assert schema.split('"')[0] in document["components"]["schemas"]
+            if method == "get" and "{" not in path:
+                assert registry.get(path).status == 200, path
+    assert registry.get("/api/v1/replication/executions/99").status == 404
+    assert registry.get("/api/v1/replication/executions?n=0").status == 400
 
 
 def test_what_a_crash_broke_off_goes_on_inside_the_blob(here, there, replication):

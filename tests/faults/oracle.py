@@ -140,14 +140,17 @@ class Client:
             path = registry.manifest_path(self.repository, digest)
             self._operate([(self.manifests, digest, GONE), *tags], lambda: registry.call("DELETE", path), 202)
 
-    def work(self, address):
-        """Until the server goes away."""
-        registry = KeptRegistry(address)
-        operations = [
+    def operations(self):
+        """What it does, and how often."""
+        return [
             (self.push_blob, 6), (self.push_shared_blob, 2), (self.delete_blob, 2), (self.push_image, 3),
             (self.move_tag, 2), (self.delete_tag, 1), (self.delete_manifest, 1),
         ]  # fmt: skip
-        names, weights = zip(*operations)
+
+    def work(self, address):
+        """Until the server goes away."""
+        registry = KeptRegistry(address)
+        names, weights = zip(*self.operations())
         try:
             while True:
                 self.random.choices(names, weights)[0](registry)
@@ -202,8 +205,8 @@ class Client:
 class Clients:
     """Several clients at once, and what they know together."""
 
-    def __init__(self, count, seed, prefix="client"):
-        self.clients = [Client(f"{prefix}/n{number}", seed * 1000 + number) for number in range(count)]
+    def __init__(self, count, seed, prefix="client", kind=Client):
+        self.clients = [kind(f"{prefix}/n{number}", seed * 1000 + number) for number in range(count)]
         self._threads = []
 
     acknowledged = property(lambda self: sum(client.acknowledged for client in self.clients))

@@ -83,7 +83,9 @@ TEST_F(NodeIdentityTest, ASignatureHoldsForItsRequestAndItsTimeAlone) {
     std::string damaged = header;
     damaged[i] = static_cast<char>(damaged[i] ^ 2);
     const auto checked = check(damaged, words, now);
-    if (checked) EXPECT_EQ(checked->der(), identity.certificate().der()) << i;  // in what nobody reads
+    if (checked) {  // in what nobody reads
+      EXPECT_EQ(checked->der(), identity.certificate().der()) << i;
+    }
   }
   EXPECT_EQ(kind_of(check("Basic dTpw", words, now)), ErrorKind::kUnauthorized);
   EXPECT_EQ(kind_of(check("Wherry-Node ", words, now)), ErrorKind::kUnauthorized);

@@ -76,6 +76,12 @@ class MemorySide final : public Source, public Target {
     std::shared_ptr<http::RequestBody> body = std::make_shared<Bytes>(found->second);
     co_return body;
   }
+  Task<Result<std::vector<std::string>>> holders(const Digest& digest) override {
+    std::vector<std::string> names;
+    for (const auto& [name, repository] : all)
+      if (repository.blobs.contains(digest)) names.push_back(name);
+    co_return names;
+  }
   Task<Result<std::vector<Digest>>> loose_manifests(const RepositoryName& repository) override {
     std::vector<Digest> loose;
     const Repository& in = all[repository.text()];

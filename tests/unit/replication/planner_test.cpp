@@ -49,7 +49,7 @@ Task<Result<void>> take(std::vector<std::string>* tasks, TaskRecord task) {
 }
 
 Task<Planned> plan(Policy policy, MemorySide* source, MemorySide* target,
-                   std::optional<std::set<std::string>> only = std::nullopt,
+                   std::optional<std::map<std::string, Touched>> only = std::nullopt,
                    std::vector<std::pair<std::string, Digest>> gone = {}) {
   Planned planned;
   Gate gate({}, nullptr, 0, Clock::system());
@@ -104,12 +104,33 @@ TEST(Planner, AfterAPushOnlyWhatTheFeedNamesIsLookedAt) {
   MemorySide source;
   MemorySide target;
   source.put("a", image("1"), "v1");
+  source.put("a", image("0"), "older");
   source.put("b", image("2"), "v1");
   const Digest deleted = target.put("a", image("3"));
   const auto policy = policy_of(R"({"deletions":true})");
-  const std::set<std::string> only{"a"};
+  std::map<std::string, Touched> only;
+  only["a"].tags = {"v1"};
   const std::vector<std::pair<std::string, Digest>> gone{{"a", deleted}};
   EXPECT_EQ(run_task(plan(policy, &source, &target, only, gone)).tasks, (Names{"copy a:v1", "delete-manifest a:@"}));
+}
+
+TEST(Planner, APushCostsWhatItChangedAndNotWhatTheRepositoryHolds) {
+  MemorySide source;
+  MemorySide target;
+  for (int i = 0; i < 100; ++i)
+    for (MemorySide* side : {&source, &target}) side->put("a", image(std::to_string(i)), fmt::format("v{}", i));
+  std::map<std::string, Touched> only;
+  only["a"].tags = {"v100", "v7"};
+  only["a"].manifests = {source.put("a", image("new"), "v100"), source.put("a", image("signature", image("5"))),
+                         source.put("a", image("loose"))};
+  source.all["a"].tags.erase("v7");
+  target.resolved = 0;
+  const auto planned = run_task(plan(policy_of(R"({"deletions":true})"), &source, &target, only)).tasks;
+  EXPECT_EQ(std::multiset<std::string>(planned.begin(), planned.end()),
+            (std::multiset<std::string>{"copy a:@", "copy a:@", "copy a:v100", "delete-tag a:v7"}));
+  EXPECT_LE(target.resolved, 6);
+  const auto some = policy_of(R"({"filters":{"tags":["v5*"]}})");  // whose signature it is, the repository tells
+  EXPECT_EQ(run_task(plan(some, &source, &target, only)).tasks, (Names{"copy a:v5"}));
 }
 
 TEST(Planner, ALateReferrerOfAnImageInAnIndexIsFound) {
@@ -156,7 +177,8 @@ Task<Result<bool>> copy(MemorySide* source, MemorySide* target, TaskRecord* task
   Gate gate({}, nullptr, 0, Clock::system());
   Shared shared;
   const Copier::Save save = [] { return save_nothing(); };
-  Copier copier(*source, *target, gate, shared, *task, save);
+  const Destination unchanged;
+  Copier copier(*source, *target, unchanged, gate, shared, *task, save);
   co_return co_await copier.copy();
 }
 
@@ -189,6 +211,24 @@ TEST(Copier, BringsBlobsChildrenManifestReferrersAndTheTagLast) {
   target.log.clear();
   EXPECT_TRUE(run_task(copy(&source, &target, &task)));
   EXPECT_TRUE(target.log.empty());
+}
+
+TEST(Copier, AReferrerThatListsWhatItRefersToIsNoCircle) {
+  MemorySide source;
+  MemorySide target;
+  const std::string child = image("child");
+  source.all["a"].blobs.emplace(Digest::of(DigestAlgorithm::kSha256, std::string_view("child")), "child");
+  const Digest digest = source.put("a", child, "v1");
+  const std::string list = index_of({child});
+  source.put("a",
+             list.substr(0, list.size() - 1) + ",\"subject\":" + descriptor_text(media_type::kOciManifest, child) + "}",
+             "v2", media_type::kOciIndex);
+  TaskRecord task;
+  task.repository = task.target = "a";
+  task.tag = "v1";
+  task.digest = digest.to_string();
+  EXPECT_TRUE(run_task(copy(&source, &target, &task)));
+  EXPECT_EQ(target.all["a"].manifests.size(), 2u);
 }
 
 TEST(Copier, ABlobThatTheSourceLostLeavesNoManifestAtTheTarget) {
