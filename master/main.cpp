@@ -1,6 +1,7 @@
 #include <cstdio>
 
 #include "common/daemon/serve_options.h"
+#include "master/airgap/commands.h"
 #include "master/cli/commands.h"
 #include "master/feed/commands.h"
 #include "master/role/master.h"
@@ -44,6 +45,7 @@ int main(int argc, char** argv) {
   return wherry::run_program("wherry-master", wherry::kAbout, argc, argv, [&](wherry::Command& program) {
     options.add_flags(program.command("serve", "run the master", [&] { return wherry::master::serve(options); }));
     wherry::master::add_feed_commands(program);
+    wherry::master::add_airgap_commands(program);
     wherry::master::add_replication(program);
     wherry::master::add_nodes(program);
   });

@@ -2,6 +2,7 @@
 
 #include "common/daemon/serve_options.h"
 #include "common/http/place.h"
+#include "node/airgap/command.h"
 #include "node/cache/node.h"
 #include "node/cli/commands.h"
 #include "node/clients/command.h"
@@ -72,5 +73,6 @@ int main(int argc, char** argv) {
     wherry::node::add_configure_client(program);
     wherry::node::add_status(program);
     wherry::node::add_pull(program);
+    wherry::node::add_import(program);
   });
 }

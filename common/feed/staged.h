@@ -12,6 +12,9 @@ namespace wherry::feed {
 
 inline constexpr char kStagedTable = 'g';  ///< the rows of state.h, with this in the place of kStateTable
 
+/// -> the signed head that a snapshot began with, and the last row of it that is staged (for who goes on)
+inline std::string staging_key() { return "Fs"; }
+
 inline std::string staged_key(std::string_view key) {
   std::string staged(key);
   if (!staged.empty() && staged.front() == kStateTable) staged.front() = kStagedTable;

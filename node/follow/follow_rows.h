@@ -20,8 +20,6 @@ inline std::string complete_key() { return "Fu"; }
 /// -> the raw public key that signed what was first met
 inline std::string pinned_key() { return "Fp"; }
 
-/// -> the signed head that a snapshot began with, and the last row of it that is staged (for who goes on)
-inline std::string staging_key() { return "Fs"; }
 /// -> the SignedHead of a snapshot that is whole and proven, and is being put in the place of what was
 inline std::string swapping_key() { return "Fw"; }
 /// -> nothing: what is not in that snapshot is gone, and its rows are being moved

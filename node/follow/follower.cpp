@@ -7,9 +7,9 @@
 #include "common/base/json.h"
 #include "common/base/log.h"
 #include "common/feed/feed_service.h"
-#include "common/feed/key_records.h"
-#include "node/follow/cached_names.h"
+#include "node/follow/batches.h"
 #include "node/follow/follow_rows.h"
+#include "node/follow/trusted_keys.h"
 
 namespace wherry::node {
 namespace {
@@ -143,29 +143,10 @@ Task<void> Follower::stop() {
 }
 
 Task<Result<void>> Follower::load_keys() {
-  if (!options_.key.empty()) {
-    auto key = feed::PublicKey::from_hex(options_.key);
-    if (!key) co_return Error(ErrorKind::kInvalid, "parent.feed-key: {}", key.error().message());
-    keys_.add(std::move(*key));
-  } else {
-    auto pinned = co_await storage_.names().get(rows::pinned_key());
-    if (!pinned) co_return pinned.error();
-    if (*pinned) {
-      auto key = feed::PublicKey::from_raw(**pinned);
-      if (!key) co_return Error(ErrorKind::kCorrupt, "the row of the pinned key of the feed is damaged");
-      keys_.add(std::move(*key));
-    }
-  }
-  auto records = co_await feed::key_records(storage_.names());
-  if (!records) co_return records.error();
-  feed::RecordReader reader;
-  reader.feed(*records);
-  while (true) {
-    auto record = reader.next();
-    if (!record || !*record) break;
-    if (auto key = feed::KeyRecord::decode((*record)->payload)) keys_.admit(*key);
-  }
-  co_return Result<void>();
+  auto loaded = co_await load_trusted_keys(storage_.names(), options_.key, keys_);
+  if (!loaded && loaded.error().kind() == ErrorKind::kInvalid)
+    co_return Error(ErrorKind::kInvalid, "parent.feed-key: {}", loaded.error().message());
+  co_return loaded;
 }
 
 Task<void> Follower::run() {
@@ -365,20 +346,11 @@ Task<Result<void>> Follower::apply(std::vector<feed::Batch> batches, const feed:
   const auto durability = complete && count > 0 ? kv::Durability::kSynced : kv::Durability::kLazy;
   auto applied = co_await storage_.names().transact(
       [&](kv::Transaction& transaction) -> Result<feed::Head> {
-        feed::Appender appender(transaction);
-        for (const feed::Batch& batch : batches) {
-          for (const feed::Entry& entry : batch.entries) {
-            appender.receive(entry);
-            if (!entry.change()) continue;
-            auto done = apply_to_cache(transaction, space_, *entry.change());
-            if (!done) return done.error();
-          }
-          transaction.put(rows::signed_head_key(batch.head.head.position), batch.head.encode());
-        }
-        appender.set_epoch(head.head.epoch);
+        auto end = apply_batches(transaction, space_, batches);
+        if (!end) return end;
         if (complete && !complete_) transaction.put(rows::complete_key(), {});
         if (first_contact && signer != nullptr) transaction.put(rows::pinned_key(), signer->raw());
-        return appender.finish();
+        return end;
       },
       durability);
   if (!applied) co_return applied.error();

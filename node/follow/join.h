@@ -15,12 +15,12 @@
 
 namespace wherry::node {
 
-/// Takes a snapshot in two steps. take() puts its rows beside the state that is in use, entry by entry up to a signed
-/// head, and proves them by the signed digest of each project; a link that breaks goes on where it was, after a restart
-/// too. swap() puts them in the place of what was, in steps that a crash may come between. On one loop.
+/// Takes a snapshot in two steps. take() asks the parent for it and proves it beside the state that is in use
+/// (SnapshotIntake); a link that breaks goes on where it was, after a restart too. swap() puts what is staged in the
+/// place of what was, in steps that a crash may come between. On one loop.
 class Join {
  public:
-  static constexpr std::size_t kRowsAtOnce = 1000;
+  static constexpr std::size_t kRowsAtOnce = 1000;  ///< by one transaction
 
   Join(registry::Storage& storage, CacheSpace& space, feed::TrustedKeys& keys, bool first_contact)
       : storage_(storage), space_(space), keys_(keys), first_contact_(first_contact) {}
@@ -39,22 +39,6 @@ class Join {
   Task<Result<std::optional<feed::SignedHead>>> unfinished();
 
  private:
-  struct Progress {
-    std::optional<feed::SignedHead> base;
-    std::string last_row;
-  };
-  /// Rows that are not written yet.
-  using Rows = std::vector<std::pair<std::string, std::string>>;
-
-  Task<Result<Progress>> progress();
-  Task<Result<feed::SignedHead>> take_records(http::Transfer& stream, Progress progress, const feed::Head& present,
-                                              Because because);
-  Result<void> take_base(std::string_view payload, Progress& progress, const feed::Head& present, Because because);
-  Task<Result<void>> stage(Rows rows, Progress& progress);
-  Task<Result<void>> apply_staged(std::vector<feed::Batch> batches);
-  Task<Result<void>> prove(const std::vector<feed::SignedProject>& projects, const feed::Head& head);
-  Task<Result<void>> drop_staged();
-
   using Step = std::function<Result<void>(kv::Transaction&, feed::StateWriter&, const std::string& key,
                                           const std::string& value)>;
   /// Calls `step` for each row below a prefix, some in each transaction.
