@@ -1,5 +1,7 @@
 #include "common/auth/signed_request.h"
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/sha.h>
 
 #include <array>
@@ -38,6 +40,20 @@ std::string sign_request(const NodeIdentity& identity, const RequestWords& words
   return fmt::format(R"({}certificate="{}", time="{}", signature="{}")", kScheme,
                      to_base64(identity.certificate().der()), millis,
                      to_base64(identity.key().sign(words_of(words, millis))));
+}
+
+std::string secret_hash_of(std::string_view secret) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> hash{};
+  ::SHA256(reinterpret_cast<const unsigned char*>(secret.data()), secret.size(), hash.data());
+  return to_hex(std::as_bytes(std::span(hash)));
+}
+
+std::string join_proof(std::string_view secret_hash, std::string_view request_pem) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> proof{};
+  unsigned int size = 0;
+  ::HMAC(::EVP_sha256(), secret_hash.data(), static_cast<int>(secret_hash.size()),
+         reinterpret_cast<const unsigned char*>(request_pem.data()), request_pem.size(), proof.data(), &size);
+  return to_hex(std::as_bytes(std::span(proof)));
 }
 
 bool is_signed_request(std::string_view authorization) { return authorization.starts_with(kScheme); }

@@ -18,6 +18,12 @@ struct RequestWords {
 /// The value of an Authorization header for that request at that time.
 std::string sign_request(const NodeIdentity& identity, const RequestWords& words, WallTime now);
 
+/// What proves that who asks for a certificate knows the secret of a join token, without telling it to whoever passes
+/// the request on: HMAC-SHA-256 of the request, keyed with `secret_hash`, the secret's SHA-256 as hexadecimal.
+std::string join_proof(std::string_view secret_hash, std::string_view request_pem);
+/// SHA-256 as hexadecimal: what the master keeps of a secret.
+std::string secret_hash_of(std::string_view secret);
+
 /// How far the two clocks may be apart. A request that somebody else recorded can be repeated within that time by who
 /// sees it on the way: TLS is what keeps them from it.
 inline constexpr std::chrono::minutes kMostSkew{5};

@@ -30,7 +30,10 @@ http::Response stream_head() {
 }
 
 /// The first piece brings the head along: until then an error can still be an answer of its own.
-Task<Result<void>> send_begun(http::Exchange& exchange, std::string_view piece) {
+Task<Result<void>> send_begun(http::Exchange& exchange, std::shared_ptr<const std::atomic<bool>> revoked,
+                              std::string_view piece) {
+  if (revoked && revoked->load(std::memory_order_acquire))
+    co_return Error(ErrorKind::kUnauthorized, "this node was removed");
   if (!exchange.responded()) {
     auto begun = co_await exchange.begin_stream(stream_head());
     if (!begun) co_return begun;
@@ -141,7 +144,8 @@ Task<Result<void>> FeedService::snapshot(http::Exchange& exchange) {
   const Counted counted(streams_);
   if (counted.before() >= kMostStreams)
     co_return Error(ErrorKind::kUnavailable, "{} followers are here already", kMostStreams);
-  SendPiece send = [&exchange](std::string_view piece) { return send_begun(exchange, piece); };
+  const auto revoked = follower->revoked;
+  SendPiece send = [&exchange, revoked](std::string_view piece) { return send_begun(exchange, revoked, piece); };
   auto written = co_await heads_.snapshot(std::move(*start), std::move(follower->visibility), std::move(send));
   if (!written && written.error().kind() == ErrorKind::kNotFound && !exchange.responded())
     co_return co_await exchange.send(http::problem(410, "Compacted", written.error().message()));

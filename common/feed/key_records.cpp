@@ -31,4 +31,17 @@ Task<Result<std::string>> key_records(kv::KeyValue& store) {
   co_return out;
 }
 
+Task<Result<PublicKey>> root_key(kv::KeyValue& store) {
+  auto records = co_await key_records(store);
+  if (!records) co_return records.error();
+  RecordReader reader;
+  reader.feed(*records);
+  auto first = reader.next();
+  if (!first) co_return first.error();
+  if (!*first) co_return Error(ErrorKind::kCorrupt, "the feed has no key");
+  auto record = KeyRecord::decode((*first)->payload);
+  if (!record) co_return record.error();
+  co_return PublicKey::from_raw(record->raw);
+}
+
 }  // namespace wherry::feed

@@ -57,19 +57,39 @@ Task<Result<Moment>> moment_of(kv::KeyValue& store) {
   });
 }
 
+struct Base {
+  Head head;
+  WallTime time{};  // when that was the newest
+};
+
+/// What may be signed as the base of a snapshot: the present head, or one that this log has had. What a follower says
+/// is never signed because it says so. Errors: kNotFound when it is not in the log (any more).
+Task<Result<Base>> known_base(kv::KeyValue& store, Head present, std::optional<Head> stated) {
+  if (!stated || *stated == present) co_return Base{present, Clock::system().wall()};
+  const Error unknown(ErrorKind::kNotFound, "the log has no such head (any more)");
+  if (stated->position == 0 || stated->position > present.position) co_return unknown;
+  auto entries = co_await read(store, stated->position, 1);
+  if (!entries) co_return entries.error();
+  if (entries->compacted || entries->list.empty()) co_return unknown;
+  const Entry& entry = entries->list.front();
+  if (!entry.change()) co_return unknown;
+  const Head had{entry.position(), entry.change()->epoch(), entry.chain()};
+  if (had != *stated) co_return unknown;
+  co_return Base{had, entry.change()->time()};
+}
+
 }  // namespace
 
 Task<Result<void>> write_snapshot(kv::KeyValue& store, const SigningKey& key, SnapshotStart start,
                                   Visibility visibility, SendPiece send) {
   auto out = co_await key_records(store);
   if (!out) co_return out.error();
-  if (!start.base) {
-    auto present = co_await head(store);
-    if (!present) co_return present.error();
-    start.base = *present;
-  }
-  Head at = *start.base;
-  append_head(*out, at, Clock::system().wall(), key);
+  auto present = co_await head(store);
+  if (!present) co_return present.error();
+  auto base = co_await known_base(store, *present, start.base);
+  if (!base) co_return base.error();
+  Head at = base->head;
+  append_head(*out, at, base->time, key);
   auto sent = co_await send(*out);
   if (!sent) co_return sent;
   sent = co_await send_rows(store, start.after_row, visibility, send);
@@ -87,7 +107,8 @@ Task<Result<void>> write_snapshot(kv::KeyValue& store, const SigningKey& key, Sn
     if (entries->list.empty()) co_return Error(ErrorKind::kCorrupt, "entries of the feed are missing");
     const Entry& last = entries->list.back();
     at = Head{last.position(), last.change() ? last.change()->epoch() : at.epoch, last.chain()};
-    const auto segment = Segment::make(entries->list, SignedHead::sign(at, Clock::system().wall(), key));
+    const WallTime time = last.change() ? last.change()->time() : base->time;
+    const auto segment = Segment::make(entries->list, SignedHead::sign(at, time, key));
     *out += segment->bytes_for(visibility);
     sent = co_await send(*out);
     if (!sent) co_return sent;

@@ -172,7 +172,6 @@ Task<Result<void>> SnapshotIntake::prove(const std::vector<SignedProject>& proje
     return project_digests(staged);
   });
   if (!digests) co_return digests.error();
-  std::size_t proven = 0;
   for (const SignedProject& project : projects) {
     auto right = project.verify(keys_);
     if (!right) co_return unbelievable_snapshot(right.error().message());
@@ -181,10 +180,12 @@ Task<Result<void>> SnapshotIntake::prove(const std::vector<SignedProject>& proje
     if (found == digests->end() || found->second != project.digest)
       co_return unbelievable_snapshot(fmt::format("the names of {} are not those that the master signed",
                                                   project.project.empty() ? "no project" : project.project));
-    ++proven;
+    digests->erase(found);
   }
-  if (proven != digests->size())
-    co_return unbelievable_snapshot("it has names of a project that the master did not sign for");
+  // The keys are of no project: a state without one is none.
+  const bool has_own = std::ranges::any_of(projects, [](const SignedProject& each) { return each.project.empty(); });
+  if (!has_own) co_return unbelievable_snapshot("what is of no project is not in it");
+  if (!digests->empty()) co_return unbelievable_snapshot("it has names of a project that the master did not sign for");
   co_return Result<void>();
 }
 

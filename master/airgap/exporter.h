@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/async/pool.h"
 #include "common/bundle/layout.h"
 #include "common/bundle/names.h"
 #include "common/bundle/tar_writer.h"

@@ -2,6 +2,8 @@
 
 #include <openssl/crypto.h>
 
+#include <algorithm>
+
 #include "common/base/bytes.h"
 #include "common/base/log.h"
 #include "common/base/random.h"
@@ -11,11 +13,11 @@ namespace wherry::master {
 namespace {
 
 constexpr std::size_t kSecretBytes = 24;
-constexpr std::size_t kMostProjects = 1000;
+constexpr std::size_t kMostProjects = 64;  // they are in the certificate, which is in a header of each request
 constexpr std::size_t kMaxTextBytes = 255;
+constexpr std::size_t kMostCertificates = 64;
 
 std::string key_of(const std::string& name) { return std::string(1, kNodeTable) + name; }
-std::string hash_of_secret(const std::string& secret) { return to_hex(feed::hash_of(secret)); }
 
 bool same(const std::string& a, const std::string& b) {
   return a.size() == b.size() && ::CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
@@ -108,7 +110,7 @@ Task<Result<std::string>> NodeBook::add(std::string name, std::vector<std::strin
   record.projects = std::move(projects);
   record.site = std::move(site);
   record.added_at = clock_.wall();
-  record.secret_hash = hash_of_secret(secret);
+  record.secret_hash = auth::secret_hash_of(secret);
   record.secret_until = record.added_at + kTokenValidity;
   auto stored = co_await put(std::move(record));
   if (!stored) co_return stored.error();
@@ -125,10 +127,11 @@ Task<Result<void>> NodeBook::remove(std::string name) {
     if (!*row) return unknown(name);
     auto record = NodeRecord::decode(**row);
     transaction.erase(key_of(name));
-    if (!record || record->serial.empty()) return {};
+    if (!record || record->serials.empty()) return {};
     // Every tier is told, so that the node finds no other way in.
     feed::Appender appender(transaction);
-    appender.append(feed::Change::policy_set(auth::revocation_of(record->serial), "{}", now));
+    for (const std::string& serial : record->serials)
+      appender.append(feed::Change::policy_set(auth::revocation_of(serial), "{}", now));
     auto appended = appender.finish();
     if (!appended) return appended.error();
     return {};
@@ -143,14 +146,14 @@ Task<Result<void>> NodeBook::remove(std::string name) {
   co_return erased;
 }
 
-Task<Result<NodeBook::Joined>> NodeBook::join(std::string name, std::string secret, std::string request_pem) {
+Task<Result<NodeBook::Joined>> NodeBook::join(std::string name, std::string proof, std::string request_pem) {
   auto key = auth::NodeAuthority::key_of(request_pem);
   if (!key) co_return key.error();
   const WallTime now = clock_.wall();
   const std::string key_hash = *key;
-  const std::string secret_hash = hash_of_secret(secret);
+  const std::string request = request_pem;
   std::function<Result<void>(NodeRecord&)> may = [=](NodeRecord& record) -> Result<void> {
-    if (!same(record.secret_hash, secret_hash) || now > record.secret_until) return not_joined();
+    if (!same(auth::join_proof(record.secret_hash, request), proof) || now > record.secret_until) return not_joined();
     // An answer may be lost on its way: who has used the token with this key may use it again.
     if (!record.key_hash.empty() && record.key_hash != key_hash) return not_joined();
     record.key_hash = key_hash;
@@ -178,7 +181,11 @@ Task<Result<NodeBook::Joined>> NodeBook::issue(std::string name, std::string req
     if (!present) return present;
     auto allowed = may(*present);
     if (!allowed) return allowed.error();
-    present->serial = certificate->serial();
+    // An older one may be in use until the answer has come; all of them end with the node.
+    if (present->serials.size() >= kMostCertificates)
+      return Error(ErrorKind::kTooManyRequests, "node {} has {} certificates already; remove it and add it anew", name,
+                   kMostCertificates);
+    present->serials.push_back(certificate->serial());
     transaction.put(key_of(name), present->encode());
     return present;
   });
@@ -202,8 +209,8 @@ Result<std::optional<std::string>> NodeBook::who(const http::Request& request, s
       auth::check_request(authorization, {request.method, target, body}, authority_.certificate(), clock_.wall());
   if (!certificate) return certificate.error();
   const auto record = find(certificate->name());
-  if (!record || record->serial != certificate->serial())
-    return Error(ErrorKind::kUnauthorized, "node {} was removed, or has a newer certificate", certificate->name());
+  if (!record || std::ranges::find(record->serials, certificate->serial()) == record->serials.end())
+    return Error(ErrorKind::kUnauthorized, "node {} was removed", certificate->name());
   return std::optional<std::string>(certificate->name());
 }
 
@@ -234,7 +241,7 @@ api::Json NodeBook::shown(const Known& known) const {
   const NodeRecord& record = known.record;
   api::Json node = {{"name", record.name}, {"projects", record.projects}, {"site", record.site}};
   node["added_at"] = to_rfc3339(record.added_at);
-  node["joined"] = !record.serial.empty();
+  node["joined"] = !record.serials.empty();
   node["last_seen"] = known.seen_at ? api::Json(to_rfc3339(*known.seen_at)) : api::Json();
   node["report"] = known.report;
   return node;

@@ -42,13 +42,13 @@ class NodeBook final : public feed::Admission {
   Task<Result<std::string>> add(std::string name, std::vector<std::string> projects, std::string site);
   /// Its streams end, its certificate does not count any more. Errors: kNotFound.
   Task<Result<void>> remove(std::string name);
-  /// A node with its token (or, again, with the token and the key that used it): its certificate. Errors:
-  /// kUnauthorized, kInvalid.
+  /// A node that proves to know the secret of its token (or, again, with the token and the key that used it): its
+  /// certificate. Errors: kUnauthorized, kInvalid.
   struct Joined {
     auth::NodeCertificate certificate;
     NodeRecord record;
   };
-  Task<Result<Joined>> join(std::string name, std::string secret, std::string request_pem);
+  Task<Result<Joined>> join(std::string name, std::string proof, std::string request_pem);
   /// A new certificate for a node that shows the one it has.
   Task<Result<Joined>> renew(std::string name, std::string request_pem);
   const auth::NodeCertificate& authority() const { return authority_.certificate(); }

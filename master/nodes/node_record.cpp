@@ -14,7 +14,7 @@ std::string NodeRecord::encode() const {
               {"secret_hash", secret_hash},
               {"secret_until", to_millis(secret_until)},
               {"key_hash", key_hash},
-              {"serial", serial}}
+              {"serials", serials}}
       .dump();
 }
 
@@ -29,7 +29,7 @@ Result<NodeRecord> NodeRecord::decode(std::string_view row) {
     record.secret_hash = json.at("secret_hash");
     record.secret_until = from_millis(json.at("secret_until"));
     record.key_hash = json.at("key_hash");
-    record.serial = json.at("serial");
+    record.serials = json.at("serials").get<std::vector<std::string>>();
   } catch (const Json::exception&) {
     return Error(ErrorKind::kCorrupt, "the row of a node is damaged");
   }

@@ -18,8 +18,8 @@ struct NodeRecord {
   WallTime added_at{};
   std::string secret_hash;  ///< SHA-256 of the join token's secret, hexadecimal
   WallTime secret_until{};
-  std::string key_hash;  ///< of the key that used it; empty: nobody has yet
-  std::string serial;    ///< of its certificate; empty: it has not joined
+  std::string key_hash;              ///< of the key that used it; empty: nobody has yet
+  std::vector<std::string> serials;  ///< of its certificates, the newest last; empty: it has not joined
 
   std::string encode() const;
   /// Errors: kCorrupt.

@@ -52,7 +52,7 @@ Task<Result<void>> NodeService::handle(http::Exchange& exchange) {
 
 Task<Result<api::Json>> NodeService::join(const api::Json& document) {
   auto joined =
-      co_await book_.join(text_of(document, "name"), text_of(document, "secret"), text_of(document, "request"));
+      co_await book_.join(text_of(document, "name"), text_of(document, "proof"), text_of(document, "request"));
   if (!joined) co_return joined.error();
   co_return answer_of(*joined, book_.authority());
 }

@@ -6,7 +6,7 @@
 
 namespace wherry::master {
 
-/// POST below kPrefix, JSON in and out: `join` {name, secret, request}, `renew` {request} and `report` (signed by the
+/// POST below kPrefix, JSON in and out: `join` {name, proof, request}, `renew` {request} and `report` (signed by the
 /// node). Answers with problem documents (RFC 9457).
 class NodeService final : public http::Service {
  public:

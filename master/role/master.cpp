@@ -1,6 +1,7 @@
 #include "master/role/master.h"
 
 #include "common/base/log.h"
+#include "common/feed/key_records.h"
 
 namespace wherry::master {
 namespace {
@@ -57,18 +58,22 @@ Task<Result<void>> Master::start_feed(Daemon& daemon) {
   auto node_authority =
       co_await daemon.disk().run([&] { return auth::NodeAuthority::load_or_make(data + "/node-ca.pem"); });
   if (!node_authority) co_return node_authority.error();
-  nodes_ = std::make_unique<NodeBook>(storage_->names(), std::move(*node_authority), key->public_key().to_hex(),
+  publisher_ = std::make_unique<feed::Publisher>(daemon.loops());
+  authority_ = std::make_unique<Authority>(storage_->names(), std::move(*key), options_.feed_keep_entries, *publisher_,
+                                           Clock::system(), daemon.metrics());
+  auto signing = co_await authority_->start();
+  if (!signing) co_return signing;
+  auto root = co_await feed::root_key(storage_->names());
+  if (!root) co_return root.error();
+  nodes_ = std::make_unique<NodeBook>(storage_->names(), std::move(*node_authority), root->to_hex(),
                                       options_.feed_registered_only, Clock::system());
   auto loaded = co_await nodes_->load();
   if (!loaded) co_return loaded;
   node_service_ = std::make_unique<NodeService>(*nodes_);
-  publisher_ = std::make_unique<feed::Publisher>(daemon.loops());
-  authority_ = std::make_unique<Authority>(storage_->names(), std::move(*key), options_.feed_keep_entries, *publisher_,
-                                           Clock::system(), daemon.metrics());
   feed_ = std::make_unique<feed::FeedService>(storage_->names(), *publisher_, *authority_, *nodes_);
   daemon.metrics().gauge("wherry_feed_streams", "Followers that read the feed",
                          [this] { return static_cast<double>(feed_->streams()); });
-  co_return co_await authority_->start();
+  co_return Result<void>();
 }
 
 Task<void> Master::stop() {

@@ -141,8 +141,9 @@ Task<std::optional<NodeCatalog::Answer>> NodeCatalog::by_followed_tag(const Repo
   } else {
     const Reference reference(*digest);
     manifest = co_await fetch(repository, reference, false);
-    // The feed may be ahead of what its parent can give, or a moment behind a deletion.
-    if (!manifest && is_gone(manifest.error())) co_return std::nullopt;
+    // What the master signed is not asked for otherwise: a parent could say what it likes.
+    if (!manifest && is_gone(manifest.error()))
+      co_return std::optional<Answer>(registry::manifest_unknown(repository, tag.text()));
     if (!manifest) co_return std::optional<Answer>(manifest);
     co_await keep_tag_if_possible(repository, tag, *digest);  // named as long as it is held
   }

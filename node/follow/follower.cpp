@@ -100,13 +100,6 @@ Task<Result<void>> Follower::start() {
   names_.enable();
   auto keys = co_await load_keys();
   if (!keys) co_return keys;
-  Join join(storage_, space_, keys_, options_.key.empty());
-  auto unfinished = co_await join.unfinished();
-  if (!unfinished) co_return unfinished.error();
-  if (*unfinished) {
-    auto finished = co_await join.swap(**unfinished);
-    if (!finished) co_return finished;
-  }
   auto placed = co_await load_place();
   if (!placed) co_return placed;
   client_ = std::make_unique<http::Client>(Loop::current(), feed_client_options(upstreams_));
@@ -129,6 +122,7 @@ Task<Result<void>> Follower::load_place() {
     if (!head) co_return Error(ErrorKind::kCorrupt, "the row of the feed's last signed head is damaged");
     last_ = std::move(*head);
     names_.advance(*last_, complete_);
+    if (complete_) membership_.feed_is_complete();
     publisher_.publish(feed::Segment::make({}, *last_));
   }
   co_return Result<void>();
@@ -199,6 +193,8 @@ http::ClientRequest Follower::request(const std::string& target) {
 }
 
 Task<Result<void>> Follower::follow_once() {
+  auto swapped = co_await finish_swap();
+  if (!swapped) co_return swapped;
   const std::string target = fmt::format("{}feed?from={}&epoch={}&chain={}", feed::FeedService::kPrefix,
                                          at_.position + 1, at_.epoch, to_hex(at_.chain));
   http::ClientRequest asking = request(target);
@@ -230,6 +226,18 @@ void Follower::reconnect() {
   sleeper_.wake();
 }
 
+Task<Result<void>> Follower::finish_swap() {
+  Join join(storage_, space_, keys_, options_.key.empty());
+  auto unfinished = co_await join.unfinished();
+  if (!unfinished) co_return unfinished.error();
+  if (!*unfinished) co_return Result<void>();
+  auto swapped = co_await join.swap(**unfinished);
+  if (!swapped) co_return swapped;
+  auto placed = co_await load_place();
+  if (!placed) co_return placed;
+  co_return co_await tell_policies();
+}
+
 Task<Result<void>> Follower::join(Join::Because because) {
   Join join(storage_, space_, keys_, options_.key.empty());
   const Join::Open ask = [this](const std::string& target) { return open(target); };
@@ -249,6 +257,7 @@ Task<Result<void>> Follower::join(Join::Because because) {
 }
 
 Task<Result<void>> Follower::tell_policies() {
+  membership_.take_policy(auth::kRegisteredOnly, false);  // unless it is among them
   const std::string prefix = feed::state_policies_prefix();
   std::string after;
   for (bool more = true; more;) {
@@ -362,6 +371,7 @@ Task<Result<void>> Follower::apply(std::vector<feed::Batch> batches, const feed:
   complete_ = complete;
   applied_.add(count);
   names_.advance(head, complete_);
+  if (complete_) membership_.feed_is_complete();
   for (const feed::Batch& batch : batches) {
     tell(batch.entries, was_complete);
     publisher_.publish(feed::Segment::make(batch.entries, batch.head));

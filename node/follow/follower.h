@@ -73,6 +73,8 @@ class Follower final : public feed::Heads {
   Task<Result<void>> apply(std::vector<feed::Batch> batches, const feed::Verifier& verifier);
   /// When the parent's feed does not go on from here: by way of a snapshot.
   Task<Result<void>> join(Join::Because because);
+  /// What a crash or a full disk interrupted, before anything else is believed.
+  Task<Result<void>> finish_swap();
   Task<Result<void>> relay(feed::SnapshotStart start, feed::SnapshotFilter& filter, Loop& client_loop,
                            const feed::SendPiece& send);
   Task<Result<void>> load_keys();

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/files.h"
 #include "common/base/json.h"
 #include "common/base/log.h"
 #include "common/feed/state.h"
@@ -138,16 +139,21 @@ Task<Result<std::pair<int, std::string>>> Membership::post(std::string place, st
 }
 
 Task<Result<void>> Membership::join(const JoinToken& token) {
-  auth::NodeKey key = auth::NodeKey::make();
-  const Json document = {
-      {"name", token.name}, {"secret", token.secret}, {"request", key.certificate_request(token.name)}};
+  const auto begin = [this] { return joining_key(); };
+  auto begun = co_await disk_.run(begin);
+  if (!begun) co_return begun.error();
+  auth::NodeKey key = std::move(*begun);
+  const std::string wanted = key.certificate_request(token.name);
+  const Json document = {{"name", token.name},
+                         {"proof", auth::join_proof(auth::secret_hash_of(token.secret), wanted)},
+                         {"request", wanted}};
   std::string body = document.dump();
   auto answer = co_await post("join", std::move(body), std::string());
   if (!answer) co_return answer.error();
   if (answer->first != 200)
     co_return Error(ErrorKind::kUnauthorized, "the join token was refused (status {}): {}", answer->first,
                     answer->second.substr(0, 300));
-  auto taken = co_await take_certificate(std::move(key), answer->second);
+  auto taken = co_await take_certificate(std::move(key), token.name, answer->second);
   if (!taken) co_return taken;
   log::info("this node has joined", {{"node", name_}});
   joining_.store(false, std::memory_order_release);
@@ -164,10 +170,21 @@ Task<Result<void>> Membership::renew() {
   if (!answer) co_return answer.error();
   if (answer->first != 200)
     co_return Error(ErrorKind::kUpstream, "the certificate was not renewed: status {}", answer->first);
-  co_return co_await take_certificate(std::move(key), answer->second);
+  co_return co_await take_certificate(std::move(key), name_, answer->second);
 }
 
-Task<Result<void>> Membership::take_certificate(auth::NodeKey key, const std::string& answer) {
+Result<auth::NodeKey> Membership::joining_key() {
+  const std::string path = path_ + ".joining";
+  auto pem = read_small_file(path, 8192);
+  if (pem) return auth::NodeKey::from_pem(*pem);
+  if (pem.error().kind() != ErrorKind::kNotFound) return pem.error();
+  auth::NodeKey key = auth::NodeKey::make();
+  auto saved = auth::save_secret(path, key.pem());
+  if (!saved) return saved.error();
+  return key;
+}
+
+Task<Result<void>> Membership::take_certificate(auth::NodeKey key, const std::string& name, const std::string& answer) {
   const Json document = Json::parse(answer, is_flat_enough, false);
   const Error wrong(ErrorKind::kUpstream, "the answer to a join is not in its form");
   if (!document.is_object() || !document.contains("certificate") || !document["certificate"].is_string() ||
@@ -178,9 +195,20 @@ Task<Result<void>> Membership::take_certificate(auth::NodeKey key, const std::st
   if (!certificate || !authority) co_return wrong;
   auto right = certificate->check(*authority, Clock::system().wall());
   if (!right) co_return right;
+  constexpr std::string_view kProof = "this key is that of the certificate";
+  if (certificate->name() != name || !certificate->verify(kProof, key.sign(kProof)))
+    co_return Error(ErrorKind::kUpstream, "the certificate is not the one that was asked for");
+  if (const std::lock_guard lock(mutex_); identity_ && identity_->authority().der() != authority->der())
+    co_return Error(ErrorKind::kUpstream, "the certificate is of another authority than this node's");
   auto identity =
       std::make_shared<const auth::NodeIdentity>(std::move(key), std::move(*certificate), std::move(*authority));
-  const auto save = [&] { return identity->save(path_); };
+  const auto save = [&]() -> Result<void> {
+    auto saved = identity->save(path_);
+    if (!saved) return saved;
+    auto removed = remove_file(path_ + ".joining");
+    if (!removed) return removed.error();
+    return {};
+  };
   auto saved = co_await disk_.run(save);
   if (!saved) co_return saved;
   const std::lock_guard lock(mutex_);
@@ -245,7 +273,11 @@ bool Membership::sees_all() const {
 }
 
 void Membership::take_policy(std::string_view name, bool is_set) {
-  if (name == auth::kRegisteredOnly) registered_only_.store(is_set, std::memory_order_release);
+  if (name == auth::kRegisteredOnly) {
+    registered_only_.store(is_set, std::memory_order_release);
+    const std::lock_guard lock(mutex_);
+    if (is_set) std::exchange(nobody_, std::make_shared<std::atomic<bool>>(false))->store(true);  // their streams end
+  }
   if (is_set && name.starts_with(auth::kRevocation)) revoke(std::string(name.substr(auth::kRevocation.size())));
 }
 
@@ -264,7 +296,9 @@ Result<feed::Follower> Membership::admit(const http::Exchange& exchange) {
   if (!auth::is_signed_request(authorization) || !identity_) {
     if (registered_only_.load(std::memory_order_acquire))
       return Error(ErrorKind::kUnauthorized, "only registered nodes may read the feed");
-    return feed::Follower{};
+    if (identity_ && !feed_is_complete_.load(std::memory_order_acquire))
+      return Error(ErrorKind::kUnavailable, "this node does not know yet who may read the feed");
+    return feed::Follower{feed::Visibility(), nobody_};
   }
   auto certificate = auth::check_request(authorization, {request.method, target_of(request), {}},
                                          identity_->authority(), Clock::system().wall());

@@ -60,6 +60,8 @@ class Membership final : public feed::Admission, public http::Service {
   /// True until it has joined, when it was told to: what it would see as nobody is not its own.
   bool is_joining() const { return joining_.load(std::memory_order_acquire); }
 
+  /// All policies that the feed has had so far are known. Any loop.
+  void feed_is_complete() { feed_is_complete_.store(true, std::memory_order_release); }
   /// A policy of the feed: a certificate does not count any more, or nobody but registered nodes is let in. Any loop.
   void take_policy(std::string_view name, bool is_set);
 
@@ -77,7 +79,11 @@ class Membership final : public feed::Admission, public http::Service {
   Task<void> run(std::optional<JoinToken> token);
   Task<Result<void>> join(const JoinToken& token);
   Task<Result<void>> renew();
-  Task<Result<void>> take_certificate(auth::NodeKey key, const std::string& answer);
+  /// Takes what the parent answered, if it is a certificate of this name for this key (and, once there is one, of the
+  /// same authority).
+  Task<Result<void>> take_certificate(auth::NodeKey key, const std::string& name, const std::string& answer);
+  /// The key of a join that was begun: its token works with that one alone.
+  Result<auth::NodeKey> joining_key();
   Task<Result<void>> report();
   /// Sends a document to the parent; gives status and body.
   Task<Result<std::pair<int, std::string>>> post(std::string place, std::string body, std::string authorization);
@@ -99,10 +105,12 @@ class Membership final : public feed::Admission, public http::Service {
   std::string name_;
   std::atomic<bool> joining_{false};
   std::atomic<bool> registered_only_{false};
+  std::atomic<bool> feed_is_complete_{false};
   mutable std::mutex mutex_;
-  std::shared_ptr<const auth::NodeIdentity> identity_;                 // under mutex_
-  std::map<std::string, std::shared_ptr<std::atomic<bool>>> revoked_;  // by serial, under mutex_
-  std::map<std::string, Child> children_;                              // by name, under mutex_
+  std::shared_ptr<const auth::NodeIdentity> identity_;                                      // under mutex_
+  std::map<std::string, std::shared_ptr<std::atomic<bool>>> revoked_;                       // by serial, under mutex_
+  std::shared_ptr<std::atomic<bool>> nobody_ = std::make_shared<std::atomic<bool>>(false);  // under mutex_
+  std::map<std::string, Child> children_;                                                   // by name, under mutex_
   Scope scope_;
   Sleeper sleeper_;
   bool stopping_ = false;

@@ -145,7 +145,7 @@ def test_a_tier_that_lies_is_not_believed_and_is_followed_again_when_it_is_hones
     tell_lies(area, run_server, LIES)
 
 
-@pytest.mark.xfail(strict=True, reason="Verifier::take_hidden takes hashes from anybody, also for who may see everything")
+@pytest.mark.xfail(strict=True, reason="who has not registered cannot know what is hidden from it rightly")
 @pytest.mark.timeout(120)
 def test_a_tier_that_hides_what_this_node_may_see_is_not_believed(area, run_server):
     tell_lies(area, run_server, [hides])
