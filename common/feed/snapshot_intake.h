@@ -40,8 +40,9 @@ class SnapshotIntake {
   Task<Result<Progress>> progress();
   /// Says whether a snapshot that begins with this head is wanted at all.
   using Admit = std::function<Result<void>(const Head& base)>;
-  /// Goes on from there and takes all that comes; gives the head up to which the staged state is. Errors: kInvalid for what cannot be believed
-  /// (then nothing is staged any more), kUpstream for a stream that ended before its end, those of `next`.
+  /// Goes on from there and takes all that comes; gives the head up to which the staged state is. Errors: kInvalid for
+  /// what cannot be believed (then nothing is staged any more), kUpstream for a stream that ended before its end, those
+  /// of `next`.
   Task<Result<SignedHead>> take(const NextPiece& next, Progress& progress, const Admit& admit);
   /// Forgets what is staged.
   Task<Result<void>> drop();
