@@ -18,9 +18,10 @@ from wherry.process import BIN, Master, Node, free_port, wait_until
 BLOCK = 512
 
 
-def wherry(role, *words):
+def wherry(role, *words, **env):
     """Runs a command to its end."""
-    done = subprocess.run([str(word) for word in [BIN / f"wherry-{role}", *words]], capture_output=True, text=True, timeout=120)
+    command = [str(word) for word in [BIN / f"wherry-{role}", *words]]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env={**os.environ, **env})
     assert "terminate" not in done.stderr, done.stderr
     return done
 
@@ -216,10 +217,12 @@ def test_a_bundle_goes_on_where_the_node_followed_and_the_node_follows_where_the
     assert "1 manifests and 2 blobs" in said or "0 manifests and 2 blobs" in said, said
     two, _ = registry.put_image("team/app", "two", [b"two"], config=b'{"n":2}')
     take_in("node", export(source, area / "more.tar", "--since", "1"), node.data)
-    three, _ = registry.put_image("team/app", "three", [b"three"], config=b'{"n":3}')
+    source.stop()
     node.start()
-    wait_until(lambda: edge.get_manifest("team/app", "three")["Wherry-Position"], "it follows on")
-    assert_image(edge, "team/app", "two", two, [b"two"])
+    assert_image(edge, "team/app", "two", two, [b"two"])  # by the bundle alone
+    source.start()
+    registry.put_image("team/app", "three", [b"three"], config=b'{"n":3}')
+    wait_until(lambda: edge.get_manifest("team/app", "three")["Wherry-Position"], "it follows on", 60)
     assert node.status()["feed"]["state"] == "following"
 
 
@@ -465,6 +468,7 @@ def carried(session_area):
     registry.put_image("team/app", "v2", [os.urandom(3000), os.urandom(3000)], config=b'{"n":2}')
     registry.put_manifest("team/app", "v1", registry.get_manifest("team/app", "v2").body)
     export(source, area / "second.tar", "--since", position_of(area / "first.tar"))
+    export(source, area / "whole.tar")
     source.end()
     for role in ("node", "master"):
         take_in(role, area / "first.tar", area / role)
@@ -517,3 +521,29 @@ def test_no_bit_of_a_bundle_can_be_changed(area, run_server, carried, bundle):
     if bundle == "second":
         still_serves_the_first(area, run_server, "node", data)
     take_in("node", carried / f"{bundle}.tar", data)
+
+
+@pytest.mark.parametrize("role", ["node", "master"])
+@pytest.mark.parametrize("bundle", ["second", "whole"])
+def test_an_import_that_is_killed_leaves_whole_images_and_the_next_one_ends_it(area, run_server, carried, role, bundle):
+    kills = 0
+    for place in ["blob-renamed:1", "blob-renamed:3", *(f"batch-written:{number}" for number in range(1, 30))]:
+        data = area / place
+        shutil.copytree(carried / role, data)
+        done = wherry(role, "import", carried / f"{bundle}.tar", "--data", data, WHERRY_FAILPOINT=place)
+        if done.returncode == 0:  # so many there are
+            break
+        assert done.returncode == -9, done
+        kills += 1
+        for name in ("killed", "ended"):
+            server = alone(area, data, f"{name}-{place}") if role == "node" else Master(area, f"{name}-{place}", data=data)
+            registry = Registry(run_server(server).address)
+            manifest = registry.get_manifest("team/app", "v1")
+            assert manifest.status == 200
+            for layer in [manifest.json["config"], *manifest.json["layers"]]:
+                assert registry.get_blob("team/app", layer["digest"]).status == 200, place
+            server.stop()
+            if name == "killed":
+                take_in(role, carried / f"{bundle}.tar", data)
+        assert len(manifest.json["layers"]) == 2, "it is the new one in the end"
+    assert kills >= 4
