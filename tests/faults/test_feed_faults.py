@@ -333,7 +333,6 @@ def snapshots_of(node):
     return value(node.metrics(), "wherry_feed_snapshots_total")
 
 
-@pytest.mark.xfail(strict=True, reason="410 for who stands exactly before the first entry of a log")
 @pytest.mark.timeout(120)
 def test_a_node_whose_parent_begins_where_it_is_takes_no_snapshot(area, run_server):
     """Its parent took one at the very position that the node is at: then nothing is missing."""
