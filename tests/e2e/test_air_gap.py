@@ -13,6 +13,7 @@ import pytest
 from wherry import oci
 from wherry.client import Registry
 from wherry.clients import Skopeo
+from wherry.feed import settle
 from wherry.process import BIN, Master, Node, free_port, wait_until
 
 BLOCK = 512
@@ -210,7 +211,12 @@ def test_a_bundle_goes_on_where_the_node_followed_and_the_node_follows_where_the
     registry.put_image("team/app", "one", [b"one"], config=b'{"n":1}')
     wait_until(lambda: node.status()["feed"]["complete"], "it follows")
     edge = Registry(node.address)
-    wait_until(lambda: edge.get_manifest("team/app", "one")["Wherry-Position"], "it has followed")
+
+    def has_followed():
+        listed = edge.get("/v2/team/app/tags/list")
+        return listed["Wherry-Position"] and listed.json["tags"] == ["one"]
+
+    wait_until(has_followed, "it has followed")
     node.stop()
     # It knows that name, and holds nothing of it.
     said = take_in("node", export(source, area / "all.tar"), node.data)
@@ -222,7 +228,7 @@ def test_a_bundle_goes_on_where_the_node_followed_and_the_node_follows_where_the
     assert_image(edge, "team/app", "two", two, [b"two"])  # by the bundle alone
     source.start()
     registry.put_image("team/app", "three", [b"three"], config=b'{"n":3}')
-    wait_until(lambda: edge.get_manifest("team/app", "three")["Wherry-Position"], "it follows on", 60)
+    settle(source, node)
     assert node.status()["feed"]["state"] == "following"
 
 
@@ -305,7 +311,7 @@ def test_another_master_takes_a_bundle_in_as_its_own(area, run_server, source):
     assert_image(theirs, "team/app", "mine", mine, [b"mine"])
     assert theirs.get_manifest("team/app", one_digest).code == "MANIFEST_UNKNOWN"
     assert theirs.tags("team/app") == ["latest", "mine"]
-    wait_until(lambda: edge.get_manifest("team/app", "latest")["Wherry-Position"], "the node below follows that master")
+    settle(other, below)
     assert edge.get_manifest("team/app", "latest").body == two and edge.tags("team/app") == ["latest", "mine"]
 
 

@@ -5,7 +5,7 @@ import time
 from hashlib import sha256
 
 import pytest
-from tiers import Weather, alarms_of, follows, put_version, version_of
+from tiers import Weather, alarms_of, feed_of, follows, position_at, put_version, version_of
 from wherry.client import Registry
 from wherry.process import Master, Node, wait_until
 from wherry.proxy import CountingProxy
@@ -167,12 +167,12 @@ def test_a_tag_that_was_asked_for_ahead_of_the_feed_does_not_go_back(area, run_s
     registry, edge = Registry(master.address), Registry(node.address)
     for version in range(1, 6):
         put_version(registry, "new", version)
-    seen = []
+    seen, newest = [], position_at(master)
 
     def look():
         answer = edge.get_manifest("team/app", "new")
         seen.append(version_of(answer.body) if answer.status == 200 else 0)
-        return position_of(node) >= node.status()["feed"]["newest"] > 5 and seen[-1] == 5
+        return seen[-1] == 5 and feed_of(node)["position"] >= newest
 
     wait_until(look, "the feed has brought the last version", 20)
     assert seen == sorted(seen), f"the tag went back: {seen}"

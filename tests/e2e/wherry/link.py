@@ -10,7 +10,6 @@ class Link:
     def __init__(self, target):
         self.target = target
         self.bytes_per_second = None  # towards the one who connected
-        self.carried = 0  # bytes, in that direction
         self._flowing = threading.Event()
         self._flowing.set()
         self._lock = threading.Lock()
@@ -95,8 +94,6 @@ class Link:
                 if downwards and rate:
                     time.sleep(len(piece) / rate)
                 sink.sendall(piece)
-                if downwards:
-                    self.carried += len(piece)
         except OSError:
             pass
         for end in (source, sink):
