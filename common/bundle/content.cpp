@@ -104,7 +104,7 @@ Task<Result<void>> Content::take_blobs() {
     if (!file) co_return file.error();
     if (!*file) co_return not_a_bundle("it ends before its blobs do");
     if ((*file)->name == kIndexFile) {
-      auto ended = co_await take_end(**file);
+      auto ended = co_await take_end();
       if (!ended) co_return ended.error();
       co_return Result<void>();
     }
@@ -118,15 +118,14 @@ Task<Result<void>> Content::take_blobs() {
 }
 
 /// index.json and what the bundle says of itself; behind that there is nothing.
-Task<Result<Digest>> Content::take_end(const TarReader::File& file) {
+Task<Result<Digest>> Content::take_end() {
   Facts facts = bundle_.facts();
   facts.manifests = list_digest_;
   Hasher hasher;
-  for (std::uint64_t left = file.size_bytes; true;) {
+  while (true) {
     auto piece = co_await bundle_.next_bytes();
     if (!piece) co_return piece.error();
     if (piece->empty()) break;
-    left -= piece->size();
     hasher.update(piece->bytes());
   }
   facts.index = hasher.finish();

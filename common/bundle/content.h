@@ -71,7 +71,7 @@ class Content {
   Task<Result<void>> take_blobs();
   Task<Result<void>> take_blob(const Digest& digest, std::uint64_t size);
   Task<Result<void>> store_blob(const Digest& digest, std::uint64_t size);
-  Task<Result<Digest>> take_end(const TarReader::File& file);
+  Task<Result<Digest>> take_end();
   Task<Result<bool>> is_stored(const Digest& blob);
   Task<Result<Manifest>> load(const Digest& digest, std::string& bytes);
   Task<Result<void>> keep_some(const std::vector<Loaded>& some, const Enter& enter, const Put& put);

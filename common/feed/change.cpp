@@ -33,7 +33,9 @@ std::optional<Parts> parts_of(std::uint8_t kind) {
   return std::nullopt;
 }
 
-Error invalid(std::string_view how) { return Error(ErrorKind::kInvalid, "a feed entry is not in its form: {}", how); }
+Error invalid_change(std::string_view how) {
+  return Error(ErrorKind::kInvalid, "a feed entry is not in its form: {}", how);
+}
 
 }  // namespace
 
@@ -102,31 +104,33 @@ std::string Change::encode() const {
 }
 
 Result<Change> Change::decode(std::string_view encoded) {
-  if (encoded.size() < 2 || encoded.front() != kVersion) return invalid("its version is not known");
+  if (encoded.size() < 2 || encoded.front() != kVersion) return invalid_change("its version is not known");
   const auto kind = static_cast<std::uint8_t>(encoded[1]);
   const auto parts = parts_of(kind);
-  if (!parts) return invalid("its kind is not known");
+  if (!parts) return invalid_change("its kind is not known");
   encoded.remove_prefix(2);
 
   const auto position = take_be64(encoded);
   const auto epoch = take_be64(encoded);
   const auto millis = take_be64(encoded);
   Salt salt{};
-  if (encoded.size() < salt.size()) return invalid("it is cut short");
+  if (encoded.size() < salt.size()) return invalid_change("it is cut short");
   std::memcpy(salt.data(), encoded.data(), salt.size());
   encoded.remove_prefix(salt.size());
   const auto repository = take_text(encoded);
   const auto tag = take_text(encoded);
   const auto digest = take_text(encoded);
   const auto payload = take_text(encoded);
-  if (!position || !epoch || !millis || !repository || !tag || !digest || !payload) return invalid("it is cut short");
-  if (!encoded.empty()) return invalid("bytes follow it");
-  if (*position == 0 || *epoch == 0) return invalid("positions and epochs are counted from 1");
+  if (!position || !epoch || !millis || !repository || !tag || !digest || !payload)
+    return invalid_change("it is cut short");
+  if (!encoded.empty()) return invalid_change("bytes follow it");
+  if (*position == 0 || *epoch == 0) return invalid_change("positions and epochs are counted from 1");
   if (repository->empty() == parts->repository || repository->size() > kMaxRepositoryBytes)
-    return invalid("the repository's length");
-  if (tag->empty() == parts->tag || tag->size() > kMaxTagBytes) return invalid("the tag's length");
-  if (digest->empty() == parts->digest) return invalid("the digest's presence");
-  if (payload->empty() == parts->payload || payload->size() > kMaxPayloadBytes) return invalid("the payload's length");
+    return invalid_change("the repository's length");
+  if (tag->empty() == parts->tag || tag->size() > kMaxTagBytes) return invalid_change("the tag's length");
+  if (digest->empty() == parts->digest) return invalid_change("the digest's presence");
+  if (payload->empty() == parts->payload || payload->size() > kMaxPayloadBytes)
+    return invalid_change("the payload's length");
 
   Change change(static_cast<ChangeKind>(kind), std::string(*repository),
                 from_millis(static_cast<std::int64_t>(*millis)));
@@ -135,7 +139,7 @@ Result<Change> Change::decode(std::string_view encoded) {
   change.payload_ = *payload;
   if (parts->digest) {
     auto read = Digest::from_binary(*digest);
-    if (!read) return invalid("the digest").with_cause(std::move(read.error()));
+    if (!read) return invalid_change("the digest").with_cause(std::move(read.error()));
     change.digest_ = *read;
   }
   return change;

@@ -3,6 +3,12 @@
 namespace wherry::feed {
 
 void Ring::add(std::shared_ptr<const Segment> segment) {
+  if (!segments_.empty() && segment->from() != segments_.back()->to()) {
+    // Another history has begun: what was before it must not be sent for what is.
+    first_serial_ += segments_.size();
+    segments_.clear();
+    bytes_ = 0;
+  }
   bytes_ += segment->bytes().size();
   segments_.push_back(std::move(segment));
   while (segments_.size() > kMostSegments || (bytes_ > kMostBytes && segments_.size() > 1)) {

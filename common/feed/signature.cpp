@@ -25,7 +25,7 @@ struct Free {
   void operator()(BIO* bio) const { ::BIO_free(bio); }
 };
 
-std::string encode_head(const Head& head) {
+std::string head_words(const Head& head) {
   std::string out;
   append_be64(out, head.epoch);
   append_be64(out, head.position);
@@ -41,7 +41,7 @@ std::optional<Head> take_head(std::string_view& in) {
   return head;
 }
 
-Error invalid(std::string_view what) { return Error(ErrorKind::kInvalid, "{} is not in its form", what); }
+Error invalid_form(std::string_view what) { return Error(ErrorKind::kInvalid, "{} is not in its form", what); }
 
 Result<void> check(const TrustedKeys& keys, std::uint64_t key_id, std::string_view message,
                    std::string_view signature) {
@@ -68,7 +68,7 @@ Result<PublicKey> PublicKey::from_raw(std::string_view raw) {
     key.key_ = {::EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr,
                                               reinterpret_cast<const unsigned char*>(raw.data()), raw.size()),
                 ::EVP_PKEY_free};
-  if (!key.key_) return invalid("the feed's public key");
+  if (!key.key_) return invalid_form("the feed's public key");
   key.raw_ = raw;
   const Hash hash = hash_of(raw);
   std::string_view start = as_text(hash);
@@ -78,7 +78,7 @@ Result<PublicKey> PublicKey::from_raw(std::string_view raw) {
 
 Result<PublicKey> PublicKey::from_hex(std::string_view hex) {
   const auto raw = wherry::from_hex(hex);
-  if (!raw) return invalid("the feed's public key");
+  if (!raw) return invalid_form("the feed's public key");
   return from_raw(*raw);
 }
 
@@ -172,10 +172,10 @@ std::string KeyRecord::encode() const {
 
 Result<KeyRecord> KeyRecord::decode(std::string_view encoded) {
   KeyRecord record;
-  if (encoded.size() < PublicKey::kRawBytes) return invalid("a key of the feed");
+  if (encoded.size() < PublicKey::kRawBytes) return invalid_form("a key of the feed");
   record.raw = encoded.substr(0, PublicKey::kRawBytes);
   if (!take_signature(encoded.substr(PublicKey::kRawBytes), record.signer_id, record.signature))
-    return invalid("a key of the feed");
+    return invalid_form("a key of the feed");
   return record;
 }
 
@@ -204,14 +204,14 @@ namespace {
 
 std::string words_of(const SignedHead& signed_head) {
   std::string words(kHeadWords);
-  words += encode_head(signed_head.head);
+  words += head_words(signed_head.head);
   append_be64(words, static_cast<std::uint64_t>(to_millis(signed_head.time)));
   return words;
 }
 
 std::string words_of(const SignedProject& signed_project) {
   std::string words(kProjectWords);
-  words += encode_head(signed_project.head);
+  words += head_words(signed_project.head);
   append_text(words, signed_project.project);
   return words.append(as_text(signed_project.digest));
 }
@@ -225,7 +225,7 @@ SignedHead SignedHead::sign(const Head& head, WallTime time, const SigningKey& k
 }
 
 std::string SignedHead::encode() const {
-  std::string out = encode_head(head);
+  std::string out = head_words(head);
   append_be64(out, static_cast<std::uint64_t>(to_millis(time)));
   append_be64(out, key_id);
   return out.append(signature);
@@ -236,7 +236,7 @@ Result<SignedHead> SignedHead::decode(std::string_view encoded) {
   const auto head = take_head(encoded);
   const auto millis = take_be64(encoded);
   if (!head || head->epoch == 0 || !millis || !take_signature(encoded, read.key_id, read.signature))
-    return invalid("a head of the feed");
+    return invalid_form("a head of the feed");
   read.head = *head;
   read.time = from_millis(static_cast<std::int64_t>(*millis));
   return read;
@@ -253,7 +253,7 @@ SignedProject SignedProject::sign(const Head& head, std::string project, const H
 }
 
 std::string SignedProject::encode() const {
-  std::string out = encode_head(head);
+  std::string out = head_words(head);
   append_text(out, project);
   out += as_text(digest);
   append_be64(out, key_id);
@@ -264,12 +264,12 @@ Result<SignedProject> SignedProject::decode(std::string_view encoded) {
   SignedProject read;
   const auto head = take_head(encoded);
   const auto project = take_text(encoded);
-  if (!head || !project || encoded.size() < sizeof(Hash)) return invalid("a project's digest");
+  if (!head || !project || encoded.size() < sizeof(Hash)) return invalid_form("a project's digest");
   read.head = *head;
   read.project = *project;
   read.digest = to_hash(encoded);
   encoded.remove_prefix(sizeof(Hash));
-  if (!take_signature(encoded, read.key_id, read.signature)) return invalid("a project's digest");
+  if (!take_signature(encoded, read.key_id, read.signature)) return invalid_form("a project's digest");
   return read;
 }
 

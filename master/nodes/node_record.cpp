@@ -4,24 +4,22 @@
 
 namespace wherry::master {
 
-using Json = nlohmann::json;
-
 std::string NodeRecord::encode() const {
-  return Json{{"name", name},
-              {"projects", projects},
-              {"site", site},
-              {"added_at", to_millis(added_at)},
-              {"secret_hash", secret_hash},
-              {"secret_until", to_millis(secret_until)},
-              {"key_hash", key_hash},
-              {"serials", serials}}
+  return nlohmann::json{{"name", name},
+                        {"projects", projects},
+                        {"site", site},
+                        {"added_at", to_millis(added_at)},
+                        {"secret_hash", secret_hash},
+                        {"secret_until", to_millis(secret_until)},
+                        {"key_hash", key_hash},
+                        {"serials", serials}}
       .dump();
 }
 
 Result<NodeRecord> NodeRecord::decode(std::string_view row) {
   NodeRecord record;
   try {
-    const Json json = Json::parse(row);
+    const auto json = nlohmann::json::parse(row);
     record.name = json.at("name");
     record.projects = json.at("projects").get<std::vector<std::string>>();
     record.site = json.at("site");
@@ -30,7 +28,7 @@ Result<NodeRecord> NodeRecord::decode(std::string_view row) {
     record.secret_until = from_millis(json.at("secret_until"));
     record.key_hash = json.at("key_hash");
     record.serials = json.at("serials").get<std::vector<std::string>>();
-  } catch (const Json::exception&) {
+  } catch (const nlohmann::json::exception&) {
     return Error(ErrorKind::kCorrupt, "the row of a node is damaged");
   }
   return record;

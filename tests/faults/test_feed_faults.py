@@ -293,7 +293,8 @@ def test_a_higher_epoch_at_a_lower_position_reaches_every_tier(tiers):
         offline("epoch", tiers.master)
 
     tiers.restart_master(put_back)
-    reach(tiers.master, tiers.nodes, within=12)
+    for node in tiers.nodes:
+        wait_until(lambda node=node: feed_of(node)["epoch"] == 2, f"{node.name} is of the new epoch", 60)
     converge(tiers.master, tiers.nodes)
     assert [version_at(node, "moved") for node in tiers.nodes] == [1, 1]
 

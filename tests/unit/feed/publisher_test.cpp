@@ -76,5 +76,15 @@ TEST_F(RingTest, AStreamThatIsAheadWaits) {
   EXPECT_EQ(read(place), " 4");
 }
 
+TEST_F(RingTest, NothingOfAnotherHistoryIsSent) {
+  for (int i = 0; i < 5; ++i) ring.add(grow(2));
+  head.position = 4;
+  ring.add(grow(0));  // a snapshot of a new epoch, at a position below
+  Ring::Place place{4, 0};
+  EXPECT_EQ(read(place), "");
+  ring.add(grow(3));
+  EXPECT_EQ(read(place), " 7");
+}
+
 }  // namespace
 }  // namespace wherry::feed
