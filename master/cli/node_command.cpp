@@ -16,7 +16,7 @@ constexpr const char* kNodeProgram = "node";
 constexpr const char* kNodes = "/api/v1/nodes";
 constexpr const char* kFillAheadProgram = "fill-ahead";
 constexpr const char* kFillAhead = "/api/v1/replication/fill-ahead";
-constexpr std::size_t kCellBytes = 60;
+constexpr std::size_t kNodeCellBytes = 60;
 constexpr int kMostTiers = 16;
 
 struct NodeOptions : ServerOptions {
@@ -31,7 +31,7 @@ struct NodeOptions : ServerOptions {
 
 std::string text_at(const Json& document, const char* member) {
   const auto found = document.is_object() ? document.find(member) : document.end();
-  return found != document.end() && found->is_string() ? printable(found->get<std::string>(), kCellBytes)
+  return found != document.end() && found->is_string() ? printable(found->get<std::string>(), kNodeCellBytes)
                                                        : std::string();
 }
 
@@ -90,7 +90,7 @@ Task<int> remove_node(const NodeOptions& options) {
   ApiClient client(options);
   auto removed = co_await client.ask("DELETE", std::string(kNodes) + "/" + http::percent_encode(options.name));
   if (!removed) co_return failed(kNodeProgram, removed.error());
-  print("node " + printable(options.name, kCellBytes) + " is removed\n");
+  print("node " + printable(options.name, kNodeCellBytes) + " is removed\n");
   co_return 0;
 }
 
@@ -118,7 +118,7 @@ Task<int> set_fill_ahead(const NodeOptions& options) {
   add("platforms", options.platforms);
   auto put = co_await client.ask("PUT", fill_ahead_path(options), std::move(document));
   if (!put) co_return failed(kFillAheadProgram, put.error());
-  options.json ? print_json(*put) : print("policy " + printable(options.name, kCellBytes) + " is in force\n");
+  options.json ? print_json(*put) : print("policy " + printable(options.name, kNodeCellBytes) + " is in force\n");
   co_return 0;
 }
 
@@ -126,7 +126,7 @@ Task<int> remove_fill_ahead(const NodeOptions& options) {
   ApiClient client(options);
   auto removed = co_await client.ask("DELETE", fill_ahead_path(options));
   if (!removed) co_return failed(kFillAheadProgram, removed.error());
-  print("policy " + printable(options.name, kCellBytes) + " is removed\n");
+  print("policy " + printable(options.name, kNodeCellBytes) + " is removed\n");
   co_return 0;
 }
 
