@@ -1,4 +1,6 @@
 #include <memory>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "common/config/text.h"
@@ -63,6 +65,16 @@ void add_rows(std::vector<std::vector<std::string>>& rows, const Json& node, int
     for (const Json& child : children) add_rows(rows, child, tier + 1);
 }
 
+/// The names of all that is below a node.
+void collect_below(std::set<std::string>& names, const Json& node, int tier) {
+  const Json children = part_of(part_of(node, "report"), "children");
+  if (!children.is_array() || tier >= kMostTiers) return;
+  for (const Json& child : children) {
+    names.insert(text_at(child, "name"));
+    collect_below(names, child, tier + 1);
+  }
+}
+
 Task<int> list_nodes(const NodeOptions& options) {
   ApiClient client(options);
   auto nodes = co_await client.ask("GET", kNodes);
@@ -72,7 +84,10 @@ Task<int> list_nodes(const NodeOptions& options) {
     co_return 0;
   }
   std::vector<std::vector<std::string>> rows;
-  for (const Json& node : *nodes) add_rows(rows, node, 0);
+  std::set<std::string> shown;
+  for (const Json& node : *nodes) collect_below(shown, node, 0);
+  for (const Json& node : *nodes)  // who reports to a node alone stands beneath that one
+    if (!text_at(node, "last_seen").empty() || !shown.contains(text_at(node, "name"))) add_rows(rows, node, 0);
   print(text_table({"NAME", "LAST SEEN", "FEED", "POSITION", "LAG", "CACHE", "VERSION", "SITE"}, rows));
   co_return 0;
 }
