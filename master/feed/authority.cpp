@@ -47,6 +47,9 @@ Task<void> Authority::stop() {
 
 Task<Result<void>> Authority::announce() {
   const std::string row = feed::state_keys_prefix() + key_.public_key().raw();
+  auto announced = co_await store_.get(row);
+  if (!announced) co_return announced.error();
+  if (*announced) co_return Result<void>();  // without a write: the disk may have no room
   const auto record = feed::KeyRecord::first(key_.public_key()).encode();
   const WallTime now = clock_.wall();
   co_return co_await store_.transact([&](kv::Transaction& transaction) -> Result<void> {

@@ -50,6 +50,9 @@ Task<Result<void>> NodeBook::load() {
 
 Task<Result<void>> NodeBook::announce_access() {
   const std::string row = feed::state_policies_prefix() + std::string(auth::kRegisteredOnly);
+  auto announced = co_await store_.get(row);
+  if (!announced) co_return announced.error();
+  if (announced->has_value() == registered_only_) co_return Result<void>();  // without a write: there may be no room
   const WallTime now = clock_.wall();
   co_return co_await store_.transact([&](kv::Transaction& transaction) -> Result<void> {
     auto said = transaction.exists(row);

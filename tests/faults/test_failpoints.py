@@ -203,7 +203,7 @@ def test_a_node_that_dies_while_it_takes_a_blob_in_serves_all_of_it_later(area, 
     name = f"dying/node{next(numbers)}"
     manifest, _ = registry.put_image(name, "v1", [data], CONFIG)
     master = "http://" + registry.address
-    node = run_server(Node(area, master), env={"WHERRY_FAILPOINT": failpoint})
+    node = run_server(Node(area, master, settings=Node.ASKING), env={"WHERRY_FAILPOINT": failpoint})
     edge = Registry(node.address)
     assert edge.get_manifest(name, "v1").body == manifest
     try:
