@@ -14,10 +14,10 @@
 namespace wherry::bundle {
 namespace {
 
-class Tar : public testing::Test {
+class Tar : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = testing::TempDir() + "wherry-tar-XXXXXX";
+    std::string name = ::testing::TempDir() + "wherry-tar-XXXXXX";
     ::close(::mkstemp(name.data()));
     path_ = name;
   }
