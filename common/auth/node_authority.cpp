@@ -69,10 +69,12 @@ Result<Owned<X509_REQ>> read_request(std::string_view pem) {
     request.reset(::PEM_read_bio_X509_REQ(bio.get(), nullptr, nullptr, nullptr));
   }
   EVP_PKEY* key = request ? ::X509_REQ_get0_pubkey(request.get()) : nullptr;
-  if (key == nullptr || ::X509_REQ_verify(request.get(), key) != 1)
-    return Error(ErrorKind::kInvalid, "that is no request for a certificate, or not one of its own key");
+  const Error wrong(ErrorKind::kInvalid, "that is no request for a certificate, or not one of its own key");
+  if (key == nullptr) return wrong;
+  // Before the signature: checking one of another kind can be made to cost seconds.
   if (::EVP_PKEY_get_id(key) != EVP_PKEY_EC || ::EVP_PKEY_get_bits(key) != 256)
     return Error(ErrorKind::kInvalid, "a node's key is an EC key on P-256");
+  if (::X509_REQ_verify(request.get(), key) != 1) return wrong;
   return request;
 }
 
@@ -89,7 +91,7 @@ Result<NodeAuthority> NodeAuthority::load_or_make(const std::string& path) {
     add_extension(draft.certificate.get(), NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
     add_extension(draft.certificate.get(), NID_key_usage, "critical,keyCertSign,cRLSign");
     content = key.pem() + draft.sign(own.get());
-    auto saved = save_secret(path, *content);
+    auto saved = replace_secret_file(path, *content);
     if (!saved) return saved.error();
   }
   auto key = NodeKey::from_pem(*content);

@@ -1,8 +1,5 @@
 #include "common/auth/node_identity.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <ctime>
 
@@ -38,20 +35,6 @@ bool is_project_pattern(std::string_view pattern) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '*';
   };
   return !pattern.empty() && pattern.size() <= 128 && std::ranges::all_of(pattern, fits);
-}
-
-Result<void> save_secret(const std::string& path, std::string_view content) {
-  const std::string temporary = path + ".new";
-  auto removed = remove_file(temporary);
-  if (!removed) return removed.error();
-  auto file = open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, 0600);
-  if (!file) return file.error();
-  auto written = write_all(file->get(), as_bytes(content), 0);
-  if (!written) return written;
-  if (::fsync(file->get()) != 0) return system_error(errno, "sync " + temporary);
-  auto renamed = rename_file(temporary, path);
-  if (!renamed) return renamed.error();
-  return sync_folder(path.substr(0, path.rfind('/')));
 }
 
 NodeCertificate::NodeCertificate(std::shared_ptr<x509_st> certificate) : certificate_(std::move(certificate)) {
@@ -191,7 +174,7 @@ Result<std::optional<NodeIdentity>> NodeIdentity::load(const std::string& path) 
 }
 
 Result<void> NodeIdentity::save(const std::string& path) const {
-  return save_secret(path, key_.pem() + certificate_.pem() + authority_.pem());
+  return replace_secret_file(path, key_.pem() + certificate_.pem() + authority_.pem());
 }
 
 }  // namespace wherry::auth

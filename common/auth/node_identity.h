@@ -95,7 +95,4 @@ inline constexpr std::string_view kRevocation = "revoked-node.";
 inline constexpr std::string_view kRegisteredOnly = "feed.registered-only";
 inline std::string revocation_of(std::string_view serial) { return std::string(kRevocation).append(serial); }
 
-/// Writes a small file that only its owner may read, synced, in the place of what is there. Blocks.
-Result<void> save_secret(const std::string& path, std::string_view content);
-
 }  // namespace wherry::auth

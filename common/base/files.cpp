@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <memory>
 
+#include "common/base/bytes.h"
+
 namespace wherry {
 namespace {
 
@@ -153,6 +155,20 @@ Result<bool> remove_file(const std::string& path) {
 Result<void> remove_tree(const std::string& path) {
   TreeRemover remover(path);
   return remover.remove(AT_FDCWD, path, 0);
+}
+
+Result<void> replace_secret_file(const std::string& path, std::string_view content) {
+  const std::string temporary = path + ".new";
+  auto removed = remove_file(temporary);
+  if (!removed) return removed.error();
+  auto file = open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, 0600);
+  if (!file) return file.error();
+  auto written = write_all(file->get(), as_bytes(content), 0);
+  if (!written) return written;
+  if (::fsync(file->get()) != 0) return system_error(errno, "sync " + temporary);
+  auto renamed = rename_file(temporary, path);
+  if (!renamed) return renamed.error();
+  return sync_folder(path.substr(0, path.rfind('/')));
 }
 
 Result<void> for_each_entry(const std::string& path, const std::function<void(const std::string& name)>& visit) {

@@ -40,6 +40,9 @@ Result<bool> remove_file(const std::string& path);
 Result<void> remove_tree(const std::string& path);
 constexpr std::size_t kMaxTreeDepth = 32;
 constexpr std::size_t kMaxTreeEntries = 100'000;
+/// Writes a small file that only its owner may read (0600), synced, in the place of what is there: after a crash there
+/// is the one or the other.
+Result<void> replace_secret_file(const std::string& path, std::string_view content);
 /// Calls `visit` with each name in a folder.
 Result<void> for_each_entry(const std::string& path, const std::function<void(const std::string& name)>& visit);
 /// The same, without names of folders.

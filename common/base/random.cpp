@@ -2,6 +2,8 @@
 
 #include <sys/random.h>
 
+#include <cstdint>
+#include <random>
 #include <vector>
 
 #include "common/base/bytes.h"
@@ -21,6 +23,12 @@ std::string random_hex(std::size_t bytes) {
   std::vector<std::byte> buffer(bytes);
   fill_random(buffer);
   return to_hex(buffer);
+}
+
+std::chrono::milliseconds jittered(std::chrono::milliseconds pause) {
+  thread_local std::minstd_rand random{std::random_device{}()};
+  std::uniform_int_distribution<std::int64_t> between(pause.count() / 2, pause.count());
+  return std::chrono::milliseconds(between(random));
 }
 
 }  // namespace wherry

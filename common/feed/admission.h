@@ -13,7 +13,7 @@
 namespace wherry::feed {
 
 /// A follower that was let in. `revoked` turns true when it is not to be any more: its streams end then.
-struct Follower {
+struct Admitted {
   Visibility visibility;
   std::shared_ptr<const std::atomic<bool>> revoked{};  ///< null: never
 };
@@ -23,7 +23,7 @@ class Admission {
  public:
   virtual ~Admission() = default;
   /// Errors are the answer: kUnauthorized, kDenied.
-  virtual Result<Follower> admit(const http::Exchange& exchange) = 0;
+  virtual Result<Admitted> admit(const http::Exchange& exchange) = 0;
 };
 
 }  // namespace wherry::feed

@@ -4,7 +4,6 @@
 #include "common/feed/key_records.h"
 #include "common/http/problem.h"
 #include "common/http/uri.h"
-#include "common/oci/error_body.h"
 
 namespace wherry::feed {
 namespace {
@@ -82,10 +81,7 @@ Task<Result<void>> FeedService::handle(http::Exchange& exchange) {
   co_return co_await stream(exchange);
 }
 
-http::Response FeedService::render(const Error& error) const {
-  const int status = http_status(error.kind());
-  return http::problem(status, error_code(error.kind()), status < 500 ? error.message() : "see the log of this server");
-}
+http::Response FeedService::render(const Error& error) const { return http::problem_of(error); }
 
 Task<Result<void>> FeedService::stream(http::Exchange& exchange) {
   const std::string_view query = exchange.request().query;
@@ -153,7 +149,7 @@ Task<Result<void>> FeedService::snapshot(http::Exchange& exchange) {
   co_return co_await exchange.end_stream();
 }
 
-Task<Result<void>> FeedService::send_all(http::Exchange& exchange, std::uint64_t position, const Follower& follower) {
+Task<Result<void>> FeedService::send_all(http::Exchange& exchange, std::uint64_t position, const Admitted& follower) {
   Ring& ring = publisher_.ring();
   Ring::Place place{position, 0};
   const auto begun_with = ring.newest();

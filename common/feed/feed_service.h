@@ -39,7 +39,7 @@ class FeedService final : public http::Service {
  private:
   Task<Result<void>> stream(http::Exchange& exchange);
   Task<Result<void>> snapshot(http::Exchange& exchange);
-  Task<Result<void>> send_all(http::Exchange& exchange, std::uint64_t position, const Follower& follower);
+  Task<Result<void>> send_all(http::Exchange& exchange, std::uint64_t position, const Admitted& follower);
   /// The page of the log after `position`; null when no head closes any of it yet.
   Task<Result<std::shared_ptr<const Segment>>> out_of_log(std::uint64_t position);
 

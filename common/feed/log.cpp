@@ -11,7 +11,8 @@ namespace wherry::feed {
 namespace {
 
 constexpr char kHeadVersion = 1;
-constexpr char kHidden = '\0';  // no entry begins so: its first byte is a version
+constexpr std::size_t kEntriesATurn = 256;  // that a loop decodes before others have their turn: about a millisecond
+constexpr char kHidden = '\0';              // no entry begins so: its first byte is a version
 
 std::string entry_key(std::uint64_t position) {
   std::string key(1, kEntryPrefix);
@@ -188,6 +189,14 @@ Result<Head> Appender::finish() {
   return *head_;
 }
 
+Result<void> append(kv::Transaction& transaction, Change change) {
+  Appender appender(transaction);
+  appender.append(std::move(change));
+  auto appended = appender.finish();
+  if (!appended) return std::move(appended.error());
+  return {};
+}
+
 Result<void> begin_epoch(kv::Transaction& transaction, std::uint64_t epoch) {
   auto present = head(transaction);
   if (!present) return std::move(present.error());
@@ -205,13 +214,6 @@ Task<Result<Head>> head(kv::KeyValue& store) {
   co_return decode_head(*row);
 }
 
-std::optional<Result<Head>> try_head(kv::KeyValue& store) {
-  auto row = store.try_get(head_key());
-  if (!row) return std::nullopt;
-  if (!*row) return row->error();
-  return decode_head(**row);
-}
-
 Task<Result<Entries>> read(kv::KeyValue& store, std::uint64_t from, std::size_t limit) {
   const std::uint64_t first = std::max<std::uint64_t>(from, 1);
   kv::ScanRequest request(std::string(1, kEntryPrefix), entry_key(first - 1), limit);
@@ -220,6 +222,7 @@ Task<Result<Entries>> read(kv::KeyValue& store, std::uint64_t from, std::size_t 
   Entries entries;
   entries.list.reserve(page->entries.size());
   for (const auto& [key, row] : page->entries) {
+    if (entries.list.size() % kEntriesATurn == kEntriesATurn - 1) co_await Loop::current().yield();
     const std::uint64_t position = first + entries.list.size();
     if (position_of(key) != position) {
       if (!entries.list.empty()) co_return damaged(position, "the entry is missing");

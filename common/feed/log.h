@@ -86,6 +86,9 @@ class Appender {
   bool changed_ = false;
 };
 
+/// Appends one change.
+Result<void> append(kv::Transaction& transaction, Change change);
+
 /// The head as that transaction sees it.
 Result<Head> head(kv::Transaction& transaction);
 /// Makes an empty log begin after `head`: what a snapshot does.
@@ -97,8 +100,6 @@ Result<void> begin_epoch(kv::Transaction& transaction, std::uint64_t epoch);
 
 /// The head after all that was answered.
 Task<Result<Head>> head(kv::KeyValue& store);
-/// The same, without a wait: nothing when memory does not have it.
-std::optional<Result<Head>> try_head(kv::KeyValue& store);
 
 /// Some entries, and whether the first that was asked for is not in the log any more.
 struct Entries {

@@ -1,6 +1,5 @@
 #include "common/feed/signature.h"
 
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <sys/stat.h>
@@ -132,17 +131,7 @@ Result<void> SigningKey::save(const std::string& path) const {
   WHERRY_CHECK(::PEM_write_bio_PKCS8PrivateKey(bio.get(), key_.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1);
   char* pem = nullptr;
   const long size = ::BIO_get_mem_data(bio.get(), &pem);
-  const std::string temporary = path + ".new";
-  auto removed = remove_file(temporary);
-  if (!removed) return removed.error();
-  auto file = open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, 0600);
-  if (!file) return file.error();
-  auto written = write_all(file->get(), as_bytes({pem, static_cast<std::size_t>(size)}), 0);
-  if (!written) return written;
-  if (::fsync(file->get()) != 0) return system_error(errno, "sync " + temporary);
-  auto renamed = rename_file(temporary, path);
-  if (!renamed) return renamed.error();
-  return sync_folder(path.substr(0, path.rfind('/')));
+  return replace_secret_file(path, {pem, static_cast<std::size_t>(size)});
 }
 
 std::string SigningKey::sign(std::string_view message) const {

@@ -22,6 +22,12 @@ bool Request::has_header(std::string_view name) const {
   return false;
 }
 
+std::string Request::target() const {
+  std::string target(path);
+  if (!query.empty()) target.append("?").append(query);
+  return target;
+}
+
 std::string Request::joined_header(std::string_view name) const {
   std::string joined;
   for (std::size_t i = 0; i < header_count; ++i) {

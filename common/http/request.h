@@ -37,6 +37,8 @@ struct Request {
   bool has_header(std::string_view name) const;
   /// All values of that name joined by ", ", as RFC 9110 5.3 allows for list headers.
   std::string joined_header(std::string_view name) const;
+  /// Path and query as sent, by which a signed request names what it asks for.
+  std::string target() const;
   bool has_body() const { return chunked || content_length.value_or(0) > 0; }
   bool is_head() const { return method == "HEAD"; }
 };

@@ -57,12 +57,17 @@ std::string_view error_code(ErrorKind kind, Traffic traffic) { return wire(kind,
 
 int http_status(ErrorKind kind) { return wire(kind, Traffic::kPull).status; }
 
+std::string_view told_message(const Error& error) {
+  const Wire line = wire(error.kind(), Traffic::kPull);
+  return line.told.empty() ? std::string_view(error.message()) : line.told;
+}
+
 std::string error_body(const Error& error, Traffic traffic) {
   const Wire line = wire(error.kind(), traffic);
   std::string out = R"({"errors":[{"code":")";
   out.append(line.code);
   out.append(R"(","message":)");
-  append_json_string(out, line.told.empty() ? std::string_view(error.message()) : line.told);
+  append_json_string(out, told_message(error));
   if (line.told.empty() && !error.detail_json().empty()) {
     out.append(R"(,"detail":)");
     out.append(error.detail_json());

@@ -18,9 +18,12 @@ std::string_view error_code(ErrorKind kind, Traffic traffic = Traffic::kPull);
 /// The HTTP status that goes with it.
 int http_status(ErrorKind kind);
 
+/// The message of an error as a client may read it. Errors of our own machine (kNoSpace, kCorrupt, kIo, kInternal) say
+/// only that, for their messages may name paths: log those. Lives as long as the error.
+std::string_view told_message(const Error& error);
+
 /// `{"errors":[{"code":...,"message":...,"detail":...}]}`, valid JSON whatever the message holds; detail only when the
-/// error has one, which must be JSON. Errors of our own machine (kNoSpace, kCorrupt, kIo, kInternal) say only that, for
-/// their messages may name paths: log those. Causes are never told.
+/// error has one, which must be JSON, and its message is told. Causes are never told.
 std::string error_body(const Error& error, Traffic traffic = Traffic::kPull);
 
 }  // namespace wherry

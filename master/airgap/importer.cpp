@@ -200,9 +200,7 @@ Result<bool> Importer::take_step(kv::Transaction& transaction, const Step& step,
   auto before = registry::put_tag(transaction, step.repository, step.tag, *step.digest);
   if (!before) return before.error();
   if (*before == step.digest) return false;
-  feed::Appender appender(transaction);
-  appender.append(feed::Change::tag_set(step.repository.text(), step.tag, *step.digest, now));
-  auto appended = appender.finish();
+  auto appended = feed::append(transaction, feed::Change::tag_set(step.repository.text(), step.tag, *step.digest, now));
   if (!appended) return appended.error();
   return true;
 }

@@ -26,11 +26,7 @@ Json problem_document(int status, const std::string& detail) {
 
 Answer problem_of(const Error& error) {
   const int status = http_status(error.kind());
-  std::string detail = error.message();
-  // The body of /v2/ decides which messages are for clients: one place for both.
-  const auto told = Json::parse(error_body(error), nullptr, false);
-  if (told.is_object()) detail = told["errors"][0]["message"].get<std::string>();
-  Json document = problem_document(status, detail);
+  Json document = problem_document(status, std::string(told_message(error)));
   if (!error.detail_json().empty()) {
     const auto more = Json::parse(error.detail_json(), nullptr, false);
     if (more.is_object())

@@ -56,11 +56,7 @@ Task<Result<void>> Authority::announce() {
     auto known = transaction.exists(row);
     if (!known) return known.error();
     if (*known) return {};
-    feed::Appender appender(transaction);
-    appender.append(feed::Change::key_announced(record, now));
-    auto appended = appender.finish();
-    if (!appended) return appended.error();
-    return {};
+    return feed::append(transaction, feed::Change::key_announced(record, now));
   });
 }
 

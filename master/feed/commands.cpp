@@ -64,13 +64,9 @@ Task<Result<void>> raise_epoch(kv::KeyValue& names, std::uint64_t wanted) {
 Task<Result<void>> rotate_key(kv::KeyValue& names, const feed::SigningKey& old_key, const feed::SigningKey& new_key) {
   const std::string record = feed::KeyRecord::vouched(new_key.public_key(), old_key).encode();
   const WallTime now = Clock::system().wall();
-  auto announced = co_await names.transact([&](kv::Transaction& transaction) {
-    feed::Appender appender(transaction);
-    appender.append(feed::Change::key_announced(record, now));
-    return appender.finish();
+  co_return co_await names.transact([&](kv::Transaction& transaction) {
+    return feed::append(transaction, feed::Change::key_announced(record, now));
   });
-  if (!announced) co_return announced.error();
-  co_return Result<void>();
 }
 
 int feed_key(const Options& options) {

@@ -3,6 +3,7 @@
 #include "common/auth/node_identity.h"
 #include "common/feed/fill_ahead_policy.h"
 #include "common/feed/log.h"
+#include "common/kv/for_each_row.h"
 
 namespace wherry::master {
 namespace {
@@ -32,16 +33,12 @@ Error unknown_policy(const std::string& name) {
 Task<Result<Answer>> list_policies(kv::KeyValue& store) {
   const std::string prefix = row_key("");
   Json policies = Json::object();
-  std::string after;
-  for (bool more = true; more;) {
-    auto page = co_await store.scan(kv::ScanRequest(prefix, after));
-    if (!page) co_return page.error();
-    more = page->more;
-    for (const auto& [key, json] : page->entries) {
-      after = key;
-      policies[key.substr(prefix.size())] = Json::parse(json, nullptr, false);
-    }
-  }
+  const kv::VisitRow add = [&](std::string_view key, std::string_view json) -> Result<void> {
+    policies[std::string(key.substr(prefix.size()))] = Json::parse(json, nullptr, false);
+    return {};
+  };
+  auto read = co_await kv::for_each_row(store, prefix, add);
+  if (!read) co_return read.error();
   co_return Answer(policies);
 }
 
@@ -53,11 +50,7 @@ Task<Result<Answer>> put_policy(kv::KeyValue& store, std::string name, Json docu
   if (!policy) co_return policy.error();
   const WallTime now = Clock::system().wall();
   auto put = co_await store.transact([&](kv::Transaction& transaction) -> Result<void> {
-    feed::Appender appender(transaction);
-    appender.append(feed::Change::policy_set(feed_name(name), json, now));
-    auto appended = appender.finish();
-    if (!appended) return appended.error();
-    return {};
+    return feed::append(transaction, feed::Change::policy_set(feed_name(name), json, now));
   });
   if (!put) co_return put.error();
   co_return Answer(std::move(document));
@@ -69,11 +62,7 @@ Task<Result<Answer>> remove_policy(kv::KeyValue& store, std::string name) {
     auto there = transaction.exists(row_key(name));
     if (!there) return there.error();
     if (!*there) return unknown_policy(name);
-    feed::Appender appender(transaction);
-    appender.append(feed::Change::policy_removed(feed_name(name), now));
-    auto appended = appender.finish();
-    if (!appended) return appended.error();
-    return {};
+    return feed::append(transaction, feed::Change::policy_removed(feed_name(name), now));
   });
   if (!removed) co_return removed.error();
   co_return Answer::nothing();

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/random.h"
 #include "common/feed/log.h"
+#include "common/kv/for_each_row.h"
 
 namespace wherry::master {
 namespace {
@@ -31,20 +32,16 @@ Error unknown(const std::string& name) { return Error(ErrorKind::kNotFound, "the
 }  // namespace
 
 Task<Result<void>> NodeBook::load() {
-  std::string after;
-  for (bool more = true; more;) {
-    auto page = co_await store_.scan(kv::ScanRequest(std::string(1, kNodeTable), after));
-    if (!page) co_return page.error();
-    more = page->more;
-    for (const auto& [key, row] : page->entries) {
-      after = key;
-      auto record = NodeRecord::decode(row);
-      if (!record) co_return record.error();
-      const std::lock_guard lock(mutex_);
-      const std::string name = record->name;
-      known_.emplace(name, Known{std::move(*record)});
-    }
-  }
+  const kv::VisitRow take = [this](std::string_view, std::string_view row) -> Result<void> {
+    auto record = NodeRecord::decode(row);
+    if (!record) return record.error();
+    const std::lock_guard lock(mutex_);
+    const std::string name = record->name;
+    known_.emplace(name, Known{std::move(*record)});
+    return {};
+  };
+  auto loaded = co_await kv::for_each_row(store_, std::string(1, kNodeTable), take);
+  if (!loaded) co_return loaded;
   co_return co_await announce_access();
 }
 
@@ -58,14 +55,9 @@ Task<Result<void>> NodeBook::announce_access() {
     auto said = transaction.exists(row);
     if (!said) return said.error();
     if (*said == registered_only_) return {};
-    feed::Appender appender(transaction);
-    if (registered_only_)
-      appender.append(feed::Change::policy_set(std::string(auth::kRegisteredOnly), "true", now));
-    else
-      appender.append(feed::Change::policy_removed(std::string(auth::kRegisteredOnly), now));
-    auto appended = appender.finish();
-    if (!appended) return appended.error();
-    return {};
+    const std::string name(auth::kRegisteredOnly);
+    if (registered_only_) return feed::append(transaction, feed::Change::policy_set(name, "true", now));
+    return feed::append(transaction, feed::Change::policy_removed(name, now));
   });
 }
 
@@ -80,7 +72,6 @@ Result<void> NodeBook::check_name(const std::string& name, const std::vector<std
       return Error(ErrorKind::kInvalid, "projects: '{}' is not the name of a project, or a pattern of names",
                    project.substr(0, 80));
   const std::lock_guard lock(mutex_);
-  if (known_.contains(name)) return Error(ErrorKind::kInvalid, "name: there is a node {} already", name);
   if (known_.size() >= kMost) return Error(ErrorKind::kInvalid, "there are {} nodes, and no more can be", kMost);
   return {};
 }
@@ -90,17 +81,6 @@ std::optional<NodeRecord> NodeBook::find(const std::string& name) const {
   const auto found = known_.find(name);
   if (found == known_.end()) return std::nullopt;
   return found->second.record;
-}
-
-Task<Result<void>> NodeBook::put(NodeRecord record) {
-  auto stored = co_await store_.transact([&](kv::Transaction& transaction) -> Result<void> {
-    transaction.put(key_of(record.name), record.encode());
-    return {};
-  });
-  if (!stored) co_return stored;
-  const std::lock_guard lock(mutex_);
-  known_[record.name].record = std::move(record);
-  co_return stored;
 }
 
 Task<Result<std::string>> NodeBook::add(std::string name, std::vector<std::string> projects, std::string site) {
@@ -115,8 +95,18 @@ Task<Result<std::string>> NodeBook::add(std::string name, std::vector<std::strin
   record.added_at = clock_.wall();
   record.secret_hash = auth::secret_hash_of(secret);
   record.secret_until = record.added_at + kTokenValidity;
-  auto stored = co_await put(std::move(record));
+  auto stored = co_await store_.transact([&](kv::Transaction& transaction) -> Result<void> {
+    auto taken = transaction.exists(key_of(name));
+    if (!taken) return taken.error();
+    if (*taken) return Error(ErrorKind::kInvalid, "name: there is a node {} already", name);
+    transaction.put(key_of(name), record.encode());
+    return {};
+  });
   if (!stored) co_return stored.error();
+  {
+    const std::lock_guard lock(mutex_);
+    known_[name].record = std::move(record);
+  }
   log::info("a node was added", {{"node", name}});
   co_return fmt::format("wjt1.{}.{}.{}", name, secret, feed_key_);
 }
@@ -145,6 +135,7 @@ Task<Result<void>> NodeBook::remove(std::string name) {
   const auto found = known_.find(name);
   if (found == known_.end()) co_return erased;
   found->second.revoked->store(true, std::memory_order_release);
+  report_bytes_ -= found->second.report_bytes;
   known_.erase(found);
   co_return erased;
 }
@@ -206,10 +197,8 @@ Task<Result<NodeBook::Joined>> NodeBook::issue(std::string name, std::string req
 Result<std::optional<std::string>> NodeBook::who(const http::Request& request, std::string_view body) const {
   const auto authorization = request.header("authorization");
   if (!auth::is_signed_request(authorization)) return std::optional<std::string>();
-  const std::string target =
-      request.query.empty() ? std::string(request.path) : fmt::format("{}?{}", request.path, request.query);
-  auto certificate =
-      auth::check_request(authorization, {request.method, target, body}, authority_.certificate(), clock_.wall());
+  auto certificate = auth::check_request(authorization, {request.method, request.target(), body},
+                                         authority_.certificate(), clock_.wall());
   if (!certificate) return certificate.error();
   const auto record = find(certificate->name());
   if (!record || std::ranges::find(record->serials, certificate->serial()) == record->serials.end())
@@ -217,27 +206,34 @@ Result<std::optional<std::string>> NodeBook::who(const http::Request& request, s
   return std::optional<std::string>(certificate->name());
 }
 
-Result<feed::Follower> NodeBook::admit(const http::Exchange& exchange) {
+Result<feed::Admitted> NodeBook::admit(const http::Exchange& exchange) {
   auto name = who(exchange.request(), {});
   if (!name) return name.error();
   if (!*name) {
     if (registered_only_) return Error(ErrorKind::kUnauthorized, "only registered nodes may read the feed");
-    return feed::Follower{};
+    return feed::Admitted{};
   }
   const std::lock_guard lock(mutex_);
   const auto found = known_.find(**name);
   if (found == known_.end()) return Error(ErrorKind::kUnauthorized, "node {} was removed", **name);
   found->second.seen_at = clock_.wall();
   const auto& projects = found->second.record.projects;
-  return feed::Follower{projects.empty() ? feed::Visibility() : feed::Visibility(projects), found->second.revoked};
+  return feed::Admitted{projects.empty() ? feed::Visibility() : feed::Visibility(projects), found->second.revoked};
 }
 
-void NodeBook::report(const std::string& name, api::Json report) {
+Result<void> NodeBook::report(const std::string& name, api::Json report, std::size_t bytes) {
   const std::lock_guard lock(mutex_);
   const auto found = known_.find(name);
-  if (found == known_.end()) return;
-  found->second.report = std::move(report);
-  found->second.seen_at = clock_.wall();
+  if (found == known_.end()) return unknown(name);
+  Known& known = found->second;
+  known.seen_at = clock_.wall();
+  const std::size_t others = report_bytes_ - known.report_bytes;
+  if (others + bytes > kMostReportBytes)
+    return Error(ErrorKind::kUnavailable, "all nodes together have said more than {} bytes", kMostReportBytes);
+  report_bytes_ = others + bytes;
+  known.report_bytes = bytes;
+  known.report = std::move(report);
+  return {};
 }
 
 api::Json NodeBook::shown(const Known& known) const {

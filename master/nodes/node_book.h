@@ -24,6 +24,7 @@ class NodeBook final : public feed::Admission {
   static constexpr std::size_t kMost = 10'000;
   static constexpr std::chrono::hours kTokenValidity{24};
   static constexpr std::size_t kMaxReportBytes = std::size_t{1} << 20;
+  static constexpr std::size_t kMostReportBytes = std::size_t{64} << 20;  ///< of all nodes' last reports together
 
   /// `registered_only`: nobody else reads the feed. All outlive it.
   NodeBook(kv::KeyValue& store, auth::NodeAuthority authority, std::string feed_key, bool registered_only,
@@ -55,21 +56,22 @@ class NodeBook final : public feed::Admission {
 
   /// Who signed that request; nothing when nobody did. Errors: kUnauthorized: a wrong signature, a removed node.
   Result<std::optional<std::string>> who(const http::Request& request, std::string_view body) const;
-  /// What a node says of itself, with what its children say.
-  void report(const std::string& name, api::Json report);
+  /// What a node says of itself, with what its children say; `bytes`: as it was sent. Errors: kNotFound, kUnavailable
+  /// beyond kMostReportBytes (the last one stays).
+  Result<void> report(const std::string& name, api::Json report, std::size_t bytes);
   /// One JSON array: all nodes with their last report.
   api::Json list() const;
 
-  Result<feed::Follower> admit(const http::Exchange& exchange) override;
+  Result<feed::Admitted> admit(const http::Exchange& exchange) override;
 
  private:
   struct Known {
     NodeRecord record;
     std::shared_ptr<std::atomic<bool>> revoked = std::make_shared<std::atomic<bool>>(false);
     api::Json report{};
+    std::size_t report_bytes = 0;
     std::optional<WallTime> seen_at{};
   };
-  Task<Result<void>> put(NodeRecord record);
   /// Tells all tiers whether others than registered nodes are let in.
   Task<Result<void>> announce_access();
   /// A certificate for a node whose record `may` lets it have, on the committer's thread.
@@ -85,6 +87,7 @@ class NodeBook final : public feed::Admission {
   const Clock& clock_;
   mutable std::mutex mutex_;
   std::map<std::string, Known> known_;  // under mutex_
+  std::size_t report_bytes_ = 0;        // of all in known_, under mutex_
 };
 
 }  // namespace wherry::master

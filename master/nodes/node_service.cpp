@@ -1,7 +1,6 @@
 #include "master/nodes/node_service.h"
 
 #include "common/http/problem.h"
-#include "common/oci/error_body.h"
 
 namespace wherry::master {
 namespace {
@@ -39,10 +38,11 @@ Task<Result<void>> NodeService::handle(http::Exchange& exchange) {
     auto name = book_.who(request, *body);
     if (!name) co_return name.error();
     if (!*name) co_return Error(ErrorKind::kUnauthorized, "only a registered node may do that");
-    if (place == "renew")
+    if (place == "renew") {
       answer = co_await renew(**name, document);
-    else
-      book_.report(**name, std::move(document));
+    } else if (auto taken = book_.report(**name, std::move(document), body->size()); !taken) {
+      answer = taken.error();
+    }
   }
   if (!answer) co_return answer.error();
   http::Response response(200);
@@ -63,9 +63,6 @@ Task<Result<api::Json>> NodeService::renew(const std::string& name, const api::J
   co_return answer_of(*joined, book_.authority());
 }
 
-http::Response NodeService::render(const Error& error) const {
-  const int status = http_status(error.kind());
-  return http::problem(status, error_code(error.kind()), status < 500 ? error.message() : "see the log of this server");
-}
+http::Response NodeService::render(const Error& error) const { return http::problem_of(error); }
 
 }  // namespace wherry::master

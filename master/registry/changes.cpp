@@ -43,11 +43,7 @@ Result<void> ensure_repository(kv::Transaction& transaction, const RepositoryNam
   std::string made;
   append_be64(made, static_cast<std::uint64_t>(to_millis(now)));
   transaction.put(key, made);
-  feed::Appender appender(transaction);
-  appender.append(feed::Change::repository_created(repository.text(), now));
-  auto appended = appender.finish();
-  if (!appended) return appended.error();
-  return {};
+  return feed::append(transaction, feed::Change::repository_created(repository.text(), now));
 }
 
 Result<void> record_blob(kv::Transaction& transaction, const RepositoryName& repository, const Digest& digest,

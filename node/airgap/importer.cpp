@@ -8,6 +8,7 @@
 #include "node/follow/batches.h"
 #include "node/follow/follow_rows.h"
 #include "node/follow/join.h"
+#include "node/follow/membership.h"
 #include "node/follow/trusted_keys.h"
 
 namespace wherry::node {
@@ -40,7 +41,7 @@ Task<Result<void>> Importer::finish_unfinished() {
   auto unfinished = co_await join.unfinished();
   if (!unfinished) co_return unfinished.error();
   if (!*unfinished) co_return Result<void>();
-  co_return co_await join.swap(**unfinished);
+  co_return co_await join.resume(**unfinished);
 }
 
 Task<Result<void>> Importer::import(bundle::BundleReader& bundle, bundle::Content& content) {
@@ -138,7 +139,7 @@ Task<Result<void>> Importer::keep_content(bundle::Content& content) {
 Task<Result<void>> Importer::put_names(bundle::BundleReader& bundle) {
   if (snapshot_) {
     Join join(storage_, space_, keys_, false);
-    co_return co_await join.swap(*snapshot_);
+    co_return co_await join.swap(*snapshot_, Membership::kAllProjects);
   }
   feed::Verifier verifier(at_, keys_, false);
   std::uint64_t offset = 0;

@@ -1,8 +1,8 @@
 #include "node/cache/fill_ahead.h"
 
-#include "common/async/sleep.h"
 #include "common/base/log.h"
 #include "common/feed/state.h"
+#include "common/kv/for_each_row.h"
 
 namespace wherry::node {
 
@@ -26,22 +26,17 @@ FillAhead::FillAhead(kv::KeyValue& store, Prefetch& prefetch, Prefetch::Get get,
 
 Task<Result<void>> FillAhead::start() {
   const std::string prefix = feed::state_policies_prefix() + std::string(FillAheadPolicy::kPrefix);
-  std::string after;
-  for (bool more = true; more;) {
-    auto page = co_await store_.scan(kv::ScanRequest(prefix, after));
-    if (!page) co_return page.error();
-    more = page->more;
-    for (const auto& [key, json] : page->entries) {
-      after = key;
-      take_policy(key.substr(prefix.size()), json);
-    }
-  }
-  co_return Result<void>();
+  const kv::VisitRow take = [&](std::string_view key, std::string_view json) -> Result<void> {
+    take_policy(std::string(key.substr(prefix.size())), std::string(json));
+    return {};
+  };
+  co_return co_await kv::for_each_row(store_, prefix, take);
 }
 
 Task<void> FillAhead::stop() {
   stopping_ = true;
   waiting_.clear();
+  for (Sleeper* each : asleep_) each->wake();
   co_await scope_.join();
 }
 
@@ -81,6 +76,8 @@ void FillAhead::want(Wanted wanted) {
 
 Task<void> FillAhead::work() {
   co_await Loop::current().yield();
+  Sleeper sleeper;
+  asleep_.push_back(&sleeper);
   while (!waiting_.empty() && !stopping_) {
     const Wanted wanted = std::move(waiting_.front());
     waiting_.pop_front();
@@ -89,7 +86,7 @@ Task<void> FillAhead::work() {
     for (int attempt = 0; attempt < kAttempts && !stopping_; ++attempt) {
       done = co_await prefetch_.bring(wanted.repository, wanted.digest, wanted.platforms, get_);
       if (done || stopping_) break;
-      co_await sleep_for(pause);
+      co_await sleeper.sleep(pause);
       pause *= 2;
     }
     (done ? brought_ : failed_).add();
@@ -98,6 +95,7 @@ Task<void> FillAhead::work() {
                                                         {"digest", wanted.digest.to_string()},
                                                         {"why", done.error().to_string()}});
   }
+  std::erase(asleep_, &sleeper);
 }
 
 }  // namespace wherry::node

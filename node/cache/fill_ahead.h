@@ -8,6 +8,7 @@
 
 #include "common/async/event.h"
 #include "common/async/scope.h"
+#include "common/async/sleep.h"
 #include "common/feed/change.h"
 #include "common/feed/fill_ahead_policy.h"
 #include "common/kv/key_value.h"
@@ -53,6 +54,7 @@ class FillAhead {
   std::function<std::string()> name_;
   std::map<std::string, feed::FillAheadPolicy> policies_;
   std::deque<Wanted> waiting_;
+  std::vector<Sleeper*> asleep_;  // one of each work()
   Scope scope_;
   bool stopping_ = false;
   Counter brought_;

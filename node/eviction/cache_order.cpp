@@ -5,6 +5,7 @@
 #include "common/base/bytes.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
+#include "common/kv/for_each_row.h"
 #include "common/registry/name_store.h"
 #include "common/registry/tables.h"
 #include "node/eviction/cache_space.h"
@@ -59,17 +60,6 @@ std::optional<std::pair<RepositoryName, std::string_view>> split_key(std::string
 
 }  // namespace
 
-Task<Result<void>> CacheSpace::for_each_row(std::string prefix, const Visit& visit) {
-  std::string after;
-  while (true) {
-    auto page = co_await storage_.names().scan(kv::ScanRequest(prefix, after));
-    if (!page) co_return page.error();
-    for (const auto& [key, value] : page->entries) visit(key, value);
-    if (!page->more) co_return Result<void>();
-    after = page->entries.back().first;
-  }
-}
-
 Task<Result<void>> CacheSpace::load() {
   auto done = co_await load_blobs();
   if (done) done = co_await load_manifests();
@@ -82,25 +72,30 @@ Task<Result<void>> CacheSpace::load() {
 
 Task<Result<void>> CacheSpace::load_blobs() {
   std::vector<Kept> order;
-  const Visit read_order = [&](std::string_view, std::string_view piece) { read_places(piece, order); };
-  auto done = co_await for_each_row(tables::order_prefix('b'), read_order);
+  const kv::VisitRow read_order = [&](std::string_view, std::string_view piece) -> Result<void> {
+    read_places(piece, order);
+    return {};
+  };
+  auto done = co_await kv::for_each_row(storage_.names(), tables::order_prefix('b'), read_order);
   if (!done) co_return done;
   std::unordered_map<Digest, std::uint64_t> charges;
-  const Visit read_blob = [&](std::string_view key, std::string_view value) {
+  const kv::VisitRow read_blob = [&](std::string_view key, std::string_view value) -> Result<void> {
     key.remove_prefix(tables::blobs_prefix().size());
     const auto digest = tables::take_digest(key);
     const auto row = store::BlobRow::decode(value);
     if (digest && row) charges.emplace(*digest, disk_bytes(row->size()));
+    return {};
   };
-  done = co_await for_each_row(tables::blobs_prefix(), read_blob);
+  done = co_await kv::for_each_row(storage_.names(), tables::blobs_prefix(), read_blob);
   if (!done) co_return done;
   std::unordered_set<Digest> pinned;
-  const Visit read_holder = [&](std::string_view key, std::string_view) {
+  const kv::VisitRow read_holder = [&](std::string_view key, std::string_view) -> Result<void> {
     key.remove_prefix(tables::holders_prefix().size());
     const auto digest = tables::take_digest(key);
     if (digest && options_.pins.match_repository(key)) pinned.insert(*digest);
+    return {};
   };
-  if (!options_.pins.empty()) done = co_await for_each_row(tables::holders_prefix(), read_holder);
+  if (!options_.pins.empty()) done = co_await kv::for_each_row(storage_.names(), tables::holders_prefix(), read_holder);
   if (!done) co_return done;
   const std::lock_guard lock(mutex_);
   for (const Kept& kept : order) {
@@ -114,27 +109,32 @@ Task<Result<void>> CacheSpace::load_blobs() {
 }
 
 Task<Result<void>> CacheSpace::load_manifests() {
-  const Visit learn = [&](std::string_view key, std::string_view value) {
+  const kv::VisitRow learn = [&](std::string_view key, std::string_view value) -> Result<void> {
     auto split = split_key(key);
     const auto row = tables::decode_manifest(value);
-    if (!split || !row) return;
+    if (!split || !row) return {};
     const auto digest = tables::take_digest(split->second);
-    if (!digest) return;
+    if (!digest) return {};
     const std::lock_guard lock(mutex_);
     ledger_.learn(split->first, *digest, facts_of(row->media_type, row->bytes));
+    return {};
   };
-  auto done = co_await for_each_row(tables::manifests_prefix(), learn);
-  const Visit tag = [&](std::string_view key, std::string_view value) {
+  auto done = co_await kv::for_each_row(storage_.names(), tables::manifests_prefix(), learn);
+  const kv::VisitRow tag = [&](std::string_view key, std::string_view value) -> Result<void> {
     const auto split = split_key(key);
     const auto digest = Digest::from_binary(value);
-    if (!split || !digest) return;
+    if (!split || !digest) return {};
     const std::lock_guard lock(mutex_);
     ledger_.tag(split->first, *digest, options_.pins.match_tag(split->first.text(), split->second));
+    return {};
   };
-  if (done) done = co_await for_each_row(tables::tags_prefix(), tag);
+  if (done) done = co_await kv::for_each_row(storage_.names(), tables::tags_prefix(), tag);
   std::vector<Kept> order;
-  const Visit read_order = [&](std::string_view, std::string_view piece) { read_places(piece, order); };
-  if (done) done = co_await for_each_row(tables::order_prefix('m'), read_order);
+  const kv::VisitRow read_order = [&](std::string_view, std::string_view piece) -> Result<void> {
+    read_places(piece, order);
+    return {};
+  };
+  if (done) done = co_await kv::for_each_row(storage_.names(), tables::order_prefix('m'), read_order);
   const std::lock_guard lock(mutex_);
   for (const Kept& kept : order) ledger_.recall(kept.digest, kept.place, kept.asked_at);
   co_return done;

@@ -115,8 +115,6 @@ class CacheSpace {
   static Result<void> forget_blob(kv::Transaction& transaction, const Digest& digest);
   Error no_room(std::uint64_t bytes) const;
 
-  using Visit = std::function<void(std::string_view key, std::string_view value)>;
-  Task<Result<void>> for_each_row(std::string prefix, const Visit& visit);
   Task<Result<void>> load_blobs();
   Task<Result<void>> load_manifests();
   Task<Result<void>> sweep_files();

@@ -20,6 +20,9 @@ inline std::string complete_key() { return "Fu"; }
 /// -> the raw public key that signed what was first met
 inline std::string pinned_key() { return "Fp"; }
 
+/// -> Membership::view() of the node that followed up to here
+inline std::string view_key() { return "Fv"; }
+
 /// -> the SignedHead of a snapshot that is whole and proven, and is being put in the place of what was
 inline std::string swapping_key() { return "Fw"; }
 /// -> nothing: what is not in that snapshot is gone, and its rows are being moved

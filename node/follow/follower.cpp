@@ -1,12 +1,13 @@
 #include "node/follow/follower.h"
 
 #include <algorithm>
-#include <random>
 
 #include "common/base/bytes.h"
 #include "common/base/json.h"
 #include "common/base/log.h"
+#include "common/base/random.h"
 #include "common/feed/feed_service.h"
+#include "common/kv/for_each_row.h"
 #include "node/follow/batches.h"
 #include "node/follow/follow_rows.h"
 #include "node/follow/trusted_keys.h"
@@ -27,13 +28,6 @@ std::string_view name_of(Follower::State state) {
     case Follower::State::kAlarmed: return "alarmed";
   }
   return "off";
-}
-
-/// Between half of it and all of it, so that followers that lost the same parent do not come back in step.
-std::chrono::milliseconds jittered(std::chrono::milliseconds pause) {
-  static thread_local std::minstd_rand random(std::random_device{}());
-  const auto half = pause.count() / 2;
-  return std::chrono::milliseconds(half + std::uniform_int_distribution<std::int64_t>(0, half)(random));
 }
 
 }  // namespace
@@ -103,6 +97,7 @@ Task<Result<void>> Follower::start() {
   auto placed = co_await load_place();
   if (!placed) co_return placed;
   client_ = std::make_unique<http::Client>(Loop::current(), feed_client_options(upstreams_));
+  relay_client_ = std::make_unique<http::Client>(Loop::current(), feed_client_options(upstreams_));
   has_feed_.store(true, std::memory_order_relaxed);
   scope_.spawn(run());
   co_return Result<void>();
@@ -132,6 +127,7 @@ Task<void> Follower::stop() {
   stopping_ = true;
   sleeper_.wake();
   if (client_) client_->cancel_all();
+  if (relay_client_) relay_client_->cancel_all();
   co_await scope_.join();
   client_.reset();
 }
@@ -195,6 +191,9 @@ http::ClientRequest Follower::request(const std::string& target) {
 Task<Result<void>> Follower::follow_once() {
   auto swapped = co_await finish_swap();
   if (!swapped) co_return swapped;
+  auto same_view = co_await check_view();
+  if (!same_view) co_return same_view.error();
+  if (!*same_view) co_return co_await join(Join::Because::kOtherView);
   const std::string target = fmt::format("{}feed?from={}&epoch={}&chain={}", feed::FeedService::kPrefix,
                                          at_.position + 1, at_.epoch, to_hex(at_.chain));
   http::ClientRequest asking = request(target);
@@ -220,6 +219,21 @@ Task<Result<void>> Follower::follow_once() {
   co_return outcome;
 }
 
+Task<Result<bool>> Follower::check_view() {
+  auto known = co_await storage_.names().get(rows::view_key());
+  if (!known) co_return known.error();
+  const std::string now = membership_.view();
+  if (!staged_view_) staged_view_ = known->value_or(std::string());
+  if (known->value_or(std::string()) == now) co_return true;
+  if (at_.position > 0) co_return false;
+  auto noted = co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
+    transaction.put(rows::view_key(), now);
+    return {};
+  });
+  if (!noted) co_return noted.error();
+  co_return true;
+}
+
 void Follower::reconnect() {
   if (stream_ != nullptr) stream_->cancel();
   pause_ = kFirstPause;
@@ -231,7 +245,7 @@ Task<Result<void>> Follower::finish_swap() {
   auto unfinished = co_await join.unfinished();
   if (!unfinished) co_return unfinished.error();
   if (!*unfinished) co_return Result<void>();
-  auto swapped = co_await join.swap(**unfinished);
+  auto swapped = co_await join.resume(**unfinished);
   if (!swapped) co_return swapped;
   auto placed = co_await load_place();
   if (!placed) co_return placed;
@@ -240,10 +254,16 @@ Task<Result<void>> Follower::finish_swap() {
 
 Task<Result<void>> Follower::join(Join::Because because) {
   Join join(storage_, space_, keys_, options_.key.empty());
+  const std::string view = membership_.view();
+  if (staged_view_ != view) {  // what was staged may be of another one
+    auto dropped = co_await join.drop();
+    if (!dropped) co_return dropped;
+    staged_view_ = view;
+  }
   const Join::Open ask = [this](const std::string& target) { return open(target); };
   auto head = co_await join.take(ask, at_, because);
   if (!head) co_return head.error();
-  auto swapped = co_await join.swap(*head);
+  auto swapped = co_await join.swap(*head, view);
   if (!swapped) co_return swapped;
   joins_.add();
   log::info("the parent's snapshot is in place", {{"position", std::to_string(head->head.position)},
@@ -259,40 +279,36 @@ Task<Result<void>> Follower::join(Join::Because because) {
 Task<Result<void>> Follower::tell_policies() {
   membership_.take_policy(auth::kRegisteredOnly, false);  // unless it is among them
   const std::string prefix = feed::state_policies_prefix();
-  std::string after;
-  for (bool more = true; more;) {
-    auto page = co_await storage_.names().scan(kv::ScanRequest(prefix, after));
-    if (!page) co_return page.error();
-    more = page->more;
-    std::vector<feed::Entry> told;
-    for (const auto& [key, json] : page->entries) {
-      after = key;
-      told.emplace_back(feed::Change::policy_set(key.substr(prefix.size()), json, {}), std::string(), feed::Hash{});
-    }
-    tell(told, false);
-  }
-  co_return Result<void>();
+  const kv::VisitRow tell_one = [&](std::string_view key, std::string_view json) -> Result<void> {
+    tell(feed::Change::policy_set(std::string(key.substr(prefix.size())), std::string(json), {}), false);
+    return {};
+  };
+  co_return co_await kv::for_each_row(storage_.names(), prefix, tell_one);
 }
 
 Task<Result<void>> Follower::snapshot(feed::SnapshotStart start, feed::Visibility visibility, feed::SendPiece send) {
   Loop& here = Loop::current();
   feed::SnapshotFilter filter(std::move(visibility));
   co_await home_.enter();
+  ++relays_;
   auto relayed = co_await relay(std::move(start), filter, here, send);
+  --relays_;
   co_await here.enter();
   co_return relayed;
 }
 
 Task<Result<void>> Follower::relay(feed::SnapshotStart start, feed::SnapshotFilter& filter, Loop& client_loop,
                                    const feed::SendPiece& send) {
-  if (!client_ || stopping_) co_return Error(ErrorKind::kUnavailable, "this node follows no feed");
+  if (!relay_client_ || stopping_) co_return Error(ErrorKind::kUnavailable, "this node follows no feed");
+  if (relays_ > kMostRelays)
+    co_return Error(ErrorKind::kUnavailable, "{} children take a snapshot already", kMostRelays);
   std::string target = fmt::format("{}snapshot", feed::FeedService::kPrefix);
   if (start.base)
     target += fmt::format("?epoch={}&position={}&chain={}", start.base->epoch, start.base->position,
                           to_hex(start.base->chain));
   if (start.base && !start.after_row.empty()) target += "&after=" + to_hex(as_bytes(start.after_row));
   http::ClientRequest asking = request(target);
-  auto stream = co_await client_->open(std::move(asking));
+  auto stream = co_await relay_client_->open(std::move(asking));
   if (!stream) co_return stream.error();
   const int status = (*stream)->head().status();
   if (status == 410) co_return Error(ErrorKind::kNotFound, "the parent's log was compacted");
@@ -373,22 +389,18 @@ Task<Result<void>> Follower::apply(std::vector<feed::Batch> batches, const feed:
   names_.advance(head, complete_);
   if (complete_) membership_.feed_is_complete();
   for (const feed::Batch& batch : batches) {
-    tell(batch.entries, was_complete);
+    for (const feed::Entry& entry : batch.entries)
+      if (entry.change()) tell(*entry.change(), was_complete);
     publisher_.publish(feed::Segment::make(batch.entries, batch.head));
   }
   last_ = head;
   co_return co_await compact();
 }
 
-void Follower::tell(const std::vector<feed::Entry>& entries, bool live) {
-  for (const feed::Entry& entry : entries) {
-    if (!entry.change()) continue;
-    const feed::Change& change = *entry.change();
-    const std::string& name = change.tag();
-    if (change.kind() == feed::ChangeKind::kPolicySet) membership_.take_policy(name, true);
-    if (change.kind() == feed::ChangeKind::kPolicyRemoved) membership_.take_policy(name, false);
-    if (on_applied_ && (live || change.repository().empty())) on_applied_(change);
-  }
+void Follower::tell(const feed::Change& change, bool live) {
+  if (change.kind() == feed::ChangeKind::kPolicySet) membership_.take_policy(change.tag(), true);
+  if (change.kind() == feed::ChangeKind::kPolicyRemoved) membership_.take_policy(change.tag(), false);
+  if (on_applied_ && (live || change.repository().empty())) on_applied_(change);
 }
 
 Task<Result<std::unique_ptr<http::Transfer>>> Follower::open(const std::string& target) {

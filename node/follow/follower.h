@@ -39,6 +39,8 @@ class Follower final : public feed::Heads {
   /// Of its own log, for its children: who is further behind takes a snapshot.
   static constexpr std::uint64_t kKeptEntries = 1'000'000;
   static constexpr std::uint64_t kCompactedAtOnce = 4096;
+  /// Snapshots of the parent that are passed on to children at once; who comes later is told to come again.
+  static constexpr std::size_t kMostRelays = 16;
   static constexpr std::chrono::milliseconds kNoFeedPause{60'000};  ///< before a parent without a feed is asked again
 
   /// All outlive it.
@@ -71,6 +73,8 @@ class Follower final : public feed::Heads {
   Task<Result<void>> follow_once();
   Task<Result<void>> take_stream(http::Transfer& stream, feed::Verifier& verifier);
   Task<Result<void>> apply(std::vector<feed::Batch> batches, const feed::Verifier& verifier);
+  /// Whether what is here was followed by one who sees the same projects as this node does now.
+  Task<Result<bool>> check_view();
   /// When the parent's feed does not go on from here: by way of a snapshot.
   Task<Result<void>> join(Join::Because because);
   /// What a crash or a full disk interrupted, before anything else is believed.
@@ -85,7 +89,7 @@ class Follower final : public feed::Heads {
   void note(const Result<void>& outcome);
   /// After a snapshot: the policies as they are now.
   Task<Result<void>> tell_policies();
-  void tell(const std::vector<feed::Entry>& entries, bool live);
+  void tell(const feed::Change& change, bool live);
   Task<Result<std::unique_ptr<http::Transfer>>> open(const std::string& target);
 
   registry::Storage& storage_;
@@ -99,9 +103,12 @@ class Follower final : public feed::Heads {
   feed::TrustedKeys keys_;
   std::function<void(const feed::Change&)> on_applied_;
   std::unique_ptr<http::Client> client_;
+  std::unique_ptr<http::Client> relay_client_;  // its own: slow children do not take the stream's connections
+  std::size_t relays_ = 0;
   http::Transfer* stream_ = nullptr;  // the one that is read just now
   feed::Head at_;
-  std::optional<feed::SignedHead> last_;  // the newest head that was applied
+  std::optional<feed::SignedHead> last_;    // the newest head that was applied
+  std::optional<std::string> staged_view_;  // whose view a snapshot that is staged is
   std::uint64_t newest_ = 0;
   std::uint64_t compacted_to_ = 0;
   bool complete_ = false;

@@ -30,7 +30,7 @@ Task<Result<feed::SignedHead>> Join::take(const Open& open, const feed::Head& pr
   const feed::NextPiece next = [transfer = stream->get()] { return transfer->next(); };
   const feed::SnapshotIntake::Admit admit = [&present, because](const feed::Head& base) -> Result<void> {
     const bool goes_on =
-        because == Because::kCompacted && base.epoch == present.epoch && base.position >= present.position;
+        because != Because::kParted && base.epoch == present.epoch && base.position >= present.position;
     if (base.epoch > present.epoch || goes_on) return {};
     return feed::unbelievable_snapshot(fmt::format(
         "it is of epoch {} and position {}, and not what follows epoch {} and position {}; if the master was "
@@ -103,16 +103,29 @@ Result<void> Join::put_in_place(kv::Transaction& transaction, feed::StateWriter&
   return cached_tag_moved(transaction, space_, *repository, row.tag, *digest);
 }
 
-Task<Result<void>> Join::put_marker(std::string key, std::string value) {
-  co_return co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
-    transaction.put(key, value);
+Task<Result<void>> Join::mark_all_gone() {
+  co_return co_await storage_.names().transact([](kv::Transaction& transaction) -> Result<void> {
+    transaction.put(rows::placing_key(), {});
     return {};
   });
 }
 
-Task<Result<void>> Join::swap(const feed::SignedHead& head) {
-  auto begun = co_await put_marker(rows::swapping_key(), head.encode());
+Task<Result<void>> Join::drop() {
+  feed::SnapshotIntake intake(storage_.names(), keys_, first_contact_);
+  co_return co_await intake.drop();
+}
+
+Task<Result<void>> Join::swap(const feed::SignedHead& head, const std::string& view) {
+  auto begun = co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
+    transaction.put(rows::swapping_key(), head.encode());
+    transaction.put(rows::view_key(), view);
+    return {};
+  });
   if (!begun) co_return begun;
+  co_return co_await resume(head);
+}
+
+Task<Result<void>> Join::resume(const feed::SignedHead& head) {
   const Step erase = [](kv::Transaction& transaction, feed::StateWriter&, const std::string& key,
                         const std::string&) -> Result<void> {
     transaction.erase(key);
@@ -127,7 +140,7 @@ Task<Result<void>> Join::swap(const feed::SignedHead& head) {
   // What has been put in place is not staged any more, so that this must not be done once that has begun.
   if (done && !*all_gone) {
     done = co_await for_each(std::string(1, feed::kStateTable), away);
-    if (done) done = co_await put_marker(rows::placing_key(), {});
+    if (done) done = co_await mark_all_gone();
   }
   const Step in_place = [this](kv::Transaction& transaction, feed::StateWriter& state, const std::string& key,
                                const std::string& value) { return put_in_place(transaction, state, key, value); };

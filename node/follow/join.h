@@ -25,25 +25,29 @@ class Join {
   Join(registry::Storage& storage, CacheSpace& space, feed::TrustedKeys& keys, bool first_contact)
       : storage_(storage), space_(space), keys_(keys), first_contact_(first_contact) {}
 
-  /// Why the log does not go on: the parent has dropped what comes next, or has another history than this node's.
-  enum class Because { kCompacted, kParted };
+  /// Why the log does not go on: the parent has dropped what comes next, has another history than this node's, or shows
+  /// this node other projects than before.
+  enum class Because { kCompacted, kParted, kOtherView };
   /// Asks the parent for a path and query.
   using Open = std::function<Task<Result<std::unique_ptr<http::Transfer>>>(const std::string& target)>;
   /// The head up to which the staged rows are. `present` is where this node is. Another history
   /// must be of a higher epoch: somebody has said that it is to count. Errors: kInvalid for what cannot be believed
   /// (what was staged is dropped), those of the client.
   Task<Result<feed::SignedHead>> take(const Open& open, const feed::Head& present, Because because);
-  /// After take(), or after a restart with unfinished(): the state, the log and the cached names are those of `head`.
-  Task<Result<void>> swap(const feed::SignedHead& head);
-  /// The head of a swap() that a crash interrupted.
+  /// Forgets what is staged.
+  Task<Result<void>> drop();
+  /// After take(): the state, the log and the cached names are those of `head`, as one with that view sees them.
+  Task<Result<void>> swap(const feed::SignedHead& head, const std::string& view);
+  /// The head of a swap() that a crash interrupted, and the rest of it.
   Task<Result<std::optional<feed::SignedHead>>> unfinished();
+  Task<Result<void>> resume(const feed::SignedHead& head);
 
  private:
   using Step = std::function<Result<void>(kv::Transaction&, feed::StateWriter&, const std::string& key,
                                           const std::string& value)>;
   /// Calls `step` for each row below a prefix, some in each transaction.
   Task<Result<void>> for_each(std::string prefix, Step step);
-  Task<Result<void>> put_marker(std::string key, std::string value);
+  Task<Result<void>> mark_all_gone();
   Result<void> take_away(kv::Transaction& transaction, feed::StateWriter& state, const std::string& key);
   Result<void> put_in_place(kv::Transaction& transaction, feed::StateWriter& state, const std::string& staged,
                             const std::string& value);

@@ -1,5 +1,8 @@
 #include "node/follow/membership.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "common/base/files.h"
@@ -7,7 +10,7 @@
 #include "common/base/log.h"
 #include "common/feed/state.h"
 #include "common/http/problem.h"
-#include "common/oci/error_body.h"
+#include "common/kv/for_each_row.h"
 
 namespace wherry::node {
 namespace {
@@ -21,12 +24,6 @@ constexpr std::chrono::minutes kForgetChildAfter{60};
 
 /// Nested deeper than a tree of nodes is, a document is somebody's attempt at the parser.
 bool is_flat_enough(int depth, nlohmann::detail::parse_event_t, Json&) { return depth <= 64; }
-
-std::string target_of(const http::Request& request) {
-  std::string target(request.path);
-  if (!request.query.empty()) target.append("?").append(request.query);
-  return target;
-}
 
 }  // namespace
 
@@ -79,16 +76,12 @@ Task<Result<void>> Membership::start(std::string join_token, std::function<void(
   auto loaded = co_await disk_.run(load);
   if (!loaded) co_return loaded;
   const std::string prefix = feed::state_policies_prefix();
-  std::string after;
-  for (bool more = true; more;) {
-    auto page = co_await store_.scan(kv::ScanRequest(prefix, after));
-    if (!page) co_return page.error();
-    more = page->more;
-    for (const auto& [key, row] : page->entries) {
-      after = key;
-      take_policy(std::string_view(key).substr(prefix.size()), true);
-    }
-  }
+  const kv::VisitRow take = [&](std::string_view key, std::string_view) -> Result<void> {
+    take_policy(key.substr(prefix.size()), true);
+    return {};
+  };
+  auto policies = co_await kv::for_each_row(store_, prefix, take);
+  if (!policies) co_return policies;
   joining_.store(name_.empty() && token, std::memory_order_release);
   if (parent_url_.empty()) co_return Result<void>();
   client_ = std::make_unique<http::Client>(Loop::current(), client_options_);
@@ -106,14 +99,19 @@ Task<void> Membership::stop() {
 
 Task<void> Membership::run(std::optional<JoinToken> token) {
   std::string told;
+  bool removed = false;
   while (!stopping_) {
     Result<void> outcome;
     auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(kReportEvery);
-    if (name_.empty() && token) {
+    // Somebody whose certificate does not count any more may have been given a token of a new registration.
+    if (token && (name_.empty() || removed)) {
       outcome = co_await join(*token);
+      removed = false;  // unless the next report says so again
       wait = outcome ? std::chrono::milliseconds(0) : std::chrono::milliseconds(kJoinAgain);
     } else if (!name_.empty()) {
       outcome = co_await report();
+      removed = !outcome && outcome.error().kind() == ErrorKind::kUnauthorized;
+      if (removed && token) wait = std::chrono::milliseconds(0);
     }
     const std::string trouble = outcome ? std::string() : outcome.error().to_string();
     if (!trouble.empty() && trouble != told && !stopping_)
@@ -170,7 +168,7 @@ Task<Result<void>> Membership::renew() {
   if (!answer) co_return answer.error();
   if (answer->first != 200)
     co_return Error(ErrorKind::kUpstream, "the certificate was not renewed: status {}", answer->first);
-  co_return co_await take_certificate(std::move(key), name_, answer->second);
+  co_return co_await take_certificate(std::move(key), name_, answer->second, identity_->authority().der());
 }
 
 Result<auth::NodeKey> Membership::joining_key() {
@@ -179,12 +177,13 @@ Result<auth::NodeKey> Membership::joining_key() {
   if (pem) return auth::NodeKey::from_pem(*pem);
   if (pem.error().kind() != ErrorKind::kNotFound) return pem.error();
   auth::NodeKey key = auth::NodeKey::make();
-  auto saved = auth::save_secret(path, key.pem());
+  auto saved = replace_secret_file(path, key.pem());
   if (!saved) return saved.error();
   return key;
 }
 
-Task<Result<void>> Membership::take_certificate(auth::NodeKey key, const std::string& name, const std::string& answer) {
+Task<Result<void>> Membership::take_certificate(auth::NodeKey key, std::string name, std::string answer,
+                                                std::string authority_der) {
   const Json document = Json::parse(answer, is_flat_enough, false);
   const Error wrong(ErrorKind::kUpstream, "the answer to a join is not in its form");
   if (!document.is_object() || !document.contains("certificate") || !document["certificate"].is_string() ||
@@ -193,13 +192,13 @@ Task<Result<void>> Membership::take_certificate(auth::NodeKey key, const std::st
   auto certificate = auth::NodeCertificate::from_pem(document["certificate"].get<std::string>());
   auto authority = auth::NodeCertificate::from_pem(document["authority"].get<std::string>());
   if (!certificate || !authority) co_return wrong;
+  if (!authority_der.empty() && authority->der() != authority_der)
+    co_return Error(ErrorKind::kUpstream, "the certificate is of another authority than this node's");
   auto right = certificate->check(*authority, Clock::system().wall());
   if (!right) co_return right;
   constexpr std::string_view kProof = "this key is that of the certificate";
   if (certificate->name() != name || !certificate->verify(kProof, key.sign(kProof)))
     co_return Error(ErrorKind::kUpstream, "the certificate is not the one that was asked for");
-  if (const std::lock_guard lock(mutex_); identity_ && identity_->authority().der() != authority->der())
-    co_return Error(ErrorKind::kUpstream, "the certificate is of another authority than this node's");
   auto identity =
       std::make_shared<const auth::NodeIdentity>(std::move(key), std::move(*certificate), std::move(*authority));
   const auto save = [&]() -> Result<void> {
@@ -248,8 +247,8 @@ Task<Result<void>> Membership::report() {
   if (!answer) co_return answer.error();
   if (answer->first == 404) co_return Result<void>();  // a parent that keeps no nodes
   if (answer->first != 200)
-    co_return Error(ErrorKind::kUnauthorized, "the report was refused (status {}): {}", answer->first,
-                    answer->second.substr(0, 300));
+    co_return Error(answer->first == 401 ? ErrorKind::kUnauthorized : ErrorKind::kUpstream,
+                    "the report was refused (status {}): {}", answer->first, answer->second.substr(0, 300));
   co_return Result<void>();
 }
 
@@ -258,7 +257,7 @@ std::string Membership::children() const {
   std::string out;
   const std::lock_guard lock(mutex_);
   for (const auto& [name, child] : children_) {
-    if (now - child.seen_at > kForgetChildAfter) continue;
+    if (now - child.seen_at > kForgetChildAfter) continue;  // none has reported since
     if (out.size() + child.report.size() > kMaxDocumentBytes / 2) break;
     out += out.empty() ? "[" : ",";
     out += fmt::format(R"({{"name":{},"last_seen":"{}","report":{}}})", json_string(name), to_rfc3339(child.seen_at),
@@ -270,6 +269,14 @@ std::string Membership::children() const {
 bool Membership::sees_all() const {
   const std::lock_guard lock(mutex_);
   return identity_ && identity_->certificate().projects().empty();
+}
+
+std::string Membership::view() const {
+  const std::lock_guard lock(mutex_);
+  if (!identity_) return {};
+  std::vector<std::string> patterns = identity_->certificate().projects();
+  std::ranges::sort(patterns);
+  return fmt::format("{}", fmt::join(patterns, "\n"));
 }
 
 void Membership::take_policy(std::string_view name, bool is_set) {
@@ -288,7 +295,7 @@ void Membership::revoke(const std::string& serial) {
   flag->store(true, std::memory_order_release);
 }
 
-Result<feed::Follower> Membership::admit(const http::Exchange& exchange) {
+Result<feed::Admitted> Membership::admit(const http::Exchange& exchange) {
   const http::Request& request = exchange.request();
   const auto authorization = request.header("authorization");
   const std::lock_guard lock(mutex_);
@@ -298,17 +305,17 @@ Result<feed::Follower> Membership::admit(const http::Exchange& exchange) {
       return Error(ErrorKind::kUnauthorized, "only registered nodes may read the feed");
     if (identity_ && !feed_is_complete_.load(std::memory_order_acquire))
       return Error(ErrorKind::kUnavailable, "this node does not know yet who may read the feed");
-    return feed::Follower{feed::Visibility(), nobody_};
+    return feed::Admitted{feed::Visibility(), nobody_};
   }
-  auto certificate = auth::check_request(authorization, {request.method, target_of(request), {}},
-                                         identity_->authority(), Clock::system().wall());
+  auto certificate = auth::check_request(authorization, {request.method, request.target(), {}}, identity_->authority(),
+                                         Clock::system().wall());
   if (!certificate) return certificate.error();
   auto& flag = revoked_[certificate->serial()];
   if (!flag) flag = std::make_shared<std::atomic<bool>>(false);
   if (flag->load(std::memory_order_acquire))
     return Error(ErrorKind::kUnauthorized, "node {} was removed", certificate->name());
   const auto& projects = certificate->projects();
-  return feed::Follower{projects.empty() ? feed::Visibility() : feed::Visibility(projects), flag};
+  return feed::Admitted{projects.empty() ? feed::Visibility() : feed::Visibility(projects), flag};
 }
 
 Task<Result<void>> Membership::handle(http::Exchange& exchange) {
@@ -331,15 +338,21 @@ Task<Result<std::string>> Membership::take_report(const http::Request& request, 
   if (!document.is_object()) co_return Error(ErrorKind::kInvalid, "the body is not a JSON object");
   const std::lock_guard lock(mutex_);
   if (!identity_) co_return Error(ErrorKind::kNotFound, "this node has not joined, and keeps no children");
-  auto certificate = auth::check_request(request.header("authorization"), {request.method, target_of(request), body},
+  auto certificate = auth::check_request(request.header("authorization"), {request.method, request.target(), body},
                                          identity_->authority(), Clock::system().wall());
   if (!certificate) co_return certificate.error();
   const auto revoked = revoked_.find(certificate->serial());
   if (revoked != revoked_.end() && revoked->second->load(std::memory_order_acquire))
     co_return Error(ErrorKind::kUnauthorized, "node {} was removed", certificate->name());
-  if (!children_.contains(certificate->name()) && children_.size() >= kMostChildren)
-    co_return Error(ErrorKind::kUnavailable, "{} children are here already", kMostChildren);
-  children_[certificate->name()] = Child{document.dump(), Clock::system().wall()};
+  const WallTime now = Clock::system().wall();
+  std::erase_if(children_, [&](const auto& each) { return now - each.second.seen_at > kForgetChildAfter; });
+  std::size_t others = 0;
+  for (const auto& [name, child] : children_)
+    if (name != certificate->name()) others += child.report.size();
+  std::string report = document.dump();
+  if (others + report.size() > kMostReportBytes || children_.size() > kMostChildren)
+    co_return Error(ErrorKind::kUnavailable, "there are too many children here, or they say too much");
+  children_[certificate->name()] = Child{std::move(report), now};
   co_return certificate->name();
 }
 
@@ -355,9 +368,6 @@ Task<Result<void>> Membership::pass_on(http::Exchange& exchange, std::string pla
   co_return co_await exchange.send(std::move(response));
 }
 
-http::Response Membership::render(const Error& error) const {
-  const int status = http_status(error.kind());
-  return http::problem(status, error_code(error.kind()), status < 500 ? error.message() : "see the log of this server");
-}
+http::Response Membership::render(const Error& error) const { return http::problem_of(error); }
 
 }  // namespace wherry::node

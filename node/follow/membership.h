@@ -40,6 +40,7 @@ class Membership final : public feed::Admission, public http::Service {
   static constexpr std::chrono::seconds kReportEvery{10};
   static constexpr std::size_t kMaxDocumentBytes = std::size_t{1} << 20;
   static constexpr std::size_t kMostChildren = 4096;
+  static constexpr std::size_t kMostReportBytes = std::size_t{16} << 20;  ///< of all children's last reports
 
   /// `status`: this node's own report, a JSON object. `parent_url` without a slash at its end; all outlive it.
   Membership(std::string data, std::string parent_url, http::ClientOptions client, kv::KeyValue& store, Pool& disk,
@@ -57,6 +58,9 @@ class Membership final : public feed::Admission, public http::Service {
 
   /// True when it is registered for all projects: then nothing may be hidden from it.
   bool sees_all() const;
+  /// The projects that it is registered for, as one text: the same text, the same view.
+  std::string view() const;
+  static constexpr const char* kAllProjects = "";
   /// True until it has joined, when it was told to: what it would see as nobody is not its own.
   bool is_joining() const { return joining_.load(std::memory_order_acquire); }
 
@@ -66,7 +70,7 @@ class Membership final : public feed::Admission, public http::Service {
   void take_policy(std::string_view name, bool is_set);
 
   // Any loop:
-  Result<feed::Follower> admit(const http::Exchange& exchange) override;
+  Result<feed::Admitted> admit(const http::Exchange& exchange) override;
   Task<Result<void>> handle(http::Exchange& exchange) override;
   http::Response render(const Error& error) const override;
   void finished(const http::Exchange&, Duration) override {}
@@ -79,9 +83,10 @@ class Membership final : public feed::Admission, public http::Service {
   Task<void> run(std::optional<JoinToken> token);
   Task<Result<void>> join(const JoinToken& token);
   Task<Result<void>> renew();
-  /// Takes what the parent answered, if it is a certificate of this name for this key (and, once there is one, of the
-  /// same authority).
-  Task<Result<void>> take_certificate(auth::NodeKey key, const std::string& name, const std::string& answer);
+  /// Takes what the parent answered, if it is a certificate of this name for this key and, unless that is empty, of
+  /// this authority.
+  Task<Result<void>> take_certificate(auth::NodeKey key, std::string name, std::string answer,
+                                      std::string authority_der = {});
   /// The key of a join that was begun: its token works with that one alone.
   Result<auth::NodeKey> joining_key();
   Task<Result<void>> report();
