@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from wherry import oci
@@ -152,6 +153,66 @@ def test_what_is_below_a_node_is_shown_beneath_it(owner):
         return [child["name"] for child in report.get("children", [])] == ["branch"]
 
     wait_until(branch_is_seen, "the region tells of the branch", 40)
+
+
+def test_two_at_once_of_one_name_are_one_node(owner):
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: owner.api("POST", "/api/v1/nodes", {"name": "paris"}), range(8)))
+    assert sorted(answer.status for answer in answers) == [201] + [400] * 7
+    token = next(answer.json["join_token"] for answer in answers if answer.status == 201)
+    wait_until(lambda node=owner.node("paris", token): follows(node), "the token of the one that was told works")
+
+
+def test_a_node_that_was_removed_joins_again_by_a_new_token(owner):
+    owner.registry.put_image("team/app", "v1", [b"layer"])
+    node = owner.node("paris", owner.add("paris"))
+    wait_until(lambda: follows(node), "it follows")
+    assert owner.api("DELETE", "/api/v1/nodes/paris").status == 204
+    wait_until(lambda: "removed" in node.status()["feed"].get("trouble", ""), "it is told that it was removed", 30)
+    node.stop()
+    owner.registry.put_image("team/app", "v2", [b"another"])
+    node.start(extra=["--join", owner.add("rome")])
+    settle(owner.master, node)
+    assert follows(node) and owner.nodes()["rome"]["joined"]
+    # The token is used up, the identity is what counts.
+    node.stop()
+    node.start(extra=["--join", owner.add("unused")])
+    wait_until(lambda: follows(node), "it follows as who it is")
+    assert not owner.nodes()["unused"]["joined"]
+
+
+def test_a_node_that_is_registered_for_other_projects_sees_those_and_no_more(owner):
+    owner.registry.put_image("old/app", "v1", [b"old"])
+    owner.registry.put_image("new/app", "v1", [b"new"])
+    node = owner.node("paris", owner.add("paris", ["old"]))
+    wait_until(lambda: follows(node), "it follows")
+    edge = Registry(node.address)
+    assert edge.get("/v2/_catalog").json["repositories"] == ["old/app"]
+    assert owner.api("DELETE", "/api/v1/nodes/paris").status == 204
+    node.stop()
+    node.start(extra=["--join", owner.add("paris", ["new"])])
+    edge = Registry(node.address)
+    wait_until(lambda: edge.get("/v2/_catalog").json["repositories"] == ["new/app"], "it sees the new project alone", 30)
+    owner.registry.put_image("new/app", "v2", [b"newer"])
+    owner.registry.put_image("old/app", "v2", [b"older"])
+    settle(owner.master, node)
+    assert edge.get("/v2/new/app/tags/list").json["tags"] == ["v1", "v2"]
+    assert edge.get("/v2/_catalog").json["repositories"] == ["new/app"]
+    assert b"old/app" not in read_log(node)
+
+
+def test_that_nobody_else_reads_the_feed_holds_in_every_tier(owner):
+    region = owner.node("region", owner.add("region"))
+    wait_until(lambda: follows(region), "the region follows")
+    edge = Registry(region.address)
+    wait_until(lambda: edge.get("/wherry/v1/snapshot").status == 401, "the region lets no stranger in")
+    # A stream answers with its first byte; a refusal at once.
+    assert edge.get("/wherry/v1/feed?from=1").status == 401
+    stranger = owner.run_server(Node(owner.area, region.url, "stranger"))
+    owner.registry.put_image("team/app", "v1", [b"layer"])
+    settle(owner.master, region)
+    assert Registry(stranger.address).get_manifest("team/app", "v1").status == 200  # it asks
+    assert stranger.status()["feed"]["position"] == 0
 
 
 @pytest.mark.parametrize(
