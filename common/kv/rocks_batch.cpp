@@ -1,5 +1,7 @@
 #include "common/kv/rocks_batch.h"
 
+#include <rocksdb/perf_level.h>
+
 #include <memory>
 #include <utility>
 
@@ -35,8 +37,10 @@ std::string end_of_prefix(std::string_view prefix) {
 }
 
 Transaction& RocksBatch::begin_body() {
-  batch_.SetSavePoint();
-  count_before_ = count();
+  // RocksDB counts each comparison of keys in a thread's own counters, which nobody reads.
+  thread_local const bool quiet = (rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable), true);
+  static_cast<void>(quiet);
+  overlay_.begin_body();
   body_bytes_ = 0;
   failure_.reset();
   return *this;
@@ -47,28 +51,22 @@ Result<bool> RocksBatch::keep() {
     roll_back();
     return *std::exchange(failure_, std::nullopt);
   }
-  const rocksdb::Status status = batch_.PopSavePoint();
-  WHERRY_CHECK(status.ok());
-  return wrote_something();
+  return overlay_.body_wrote();
 }
 
-void RocksBatch::roll_back() {
-  // Rolling back builds the index of the whole batch anew, so it is done only where there is something to undo.
-  const rocksdb::Status status = wrote_something() ? batch_.RollbackToSavePoint() : batch_.PopSavePoint();
-  WHERRY_CHECK(status.ok());
-}
+void RocksBatch::roll_back() { overlay_.undo_body(); }
 
-std::uint32_t RocksBatch::count() const {
-  return static_cast<std::uint32_t>(const_cast<rocksdb::WriteBatchWithIndex&>(batch_).GetWriteBatch()->Count());
-}
-
-std::size_t RocksBatch::batch_bytes() const { return count() == 0 ? 0 : batch_.GetDataSize(); }
+std::size_t RocksBatch::batch_bytes() const { return overlay_.bytes(); }
 
 Result<void> RocksBatch::write(bool sync) {
+  rocksdb::Status status;
+  for (const Overlay::Row* row : overlay_.range({}, {}))  // by key: each is put in next to the one before it
+    if (status.ok())
+      status = row->erased ? batch_.Delete(slice(row->key)) : batch_.Put(slice(row->key), slice(row->value));
   rocksdb::WriteOptions options;
   options.sync = sync;
-  const rocksdb::Status status = db_.Write(options, batch_.GetWriteBatch());
-  versions_.wrote(written_);
+  if (status.ok()) status = db_.Write(options, &batch_);
+  versions_.wrote(overlay_.tables());
   drop();
   if (!status.ok()) return rocks_error(status, "write to the metadata store");
   if (sync) acknowledged_.advance(db_.GetLatestSequenceNumber());
@@ -77,47 +75,42 @@ Result<void> RocksBatch::write(bool sync) {
 
 void RocksBatch::drop() {
   batch_.Clear();
-  written_.reset();
+  overlay_.clear();
 }
 
 Result<std::optional<std::string>> RocksBatch::get(std::string_view key) {
+  if (const Overlay::Row* row = overlay_.find(key); row != nullptr)
+    return row->erased ? std::optional<std::string>() : std::optional(std::string(row->value));
   std::string value;
-  const rocksdb::Status status = batch_.GetFromBatchAndDB(&db_, rocksdb::ReadOptions(), slice(key), &value);
+  const rocksdb::Status status = db_.Get(rocksdb::ReadOptions(), slice(key), &value);
   if (status.ok()) return std::optional(std::move(value));
   if (status.IsNotFound()) return std::optional<std::string>();
   return rocks_error(status, "read the metadata store");
 }
 
 Result<bool> RocksBatch::exists(std::string_view key) {
+  if (const Overlay::Row* row = overlay_.find(key); row != nullptr) return !row->erased;
   rocksdb::PinnableSlice value;
-  const rocksdb::Status status = batch_.GetFromBatchAndDB(&db_, rocksdb::ReadOptions(), slice(key), &value);
+  const rocksdb::Status status = db_.Get(rocksdb::ReadOptions(), db_.DefaultColumnFamily(), slice(key), &value);
   if (status.ok()) return true;
   if (status.IsNotFound()) return false;
   return rocks_error(status, "read the metadata store");
 }
 
 bool RocksBatch::may_write(std::size_t bytes) {
-  WHERRY_CHECK(!scanning_);  // a write would pull the iterator's entries away
+  WHERRY_CHECK(!scanning_);  // a write would pull the rows away from under the scan
   body_bytes_ += bytes;
   if (body_bytes_ > kMaxBodyBytes && !failure_)
     failure_ = Error(ErrorKind::kTooLarge, "one transaction may write at most {} bytes", kMaxBodyBytes);
   return !failure_;
 }
 
-void RocksBatch::wrote(const rocksdb::Status& status) {
-  if (!status.ok() && !failure_) failure_ = rocks_error(status, "gather a transaction");
-}
-
 void RocksBatch::put(std::string_view key, std::string_view value) {
-  if (!may_write(key.size() + value.size())) return;
-  written_.set(table_of(key));
-  wrote(batch_.Put(slice(key), slice(value)));
+  if (may_write(key.size() + value.size())) overlay_.put(key, value);
 }
 
 void RocksBatch::erase(std::string_view key) {
-  if (!may_write(key.size())) return;
-  written_.set(table_of(key));
-  wrote(batch_.Delete(slice(key)));
+  if (may_write(key.size())) overlay_.erase(key);
 }
 
 Result<void> RocksBatch::scan(std::string_view prefix, std::string_view after, const Visitor& visit) {
@@ -125,15 +118,34 @@ Result<void> RocksBatch::scan(std::string_view prefix, std::string_view after, c
   const rocksdb::Slice upper = slice(end);
   rocksdb::ReadOptions options;
   if (!end.empty()) options.iterate_upper_bound = &upper;
-  const std::unique_ptr<rocksdb::Iterator> iterator(batch_.NewIteratorWithBase(
-      db_.DefaultColumnFamily(), db_.NewIterator(options), end.empty() ? nullptr : &options));
+  const std::unique_ptr<rocksdb::Iterator> iterator(db_.NewIterator(options));
   const bool was_scanning = std::exchange(scanning_, true);
   struct Restore {
     bool& flag;
     bool value;
     ~Restore() { flag = value; }
   } const restore{scanning_, was_scanning};
-  return visit_range(*iterator, prefix, after, visit);
+  const auto written = overlay_.range(prefix, after);
+  auto next = written.begin();
+  bool goes_on = true;
+  /// What was written and sorts before `key`; all of it when that is null.
+  const auto visit_written = [&](const std::string_view* key) {
+    for (; goes_on && next != written.end() && (key == nullptr || (*next)->key < *key); ++next)
+      if (!(*next)->erased) goes_on = visit((*next)->key, (*next)->value);
+  };
+  auto visited = visit_range(*iterator, prefix, after, [&](std::string_view key, std::string_view value) {
+    visit_written(&key);
+    const bool hidden = next != written.end() && (*next)->key == key;
+    if (hidden) {
+      if (goes_on && !(*next)->erased) goes_on = visit(key, (*next)->value);
+      ++next;
+    } else if (goes_on) {
+      goes_on = visit(key, value);
+    }
+    return goes_on;
+  });
+  if (visited) visit_written(nullptr);
+  return visited;
 }
 
 }  // namespace wherry::kv

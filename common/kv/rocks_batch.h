@@ -2,7 +2,7 @@
 #pragma once
 
 #include <rocksdb/db.h>
-#include <rocksdb/utilities/write_batch_with_index.h>
+#include <rocksdb/write_batch.h>
 
 #include <memory>
 #include <optional>
@@ -11,6 +11,7 @@
 
 #include "common/kv/committer.h"
 #include "common/kv/high_water.h"
+#include "common/kv/overlay.h"
 #include "common/kv/table_versions.h"
 
 namespace wherry::kv {
@@ -40,7 +41,8 @@ Result<void> visit_range(rocksdb::Iterator& iterator, std::string_view prefix, s
   return {};
 }
 
-/// A WriteBatchWithIndex over a DB: every body reads what the ones before it wrote.
+/// An Overlay over a DB: every body reads what the ones before it wrote. Each key is written once a group, with its
+/// last value: what every push touches (the head of the feed, a project's digest) costs a group one row.
 class RocksBatch final : public CommitTarget, private Transaction {
  public:
   /// All outlive this. `acknowledged` is advanced over what was synced.
@@ -62,16 +64,12 @@ class RocksBatch final : public CommitTarget, private Transaction {
   Result<void> scan(std::string_view prefix, std::string_view after, const Visitor& visit) override;
 
   bool may_write(std::size_t bytes);
-  void wrote(const rocksdb::Status& status);
-  bool wrote_something() const { return count() != count_before_; }
-  std::uint32_t count() const;
 
   rocksdb::DB& db_;
   HighWater& acknowledged_;
   TableVersions& versions_;
-  Tables written_;
-  rocksdb::WriteBatchWithIndex batch_{rocksdb::BytewiseComparator(), 0, /*overwrite_key=*/true};
-  std::uint32_t count_before_ = 0;
+  Overlay overlay_;
+  rocksdb::WriteBatch batch_;
   std::size_t body_bytes_ = 0;
   bool scanning_ = false;
   std::optional<Error> failure_;
