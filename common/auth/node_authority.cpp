@@ -5,6 +5,7 @@
 #include "common/base/check.h"
 #include "common/base/files.h"
 #include "common/base/random.h"
+#include "common/base/sha256.h"
 
 namespace wherry::auth {
 namespace {
@@ -125,13 +126,9 @@ Result<std::string> NodeAuthority::key_of(std::string_view request_pem) {
   unsigned char* bytes = nullptr;
   const int size = ::i2d_PUBKEY(::X509_REQ_get0_pubkey(request->get()), &bytes);
   WHERRY_CHECK(size > 0);
-  std::array<unsigned char, 32> hash{};
-  unsigned int hash_size = 0;
-  const bool hashed =
-      ::EVP_Digest(bytes, static_cast<std::size_t>(size), hash.data(), &hash_size, ::EVP_sha256(), nullptr) == 1;
+  const Sha256 hash = sha256({reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size)});
   ::OPENSSL_free(bytes);
-  WHERRY_CHECK(hashed);
-  return to_hex(std::as_bytes(std::span(hash)));
+  return to_hex(hash);
 }
 
 }  // namespace wherry::auth

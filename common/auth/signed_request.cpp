@@ -8,6 +8,7 @@
 
 #include "common/base/base64.h"
 #include "common/base/bytes.h"
+#include "common/base/sha256.h"
 
 namespace wherry::auth {
 namespace {
@@ -16,10 +17,8 @@ constexpr std::string_view kScheme = "Wherry-Node ";
 constexpr std::size_t kMaxHeaderBytes = 8 * 1024;
 
 std::string words_of(const RequestWords& words, std::int64_t millis) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> hash{};
-  ::SHA256(reinterpret_cast<const unsigned char*>(words.body.data()), words.body.size(), hash.data());
   return fmt::format("wherry node request 1\n{}\n{}\n{}\n{}", words.method, words.target, millis,
-                     to_hex(std::as_bytes(std::span(hash))));
+                     to_hex(sha256(words.body)));
 }
 
 /// The quoted value of one parameter; empty when it is not there.
@@ -42,11 +41,7 @@ std::string sign_request(const NodeIdentity& identity, const RequestWords& words
                      to_base64(identity.key().sign(words_of(words, millis))));
 }
 
-std::string secret_hash_of(std::string_view secret) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> hash{};
-  ::SHA256(reinterpret_cast<const unsigned char*>(secret.data()), secret.size(), hash.data());
-  return to_hex(std::as_bytes(std::span(hash)));
-}
+std::string secret_hash_of(std::string_view secret) { return to_hex(sha256(secret)); }
 
 std::string join_proof(std::string_view secret_hash, std::string_view request_pem) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> proof{};

@@ -7,10 +7,11 @@
 #include <string_view>
 
 #include "common/base/error.h"
+#include "common/base/sha256.h"
 
 namespace wherry::feed {
 
-using Hash = std::array<std::byte, 32>;
+using Hash = Sha256;
 
 /// SHA-256 of some bytes.
 Hash hash_of(std::string_view bytes);

@@ -89,7 +89,7 @@ Result<Entry> decode_entry(std::uint64_t position, std::string_view row) {
   auto change = Change::decode(row);
   if (!change) return damaged(position, "the entry cannot be read").with_cause(std::move(change.error()));
   if (change->position() != position) return damaged(position, "the entry says that it is another");
-  return Entry(std::move(*change), std::string(row), chain);
+  return Entry(std::move(*change), std::string(row), hash_of(row), chain);
 }
 
 /// The position that a key of the log names.
@@ -117,20 +117,20 @@ void begin_after(kv::Transaction& transaction, const Head& head) {
   transaction.put(floor_key(), encode_floor(Floor{head.position + 1, head.chain}));
 }
 
-Result<std::uint64_t> compact(kv::Transaction& transaction, std::uint64_t keep_from, std::size_t most) {
+Result<Stretch> compact(kv::Transaction& transaction, std::uint64_t keep_from, std::size_t most) {
   auto row = transaction.get(floor_key());
   if (!row) return row.error();
   auto floor = decode_floor(*row);
   if (!floor) return floor.error();
   const std::uint64_t first = floor->first;
   const std::uint64_t end = std::min<std::uint64_t>(keep_from, first + most);
-  if (end <= first) return std::uint64_t{0};
+  if (end <= first) return Stretch();
   auto last = transaction.get(entry_key(end - 1));
   if (!last) return last.error();
   if (!*last || (*last)->size() <= sizeof(Hash)) return damaged(end - 1, "the entry is missing");
   for (std::uint64_t position = first; position < end; ++position) transaction.erase(entry_key(position));
   transaction.put(floor_key(), encode_floor(Floor{end, to_hash(**last)}));
-  return end - first;
+  return Stretch{first, end};
 }
 
 bool Appender::begin() {
@@ -156,8 +156,9 @@ void Appender::append(Change change) {
   std::string encoded = change.encode();
   // Nothing is appended that a reader would refuse for ever after.
   if (auto readable = Change::decode(encoded); !readable) return fail(std::move(readable.error()));
-  const Hash chain = next_chain(head_->chain, hash_of(encoded));
-  receive(Entry(std::move(change), std::move(encoded), chain));
+  const Hash hash = hash_of(encoded);
+  const Hash chain = next_chain(head_->chain, hash);
+  receive(Entry(std::move(change), std::move(encoded), hash, chain));
 }
 
 std::optional<Digest> Appender::receive(const Entry& entry) {

@@ -28,11 +28,12 @@ struct Head {
 /// One entry: at a follower that may not see it, its hash alone.
 class Entry {
  public:
-  Entry(Change change, std::string encoded, const Hash& chain)
+  /// `hash` is that of `encoded`.
+  Entry(Change change, std::string encoded, const Hash& hash, const Hash& chain)
       : position_(change.position()),
         change_(std::move(change)),
         encoded_(std::move(encoded)),
-        hash_(hash_of(encoded_)),
+        hash_(hash),
         chain_(chain) {}
   Entry(std::uint64_t position, const Hash& hash, const Hash& chain)
       : position_(position), hash_(hash), chain_(chain) {}
@@ -93,8 +94,14 @@ Result<void> append(kv::Transaction& transaction, Change change);
 Result<Head> head(kv::Transaction& transaction);
 /// Makes an empty log begin after `head`: what a snapshot does.
 void begin_after(kv::Transaction& transaction, const Head& head);
-/// Removes entries before `keep_from`, the oldest first and `most` at a time; gives how many.
-Result<std::uint64_t> compact(kv::Transaction& transaction, std::uint64_t keep_from, std::size_t most);
+/// Positions from `first` on and before `end`.
+struct Stretch {
+  std::uint64_t first = 0;
+  std::uint64_t end = 0;
+  std::uint64_t size() const { return end - first; }
+};
+/// Removes entries before `keep_from`, the oldest first and `most` at a time; gives which.
+Result<Stretch> compact(kv::Transaction& transaction, std::uint64_t keep_from, std::size_t most);
 /// Starts a higher epoch (after a restore from a backup). Errors: kInvalid when it is not higher.
 Result<void> begin_epoch(kv::Transaction& transaction, std::uint64_t epoch);
 

@@ -44,10 +44,11 @@ Result<void> Verifier::take_entry(std::string_view payload) {
     if (!known) return known;
   }
   std::string encoded(payload);
-  const Hash chain = next_chain(pending_.chain, hash_of(encoded));
+  const Hash hash = hash_of(encoded);
+  const Hash chain = next_chain(pending_.chain, hash);
   pending_ = Head{change->position(), change->epoch(), chain};
   bytes_ += encoded.size();
-  entries_.emplace_back(std::move(*change), std::move(encoded), chain);
+  entries_.emplace_back(std::move(*change), std::move(encoded), hash, chain);
   return {};
 }
 

@@ -7,6 +7,7 @@
 #include "common/base/bytes.h"
 #include "common/base/check.h"
 #include "common/base/random.h"
+#include "common/base/sha256.h"
 #include "common/oci/excerpt.h"
 
 namespace wherry {
@@ -107,10 +108,13 @@ Digest Digest::of(DigestAlgorithm algorithm, std::span<const std::byte> bytes) {
 
 Digest Digest::of(DigestAlgorithm algorithm, std::string_view bytes) {
   Digest digest(algorithm);
+  if (algorithm == DigestAlgorithm::kSha256) {
+    const Sha256 hash = sha256(bytes);
+    std::memcpy(digest.bytes_.data(), hash.data(), hash.size());
+    return digest;
+  }
   const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-  const unsigned char* done = algorithm == DigestAlgorithm::kSha256 ? SHA256(data, bytes.size(), digest.bytes_.data())
-                                                                    : SHA512(data, bytes.size(), digest.bytes_.data());
-  WHERRY_CHECK(done != nullptr);
+  WHERRY_CHECK(SHA512(data, bytes.size(), digest.bytes_.data()) != nullptr);
   return digest;
 }
 

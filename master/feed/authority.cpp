@@ -72,7 +72,7 @@ Task<void> Authority::watch() {
 
 Task<void> Authority::compact() {
   while (!stopping_) {
-    Result<std::uint64_t> gone = std::uint64_t{0};
+    Result<feed::Stretch> gone = feed::Stretch();
     if (published_.position > keep_entries_) {
       const std::uint64_t keep_from = published_.position - keep_entries_ + 1;
       gone = co_await store_.transact(
@@ -80,7 +80,7 @@ Task<void> Authority::compact() {
           kv::Durability::kLazy);
     }
     if (!gone) log::warn("the feed's log cannot be compacted", {{"error", gone.error().to_string()}});
-    if (stopping_ || (gone && *gone == kCompactedAtOnce)) continue;
+    if (stopping_ || (gone && gone->size() == kCompactedAtOnce)) continue;
     co_await compacting_.sleep(kCompactEvery);
   }
 }

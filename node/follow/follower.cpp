@@ -16,8 +16,6 @@ namespace wherry::node {
 namespace {
 
 constexpr std::size_t kMostAnswerBytes = 16 * 1024;
-/// Applied by one transaction at most; a batch is never divided.
-constexpr std::size_t kEntriesAtOnce = feed::Verifier::kMostEntries;
 
 std::string_view name_of(Follower::State state) {
   switch (state) {
@@ -74,7 +72,9 @@ Follower::Follower(registry::Storage& storage, CacheSpace& space, const Upstream
       publisher_(publisher),
       membership_(membership),
       home_(Loop::current()),
-      applied_(metrics.counter("wherry_feed_entries_applied_total", "Entries of the parent's feed that were applied")),
+      applier_(storage, space, keys_,
+               [this](const auto& batches, bool was_complete) { applied(batches, was_complete); }),
+      entries_(metrics.counter("wherry_feed_entries_applied_total", "Entries of the parent's feed that were applied")),
       alarms_(metrics.counter("wherry_feed_alarms_total", "Times that the parent's feed could not be believed")),
       streams_(metrics.counter("wherry_feed_streams_total", "Streams of the parent's feed that were begun")),
       joins_(metrics.counter("wherry_feed_snapshots_total", "Snapshots of the parent that were put in place")) {
@@ -98,29 +98,21 @@ Task<Result<void>> Follower::start() {
   if (!placed) co_return placed;
   client_ = std::make_unique<http::Client>(Loop::current(), feed_client_options(upstreams_));
   relay_client_ = std::make_unique<http::Client>(Loop::current(), feed_client_options(upstreams_));
+  applier_.on_failed([this] { cut_stream(); });
   has_feed_.store(true, std::memory_order_relaxed);
   scope_.spawn(run());
   co_return Result<void>();
 }
 
 Task<Result<void>> Follower::load_place() {
-  auto present = co_await feed::head(storage_.names());
-  if (!present) co_return present.error();
-  at_ = *present;
-  auto complete = co_await storage_.names().get(rows::complete_key());
-  if (!complete) co_return complete.error();
-  complete_ = complete->has_value();
-  auto last = co_await storage_.names().get(rows::signed_head_key(at_.position));
-  if (!last) co_return last.error();
-  if (*last) {
-    auto head = feed::SignedHead::decode(**last);
-    if (!head) co_return Error(ErrorKind::kCorrupt, "the row of the feed's last signed head is damaged");
-    last_ = std::move(*head);
-    names_.advance(*last_, complete_);
-    if (complete_) membership_.feed_is_complete();
-    publisher_.publish(feed::Segment::make({}, *last_));
-  }
-  co_return Result<void>();
+  auto loaded = co_await applier_.load();
+  if (!loaded) co_return loaded;
+  const auto& last = applier_.last();
+  if (!last) co_return loaded;
+  names_.advance(*last, applier_.is_complete());
+  if (applier_.is_complete()) membership_.feed_is_complete();
+  publisher_.publish(feed::Segment::make({}, *last));
+  co_return loaded;
 }
 
 Task<void> Follower::stop() {
@@ -164,7 +156,7 @@ void Follower::note(const Result<void>& outcome) {
   const bool is_news = trouble != trouble_;
   trouble_ = trouble;
   const ErrorKind kind = outcome.error().kind();
-  has_feed_.store(kind != ErrorKind::kNotFound || last_, std::memory_order_relaxed);
+  has_feed_.store(kind != ErrorKind::kNotFound || applier_.last(), std::memory_order_relaxed);
   if (kind == ErrorKind::kNotFound) {
     state_ = State::kNoFeed;
     pause_ = kNoFeedPause;
@@ -174,7 +166,9 @@ void Follower::note(const Result<void>& outcome) {
     pause_ = std::max(pause_, kLongestPause);
     alarms_.add();
     log::error("the parent's feed cannot be believed; what is known stays",
-               {{"why", trouble}, {"position", std::to_string(at_.position)}, {"epoch", std::to_string(at_.epoch)}});
+               {{"why", trouble},
+                {"position", std::to_string(applier_.at().position)},
+                {"epoch", std::to_string(applier_.at().epoch)}});
   } else {
     if (pause_ > kLongestPause) pause_ = kFirstPause;
     if (is_news) log::warn("the parent's feed broke off", {{"why", trouble}});
@@ -195,7 +189,7 @@ Task<Result<void>> Follower::follow_once() {
   if (!same_view) co_return same_view.error();
   if (!*same_view) co_return co_await join(Join::Because::kOtherView);
   const std::string target = fmt::format("{}feed?from={}&epoch={}&chain={}", feed::FeedService::kPrefix,
-                                         at_.position + 1, at_.epoch, to_hex(at_.chain));
+                                         applier_.at().position + 1, applier_.at().epoch, to_hex(applier_.at().chain));
   http::ClientRequest asking = request(target);
   auto stream = co_await client_->open(std::move(asking));
   if (!stream) co_return stream.error();
@@ -212,11 +206,8 @@ Task<Result<void>> Follower::follow_once() {
   if ((*stream)->head().header("content-type") != feed::FeedService::kMediaType)
     co_return Error(ErrorKind::kNotFound, "the parent answers with something else than a feed");
   streams_.add();
-  stream_ = stream->get();
-  feed::Verifier verifier(at_, keys_, options_.key.empty(), membership_.sees_all());
-  auto outcome = co_await take_stream(**stream, verifier);
-  stream_ = nullptr;
-  co_return outcome;
+  feed::Verifier verifier(applier_.at(), keys_, options_.key.empty(), membership_.sees_all());
+  co_return co_await take_stream(**stream, verifier);
 }
 
 Task<Result<bool>> Follower::check_view() {
@@ -225,7 +216,7 @@ Task<Result<bool>> Follower::check_view() {
   const std::string now = membership_.view();
   if (!staged_view_) staged_view_ = known->value_or(std::string());
   if (known->value_or(std::string()) == now) co_return true;
-  if (at_.position > 0) co_return false;
+  if (applier_.at().position > 0) co_return false;
   auto noted = co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
     transaction.put(rows::view_key(), now);
     return {};
@@ -234,8 +225,12 @@ Task<Result<bool>> Follower::check_view() {
   co_return true;
 }
 
-void Follower::reconnect() {
+void Follower::cut_stream() {
   if (stream_ != nullptr) stream_->cancel();
+}
+
+void Follower::reconnect() {
+  cut_stream();
   pause_ = kFirstPause;
   sleeper_.wake();
 }
@@ -261,15 +256,16 @@ Task<Result<void>> Follower::join(Join::Because because) {
     staged_view_ = view;
   }
   const Join::Open ask = [this](const std::string& target) { return open(target); };
-  auto head = co_await join.take(ask, at_, because);
+  const feed::Head before = applier_.at();
+  auto head = co_await join.take(ask, before, because);
   if (!head) co_return head.error();
   auto swapped = co_await join.swap(*head, view);
   if (!swapped) co_return swapped;
   joins_.add();
   log::info("the parent's snapshot is in place", {{"position", std::to_string(head->head.position)},
                                                   {"epoch", std::to_string(head->head.epoch)},
-                                                  {"position_before", std::to_string(at_.position)},
-                                                  {"epoch_before", std::to_string(at_.epoch)}});
+                                                  {"position_before", std::to_string(before.position)},
+                                                  {"epoch_before", std::to_string(before.epoch)}});
   if (because == Join::Because::kParted) names_.forget_answers();
   auto placed = co_await load_place();
   if (!placed) co_return placed;
@@ -328,6 +324,14 @@ Task<Result<void>> Follower::relay(feed::SnapshotStart start, feed::SnapshotFilt
 }
 
 Task<Result<void>> Follower::take_stream(http::Transfer& stream, feed::Verifier& verifier) {
+  stream_ = &stream;
+  auto read = co_await read_stream(stream, verifier);
+  auto applied = co_await applier_.drain();
+  stream_ = nullptr;
+  co_return applied ? read : applied;
+}
+
+Task<Result<void>> Follower::read_stream(http::Transfer& stream, feed::Verifier& verifier) {
   feed::RecordReader reader;
   while (true) {
     auto piece = co_await stream.next();
@@ -335,66 +339,36 @@ Task<Result<void>> Follower::take_stream(http::Transfer& stream, feed::Verifier&
     if (piece->empty()) co_return Result<void>();
     reader.feed(as_text(piece->bytes()));
     piece->clear();
-    std::vector<feed::Batch> batches;
-    std::size_t entries = 0;
     while (true) {
       auto record = reader.next();
       if (!record) co_return record.error();
       if (!*record) break;
       auto batch = verifier.take(**record);
       if (!batch) co_return batch.error();
+      newest_ = std::max(newest_, verifier.newest());
       if (!*batch) continue;
-      entries += (*batch)->entries.size();
-      batches.push_back(std::move(**batch));
-      if (entries < kEntriesAtOnce) continue;
-      auto applied = co_await apply(std::exchange(batches, {}), verifier);
-      if (!applied) co_return applied;
-      entries = 0;
+      auto taken = co_await applier_.take(std::move(**batch), verifier.newest());
+      if (!taken) co_return taken;
     }
     state_ = State::kFollowing;
     pause_ = kFirstPause;
-    newest_ = std::max(newest_, verifier.newest());
-    if (batches.empty()) continue;
-    auto applied = co_await apply(std::move(batches), verifier);
-    if (!applied) co_return applied;
-    trouble_.clear();
   }
 }
 
-Task<Result<void>> Follower::apply(std::vector<feed::Batch> batches, const feed::Verifier& verifier) {
+void Follower::applied(const std::vector<feed::Batch>& batches, bool was_complete) {
   const feed::SignedHead& head = batches.back().head;
-  const bool complete = complete_ || head.head.position >= verifier.newest();
-  const bool first_contact = !last_;
-  std::size_t count = 0;
-  for (const feed::Batch& batch : batches) count += batch.entries.size();
-  const feed::PublicKey* signer = keys_.find(head.key_id);
-  const auto durability = complete && count > 0 ? kv::Durability::kSynced : kv::Durability::kLazy;
-  auto applied = co_await storage_.names().transact(
-      [&](kv::Transaction& transaction) -> Result<feed::Head> {
-        auto end = apply_batches(transaction, space_, batches);
-        if (!end) return end;
-        if (complete && !complete_) transaction.put(rows::complete_key(), {});
-        if (first_contact && signer != nullptr) transaction.put(rows::pinned_key(), signer->raw());
-        return end;
-      },
-      durability);
-  if (!applied) co_return applied.error();
-  at_ = *applied;
-  if (complete && !complete_)
+  if (applier_.is_complete() && !was_complete)
     log::info("the parent's feed is followed",
-              {{"position", std::to_string(at_.position)}, {"epoch", std::to_string(at_.epoch)}});
-  const bool was_complete = complete_;
-  complete_ = complete;
-  applied_.add(count);
-  names_.advance(head, complete_);
-  if (complete_) membership_.feed_is_complete();
+              {{"position", std::to_string(head.head.position)}, {"epoch", std::to_string(head.head.epoch)}});
+  names_.advance(head, applier_.is_complete());
+  if (applier_.is_complete()) membership_.feed_is_complete();
   for (const feed::Batch& batch : batches) {
+    entries_.add(batch.entries.size());
     for (const feed::Entry& entry : batch.entries)
       if (entry.change()) tell(*entry.change(), was_complete);
     publisher_.publish(feed::Segment::make(batch.entries, batch.head));
   }
-  last_ = head;
-  co_return co_await compact();
+  trouble_.clear();
 }
 
 void Follower::tell(const feed::Change& change, bool live) {
@@ -406,23 +380,6 @@ void Follower::tell(const feed::Change& change, bool live) {
 Task<Result<std::unique_ptr<http::Transfer>>> Follower::open(const std::string& target) {
   http::ClientRequest asking = request(target);
   co_return co_await client_->open(std::move(asking));
-}
-
-Task<Result<void>> Follower::compact() {
-  if (at_.position <= kKeptEntries) co_return Result<void>();
-  const std::uint64_t keep_from = at_.position - kKeptEntries + 1;
-  if (keep_from < compacted_to_ + kCompactedAtOnce) co_return Result<void>();
-  compacted_to_ = keep_from;
-  auto gone = co_await storage_.names().transact(
-      [keep_from](kv::Transaction& transaction) -> Result<void> {
-        auto count = feed::compact(transaction, keep_from, 2 * kCompactedAtOnce);
-        if (!count) return count.error();
-        for (std::uint64_t i = 1; i <= *count && i < keep_from; ++i)
-          transaction.erase(rows::signed_head_key(keep_from - i));
-        return {};
-      },
-      kv::Durability::kLazy);
-  co_return gone;
 }
 
 Task<Result<std::optional<feed::Heads::Closing>>> Follower::closing(const std::vector<feed::Entry>& entries) {
@@ -446,7 +403,8 @@ Task<Result<std::optional<feed::Heads::Closing>>> Follower::closing(const std::v
 std::string Follower::status() const {
   const auto standing = names_.standing();
   std::string out = fmt::format(R"({{"state":"{}","position":{},"epoch":{},"newest":{},"complete":{})", name_of(state_),
-                                at_.position, at_.epoch, std::max(newest_, at_.position), complete_);
+                                applier_.at().position, applier_.at().epoch, std::max(newest_, applier_.at().position),
+                                applier_.is_complete());
   if (standing) out += fmt::format(R"(,"age_seconds":{})", standing->age.count());
   if (!trouble_.empty()) out += R"(,"trouble":)" + json_string(trouble_);
   if (!keys_.empty()) out += fmt::format(R"(,"key":"{}")", keys_.all().front().to_hex());

@@ -17,6 +17,7 @@
 #include "common/observe/metrics.h"
 #include "common/registry/storage.h"
 #include "node/eviction/cache_space.h"
+#include "node/follow/applier.h"
 #include "node/follow/followed_names.h"
 #include "node/follow/join.h"
 #include "node/follow/membership.h"
@@ -28,17 +29,14 @@ namespace wherry::node {
 http::ClientOptions feed_client_options(const Upstreams& upstreams);
 std::string parent_url(const Upstreams& upstreams);
 
-/// One stream, held open; on the home loop. What it brings is applied in order, each batch in one synced transaction
-/// with its position (lazily while it catches up for the first time: nobody reads it before), and then published.
+/// One stream, held open; on the home loop. What it brings is verified, applied (Applier), and then published to this
+/// node's own children.
 class Follower final : public feed::Heads {
  public:
   /// Without a byte for that long (the parent signs three times in it) the stream is given up and begun anew.
   static constexpr std::chrono::milliseconds kSilence{35'000};
   static constexpr std::chrono::milliseconds kFirstPause{100};
   static constexpr std::chrono::milliseconds kLongestPause{5'000};
-  /// Of its own log, for its children: who is further behind takes a snapshot.
-  static constexpr std::uint64_t kKeptEntries = 1'000'000;
-  static constexpr std::uint64_t kCompactedAtOnce = 4096;
   /// Snapshots of the parent that are passed on to children at once; who comes later is told to come again.
   static constexpr std::size_t kMostRelays = 16;
   static constexpr std::chrono::milliseconds kNoFeedPause{60'000};  ///< before a parent without a feed is asked again
@@ -71,8 +69,11 @@ class Follower final : public feed::Heads {
  private:
   Task<void> run();
   Task<Result<void>> follow_once();
+  void cut_stream();
   Task<Result<void>> take_stream(http::Transfer& stream, feed::Verifier& verifier);
-  Task<Result<void>> apply(std::vector<feed::Batch> batches, const feed::Verifier& verifier);
+  Task<Result<void>> read_stream(http::Transfer& stream, feed::Verifier& verifier);
+  /// Tells everyone what was applied just now.
+  void applied(const std::vector<feed::Batch>& batches, bool was_complete);
   /// Whether what is here was followed by one who sees the same projects as this node does now.
   Task<Result<bool>> check_view();
   /// When the parent's feed does not go on from here: by way of a snapshot.
@@ -85,7 +86,6 @@ class Follower final : public feed::Heads {
   Task<Result<void>> load_place();
   /// A question to the parent's feed, signed by this node.
   http::ClientRequest request(const std::string& target);
-  Task<Result<void>> compact();
   void note(const Result<void>& outcome);
   /// After a snapshot: the policies as they are now.
   Task<Result<void>> tell_policies();
@@ -106,12 +106,9 @@ class Follower final : public feed::Heads {
   std::unique_ptr<http::Client> relay_client_;  // its own: slow children do not take the stream's connections
   std::size_t relays_ = 0;
   http::Transfer* stream_ = nullptr;  // the one that is read just now
-  feed::Head at_;
-  std::optional<feed::SignedHead> last_;    // the newest head that was applied
+  Applier applier_;
   std::optional<std::string> staged_view_;  // whose view a snapshot that is staged is
   std::uint64_t newest_ = 0;
-  std::uint64_t compacted_to_ = 0;
-  bool complete_ = false;
   State state_ = State::kOff;
   std::atomic<bool> has_feed_{false};
   std::string trouble_;
@@ -119,7 +116,7 @@ class Follower final : public feed::Heads {
   Scope scope_;
   Sleeper sleeper_;
   bool stopping_ = false;
-  Counter applied_;
+  Counter entries_;
   Counter alarms_;
   Counter streams_;
   Counter joins_;

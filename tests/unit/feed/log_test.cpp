@@ -189,9 +189,9 @@ TEST_F(FeedLogTest, WhatWasCompactedIsToldFromDamage) {
     return run_task(
         store->transact([keep_from](kv::Transaction& transaction) { return compact(transaction, keep_from, 4); }));
   };
-  EXPECT_EQ(compact_before(7).value(), 4u);
-  EXPECT_EQ(compact_before(7).value(), 2u);
-  EXPECT_EQ(compact_before(7).value(), 0u);
+  EXPECT_EQ(compact_before(7).value().size(), 4u);
+  EXPECT_EQ(compact_before(7).value().size(), 2u);
+  EXPECT_EQ(compact_before(7).value().size(), 0u);
   const auto gone = run_task(read(*store, 6, 10)).value();
   EXPECT_TRUE(gone.compacted && gone.list.empty());
   const auto there = run_task(read(*store, 7, 10)).value();

@@ -29,8 +29,9 @@ class VerifierTest : public ::testing::Test {
           Change::tag_set(repository, "v1", testing::digest_of(std::to_string(head.position)), at_second(1));
       change.place(head.position + 1, head.epoch, Change::Salt{static_cast<std::byte>(i)});
       std::string encoded = change.encode();
-      head = Head{head.position + 1, head.epoch, next_chain(head.chain, hash_of(encoded))};
-      made.emplace_back(std::move(change), std::move(encoded), head.chain);
+      const Hash hash = hash_of(encoded);
+      head = Head{head.position + 1, head.epoch, next_chain(head.chain, hash)};
+      made.emplace_back(std::move(change), std::move(encoded), hash, head.chain);
     }
     return made;
   }
@@ -198,9 +199,10 @@ TEST_F(VerifierTest, AKeyThatTheFeedAnnouncesSignsFromThereOn) {
   Change change = Change::key_announced(KeyRecord::vouched(next.public_key(), key).encode(), at_second(1));
   change.place(1, 1, {});
   std::string encoded = change.encode();
-  head = Head{1, 1, next_chain(head.chain, hash_of(encoded))};
+  const Hash hash = hash_of(encoded);
+  head = Head{1, 1, next_chain(head.chain, hash)};
   std::vector<Entry> entries;
-  entries.emplace_back(std::move(change), std::move(encoded), head.chain);
+  entries.emplace_back(std::move(change), std::move(encoded), hash, head.chain);
   const auto bytes = Segment::make(entries, SignedHead::sign(head, at_second(2), next))->bytes();
   EXPECT_EQ(verify_from_the_start(bytes).value().size(), 1u);
 }
