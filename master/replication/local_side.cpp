@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "common/base/log.h"
+#include "common/feed/log.h"
 #include "common/registry/tables.h"
 #include "master/registry/changes.h"
 #include "master/replication/remote_side.h"
@@ -15,6 +16,20 @@ namespace {
 namespace tables = registry::tables;
 
 constexpr std::size_t kMaxHolders = 8;  // of a blob, that are looked at
+
+/// A body of a transaction that tells into `entries` how many entries it appended to the feed.
+template <class Body>
+auto counted(Body& body, std::uint64_t& entries) {
+  return [&body, &entries](kv::Transaction& transaction) -> decltype(body(transaction)) {
+    const auto before = feed::head(transaction);
+    if (!before) return before.error();
+    auto done = body(transaction);
+    const auto after = feed::head(transaction);
+    if (!after) return after.error();
+    entries = after->position - before->position;
+    return done;
+  };
+}
 
 /// A blob at rest, each block checked before it leaves.
 class LocalBody final : public http::RequestBody {
@@ -143,9 +158,14 @@ Task<Result<bool>> LocalSide::has_blob(const RepositoryName& repository, const D
 Task<Result<bool>> LocalSide::mount(const RepositoryName& repository, const Digest& digest,
                                     const RepositoryName& from) {
   const WallTime now = sessions_.clock().wall();
-  co_return co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<bool> {
+  auto body = [&](kv::Transaction& transaction) -> Result<bool> {
     return master::mount_blob(transaction, from, repository, digest, now);
-  });
+  };
+  std::uint64_t entries = 0;
+  auto counting = counted(body, entries);
+  auto mounted = co_await storage_.names().transact(counting);
+  if (mounted) entries_[repository.text()] += entries;
+  co_return mounted;
 }
 
 /// The session that an attempt before left, or a new one.
@@ -237,10 +257,14 @@ Task<Result<std::uint64_t>> LocalSide::put_blob(const RepositoryName& repository
     co_return row.error();
   }
   const WallTime now = sessions_.clock().wall();
-  auto recorded = co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
+  auto body = [&](kv::Transaction& transaction) -> Result<void> {
     return master::record_blob(transaction, repository, digest, *row, upload->id(), now);
-  });
+  };
+  std::uint64_t entries = 0;
+  auto counting = counted(body, entries);
+  auto recorded = co_await storage_.names().transact(counting);
   if (!recorded) co_return recorded.error();
+  entries_[repository.text()] += entries;
   session.clear();
   co_return blob.size() - first;
 }
@@ -256,18 +280,26 @@ Task<Result<bool>> LocalSide::put_manifest(const RepositoryName& repository, con
   std::vector<std::string> tags;
   if (reference.tag() != nullptr) tags.push_back(reference.tag()->text());
   const WallTime now = sessions_.clock().wall();
-  auto stored = co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
+  auto body = [&](kv::Transaction& transaction) -> Result<void> {
     return master::store_manifest(transaction, repository, digest, *manifest, bytes, tags, now);
-  });
+  };
+  std::uint64_t entries = 0;
+  auto counting = counted(body, entries);
+  auto stored = co_await storage_.names().transact(counting);
   if (!stored) co_return stored.error();
+  entries_[repository.text()] += entries;
   co_return true;
 }
 
 Task<Result<void>> LocalSide::remove(const RepositoryName& repository, const Reference& reference) {
   const WallTime now = sessions_.clock().wall();
-  auto removed = co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
+  auto body = [&](kv::Transaction& transaction) -> Result<void> {
     return master::remove_reference(transaction, repository, reference, now);
-  });
+  };
+  std::uint64_t entries = 0;
+  auto counting = counted(body, entries);
+  auto removed = co_await storage_.names().transact(counting);
+  if (removed) entries_[repository.text()] += entries;
   if (!removed && removed.error().kind() == ErrorKind::kManifestUnknown) co_return Result<void>();
   co_return removed;
 }
