@@ -173,7 +173,7 @@ Task<Result<std::optional<TaskRecord>>> Run::next() {
 }
 
 Task<void> Run::wait_for_turn() {
-  if (later_.empty() && !loading_)
+  if (later_.empty())
     co_await moved_.wait();
   else
     co_await sleep_for(kPoll);

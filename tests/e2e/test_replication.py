@@ -373,20 +373,23 @@ def test_bandwidth_is_what_was_said(here, there, replication):
     assert 3 <= time.monotonic() - begin < 8
 
 
-def test_nothing_is_sent_outside_of_the_windows(here, there, replication):
+@pytest.mark.parametrize("direction", ["push", "pull"])
+def test_nothing_is_sent_outside_of_the_windows(here, there, replication, direction):
     source, target = Registry(here.address), Registry(there.address)
+    if direction == "pull":
+        source, target = target, source
     manifest, _ = put_image(source, "team/app", "v1", 1)
     now = time.gmtime()
     later = (now.tm_hour + 2) % 24
     window = {"from": f"{later:02}:00", "to": f"{(later + 1) % 24:02}:00"}
     proxy = CountingProxy(there.address)
-    replication.put("p", proxy.url, windows=[window])
+    replication.put("p", proxy.url, direction=direction, windows=[window])
     number = replication.begin("p")
     time.sleep(2)
     assert replication.execution(number)["state"] in ("planning", "waiting") and not proxy.seen
     replication.call("POST", f"/executions/{number}/stop")
     replication.wait(number, "stopped")
-    replication.put("p", proxy.url, windows=[{"from": "00:00", "to": "24:00"}])
+    replication.put("p", proxy.url, direction=direction, windows=[{"from": "00:00", "to": "24:00"}])
     replication.run("p")
     assert whole(target, "team/app") == {"v1": manifest}
     proxy.close()
