@@ -122,9 +122,12 @@ Task<Result<void>> FeedService::stream(http::Exchange& exchange) {
   }
   auto keys = co_await key_records(store_);
   if (!keys) co_return keys.error();
+  // What was answered to a push is published a moment later: the first head is not to be of before that.
+  Ring& ring = publisher_.ring();
+  while (!ring.ended() && ring.newest() && ring.newest()->to() < present->position) co_await ring.changed().wait();
   auto sent = co_await exchange.begin_stream(stream_head());
   if (!sent) co_return sent;
-  if (const auto newest = publisher_.ring().newest()) *keys += record_of(newest->head());
+  if (const auto newest = ring.newest()) *keys += record_of(newest->head());
   sent = co_await exchange.send_piece(*keys);
   if (!sent) co_return sent;
   sent = co_await send_all(exchange, before, *follower);

@@ -88,13 +88,23 @@ Task<Result<SourceFeed::Reading>> SourceFeed::read(SourcePlace before, bool may_
   co_return co_await begin_anew(std::move(before), std::move(because), status == 409, may_go_back);
 }
 
-/// All is to be compared; gives where the source is before that. A snapshot begins with it, wherever the log does.
+/// A stream that begins with the head as of which the source answers. A node tells it to who is ahead of it (the
+/// snapshot that it hands on is its parent's, and newer); a master refuses that, and its snapshot begins with it.
+Task<Result<std::unique_ptr<http::Transfer>>> SourceFeed::ask_for_head() {
+  Question question = about_feed(fmt::format("{}feed?from={}", FeedService::kPrefix, INT64_MAX));
+  auto stream = co_await remote_.ask(std::move(question));
+  if (!stream || (*stream)->head().status() != 409) co_return stream;
+  stream->reset();
+  question = about_feed(std::string(FeedService::kPrefix) + "snapshot");
+  co_return co_await remote_.ask(std::move(question));
+}
+
+/// All is to be compared; gives where the source is before that.
 Task<Result<SourceFeed::Reading>> SourceFeed::begin_anew(SourcePlace before, std::string because, bool parted,
                                                          bool may_go_back) {
   auto keys = keys_of(before);
   if (!keys) co_return keys.error();
-  Question question = about_feed(std::string(FeedService::kPrefix) + "snapshot");
-  auto stream = co_await remote_.ask(std::move(question));
+  auto stream = co_await ask_for_head();
   if (!stream && means_no_feed(stream.error(), !before.key.empty()))
     co_return without_feed(std::move(before), stream.error().message());
   if (!stream) co_return stream.error();
@@ -159,6 +169,7 @@ Task<Result<SourceFeed::Reading>> SourceFeed::follow(http::Transfer& stream, Sou
     auto piece = co_await stream.next();
     if (!piece) co_return piece.error();
     if (piece->empty()) co_return Error(ErrorKind::kUpstream, "the feed of {} broke off", remote_.url());
+    co_await Loop::current().yield();  // what came is some hundred entries
     bytes += piece->size();
     reader.feed(as_text(piece->bytes()));
     piece->clear();

@@ -1,6 +1,7 @@
 // SourceFeed: what another Wherry's feed says has changed there.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -27,12 +28,13 @@ class SourceFeed {
     std::optional<Changes> changes;  ///< since the place before; nothing: all is to be compared,
     std::string because;             ///< and why
   };
-  /// Two requests at most. Without a feed, or where it may not be read, all is to be compared each time. Errors:
-  /// kInvalid for a feed that cannot be believed, or that has gone back within its epoch (with `may_go_back` that is
-  /// taken for a new beginning); else those of Origin::ask().
+  /// Three requests at most, one when the log goes on from there. Without a feed, or where it may not be read, all is
+  /// to be compared each time. Errors: kInvalid for a feed that cannot be believed, or that has gone back within its
+  /// epoch (with `may_go_back` that is taken for a new beginning); else those of Origin::ask().
   Task<Result<Reading>> read(SourcePlace before, bool may_go_back);
 
  private:
+  Task<Result<std::unique_ptr<http::Transfer>>> ask_for_head();
   Task<Result<Reading>> begin_anew(SourcePlace before, std::string because, bool parted, bool may_go_back);
   Task<Result<Reading>> follow(http::Transfer& stream, SourcePlace before, bool may_go_back);
   Result<bool> take(const feed::Record& record, feed::Verifier& verifier, const feed::Head& before, Changes& changes,

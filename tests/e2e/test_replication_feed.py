@@ -1,5 +1,6 @@
 """Replication between two masters by the source's feed: a run costs what has changed, and only what can be believed counts."""
 
+import http.client
 import json
 import shutil
 import statistics
@@ -10,8 +11,9 @@ import pytest
 
 from wherry import oci
 from wherry.client import Registry
+from wherry.feed import settle
 from wherry.gatekeeper import Gatekeeper
-from wherry.process import BIN, DockerRegistry, Master, wait_until
+from wherry.process import BIN, DockerRegistry, Master, Node, wait_until
 from wherry.proxy import CountingProxy
 from wherry.replication import Replication, whole
 
@@ -323,6 +325,32 @@ def test_the_feed_is_read_with_the_credentials_of_the_remote(here, there, replic
     keeper.close()
 
 
+def test_a_node_that_follows_is_a_source_as_of_where_it_is(here, there, replication, area, run_server):
+    source, target = Registry(there.address), Registry(here.address)
+    put_image(source, "team/app", "v1", 1)
+    above = CountingProxy(there.address)
+    node = run_server(Node(area, above.url))
+    wait_until(lambda: node.status()["feed"]["complete"], "it follows")
+    replication.put("p", node.url, **PULL)
+    assert replication.run("p")["found"]["by"] == "full comparison"
+    put_image(source, "team/app", "v2", 2)
+    settle(there, node)
+    done = replication.run("p")
+    assert done["found"]["by"] == "feed" and whole(target, "team/app") == whole(source, "team/app")
+    # While the node is behind its parent all is as of where the node is, and nothing is passed over.
+    above.answers = lambda handler: "/wherry/v1/feed" in handler.path and handler.answer(503)
+    node.restart()
+    put_image(source, "team/app", "v3", 3)
+    replication.put("p", node.url, **{**PULL, "filters": {"repositories": ["**"]}})
+    behind = replication.run("p")
+    assert behind["found"]["by"] == "full comparison" and set(whole(target, "team/app")) == {"v1", "v2"}
+    above.answers = None
+    settle(there, node)
+    assert replication.run("p")["found"]["by"] == "feed"
+    assert set(whole(target, "team/app")) == {"v1", "v2", "v3"}
+    above.close()
+
+
 def test_a_registry_without_a_feed_is_compared_in_full_each_time(here, replication, area, run_server):
     docker = run_server(DockerRegistry(area, "docker"))
     put_image(Registry(docker.address), "team/app", "v1", 1)
@@ -332,51 +360,13 @@ def test_a_registry_without_a_feed_is_compared_in_full_each_time(here, replicati
     assert set(whole(Registry(here.address), "team/app")) == {"v1"}
 
 
-def hostile_answers(real):
-    """What a source may answer to a question for its feed, by what is wrong with it: (bytes, what the error says)."""
-    flipped = bytearray(real)
-    flipped[-70] ^= 1
-    return {
-        "flipped": (bytes(flipped), "not believed"),
-        "garbage": (b"\xff" * 100_000, "not believed"),
-        "unknown record": (b"\0\0\0\1?!", "not believed"),
-        "a large key": (b"\0\1\0\0K" + bytes(65536), "not believed"),
-    }
-
-
-@pytest.mark.parametrize("wrong", ["flipped", "garbage", "unknown record", "a large key", "replayed"])
-def test_a_feed_that_lies_changes_nothing_and_is_reported(here, there, replication, proxy, wrong):
-    source, target = Registry(there.address), Registry(here.address)
-    put_image(source, "team/app", "v1", 1)
-    replication.put("p", proxy.url, **PULL)
-    run(replication, proxy)
-    recorded = read_feed(there, proxy)
-    put_image(source, "team/app", "v2", 2)
-    if wrong == "replayed":  # what was true once: the source has not gone back, somebody between wants us not to see on
-        run(replication, proxy)
-        answer, says = recorded, "gone back"
-    else:
-        answer, says = hostile_answers(read_feed(there, proxy))[wrong]
-    before = whole(target, "team/app")
-    delete(source, "team/app", "v1")
-    proxy.answers = lambda handler: "/wherry/v1/feed" in handler.path and handler.answer(200, answer, Content_Type=FEED_TYPE)
-    done, _ = run(replication, proxy, state="failed")
-    assert says in done["error"] and done["progress"]["tasks"] == 0, done
-    assert whole(target, "team/app") == before
-    proxy.answers = None
-    run(replication, proxy)
-    assert whole(target, "team/app") == whole(source, "team/app")
-
-
 def read_feed(master, proxy):
-    """All that the master's feed tells who goes on from where the policy's last run read it."""
-    import http.client
-
-    path = [seen.path for seen in proxy.seen if "/wherry/v1/feed?" in seen.path]
-    path = path[-1]
+    """All that the master's feed tells who goes on from where the policy's last run began to read it."""
+    path = [seen.path for seen in proxy.seen if "/wherry/v1/feed?" in seen.path][-1]
     connection = http.client.HTTPConnection(master.address, timeout=10)
     connection.request("GET", path)
     answer, got = connection.getresponse(), b""
+    assert answer.status == 200, path
     connection.sock.settimeout(1)
     try:
         while piece := answer.read1(65536):
@@ -385,6 +375,61 @@ def read_feed(master, proxy):
         pass
     connection.close()
     return got
+
+
+def flipped(feed):
+    """With one bit of the last signature another."""
+    return feed[:-1] + bytes([feed[-1] ^ 1])
+
+
+HOSTILE = {
+    "as it is": (lambda feed: feed, None),
+    "a wrong signature": (flipped, "not believed"),
+    "another tag": (lambda feed: feed.replace(b"v2", b"v9"), "not believed"),
+    "garbage": (lambda feed: b"\xff" * 100_000, "not believed"),
+    "a record of no kind": (lambda feed: b"\0\0\0\1?!", "not believed"),
+    "a key that is none": (lambda feed: b"\0\0\1\0K" + bytes(256), "not believed"),
+}
+
+
+@pytest.mark.parametrize("wrong", HOSTILE)
+def test_a_feed_that_lies_changes_nothing_and_is_reported(here, there, replication, proxy, wrong):
+    source, target = Registry(there.address), Registry(here.address)
+    put_image(source, "team/app", "v1", 1)
+    replication.put("p", proxy.url, **PULL)
+    for _ in range(2):
+        run(replication, proxy)
+    put_image(source, "team/app", "v2", 2)
+    twist, says = HOSTILE[wrong]
+    answer = twist(read_feed(there, proxy))
+    before = whole(target, "team/app")
+    proxy.answers = lambda handler: "/wherry/v1/feed" in handler.path and handler.answer(200, answer, Content_Type=FEED_TYPE)
+    if says is None:
+        assert run(replication, proxy)[0]["found"]["by"] == "feed"
+    else:
+        done, _ = run(replication, proxy, state="failed")
+        assert says in done["error"] and done["progress"]["tasks"] == 0, done
+        assert whole(target, "team/app") == before
+        proxy.answers = None
+        run(replication, proxy)
+    assert whole(target, "team/app") == whole(source, "team/app")
+
+
+def test_a_feed_that_is_played_back_is_reported(here, there, replication, proxy):
+    """What was true once: somebody between wants us not to see on."""
+    source, target = Registry(there.address), Registry(here.address)
+    put_image(source, "team/app", "v1", 1)
+    replication.put("p", proxy.url, **PULL)
+    for _ in range(2):
+        run(replication, proxy)
+    recorded = read_feed(there, proxy)
+    put_image(source, "team/app", "v2", 2)
+    run(replication, proxy)
+    before = whole(target, "team/app")
+    delete(source, "team/app", "v1")
+    proxy.answers = lambda handler: "/wherry/v1/feed" in handler.path and handler.answer(200, recorded, Content_Type=FEED_TYPE)
+    done, _ = run(replication, proxy, state="failed")
+    assert "gone back" in done["error"] and whole(target, "team/app") == before, done
 
 
 def test_a_push_arrives_without_a_poll(here, there, replication):
