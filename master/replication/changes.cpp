@@ -29,7 +29,10 @@ Task<Result<bool>> each_entry(kv::KeyValue& names, std::uint64_t position, std::
 }  // namespace
 
 void Changes::take(const feed::Change& change) {
-  if (change.repository().empty()) return;
+  // What only begins to be there is told of once more by what names it.
+  const bool only_begins =
+      change.kind() == feed::ChangeKind::kRepositoryCreated || change.kind() == feed::ChangeKind::kBlobAdded;
+  if (change.repository().empty() || only_begins) return;
   Touched& touched = repositories[change.repository()];
   if (change.kind() == feed::ChangeKind::kRepositoryRemoved) touched.whole = true;
   if (change.kind() == feed::ChangeKind::kManifestDeleted && change.digest())

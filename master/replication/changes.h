@@ -31,7 +31,7 @@ struct Changes {
   /// Manifests that were deleted: repository and digest.
   std::vector<std::pair<std::string, Digest>> gone;
 
-  /// Takes one entry in; what concerns no repository is nothing.
+  /// Takes one entry in; what concerns no repository, or nothing that a name leads to yet, is nothing.
   void take(const feed::Change& change);
 };
 

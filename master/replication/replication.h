@@ -59,7 +59,7 @@ class Replication {
   Task<Result<void>> look();
   Task<Result<void>> look_at_feed(Known& known, std::uint64_t head);
   Task<Result<void>> look_at_schedule(Known& known);
-  std::chrono::milliseconds until_next() const;
+  std::chrono::milliseconds until_next(Monotonic began) const;
   bool is_waiting(const std::string& policy) const;
 
   // replication.cpp

@@ -11,6 +11,7 @@ namespace wherry::replication {
 Task<void> Replication::watch() {
   while (!ending_) {
     woken_ = false;
+    const Monotonic began = clock_.monotonic();
     auto looked = co_await look();
     if (!looked) log::warn("replication policies could not be looked at", {{"error", looked.error().to_string()}});
     start_due();
@@ -18,19 +19,19 @@ Task<void> Replication::watch() {
     co_await sleep_for(kBetweenLooks);
     if (ending_ || woken_) continue;
     std::chrono::milliseconds pause = kBrokenPause;
-    if (looked) pause = until_next();
+    if (looked) pause = until_next(began);
     co_await sleeper_.sleep(pause);
   }
 }
 
-/// Until time alone makes something due.
-std::chrono::milliseconds Replication::until_next() const {
+/// Until time alone makes something due that was not due in the look that began then.
+std::chrono::milliseconds Replication::until_next(Monotonic began) const {
   std::chrono::milliseconds least = std::chrono::hours(1);
   const Monotonic now = clock_.monotonic();
   const WallTime wall = clock_.wall();
   for (const auto& [name, known] : policies_) {
     if (!known->policy.enabled) continue;
-    if (known->policy.trigger == TriggerKind::kPush && known->not_before > now)
+    if (known->policy.trigger == TriggerKind::kPush && known->not_before > began)
       least = std::min(least, std::chrono::ceil<std::chrono::milliseconds>(known->not_before - now));
     if (known->policy.trigger != TriggerKind::kSchedule) continue;
     least = std::min<std::chrono::milliseconds>(least, kLongestSleep);

@@ -450,6 +450,19 @@ def test_a_push_arrives_without_a_poll(here, there, replication):
     assert statistics.median(waits) < 0.12, waits
 
 
+def test_a_push_that_follows_another_at_any_time_is_not_forgotten(here, there, replication):
+    source, target = Registry(here.address), Registry(there.address)
+    manifest, _ = put_image(source, "team/app", "v0", 0)
+    replication.put("p", there.url, trigger={"on": "push"})
+    wait_until(lambda: target.get_manifest("team/app", "v0").status == 200, "what was there before is replicated")
+    for step in range(14):
+        time.sleep(0.3)
+        source.put_manifest("team/app", f"first{step}", manifest)
+        time.sleep(0.2 + step * 0.005)
+        source.put_manifest("team/app", f"second{step}", manifest)
+        wait_until(lambda: target.get_manifest("team/app", f"second{step}").status == 200, "it is there", 5)
+
+
 def test_a_push_that_is_run_by_hand_costs_what_has_changed_too(here, there, replication, proxy):
     source, target = Registry(here.address), Registry(there.address)
     for number in range(10):

@@ -20,6 +20,8 @@ TEST(Changes, LaterEntriesOfTheSameNameAreOneNameAndWhatConcernsNoRepositoryIsNo
   changes.take(Change::tag_set("b", "v1", digest_of("2"), {}));
   changes.take(Change::manifest_deleted("b", digest_of("3"), {}));
   changes.take(Change::policy_set("x", "{}", {}));
+  changes.take(Change::repository_created("c", {}));
+  changes.take(Change::blob_added("c", digest_of("4"), {}));
   ASSERT_EQ(changes.repositories.size(), 2u);
   EXPECT_EQ(changes.repositories["a"].tags, std::set<std::string>{"v1"});
   EXPECT_EQ(changes.repositories["a"].manifests, std::set<Digest>{digest_of("1")});
