@@ -245,7 +245,8 @@ def test_a_full_disk_holds_a_pull_up_until_there_is_room(area, there, run_server
     replication.put("p", there.url, direction="pull")
     number = replication.begin("p")
     wait_until(lambda: any("free" in task["error"] for task in replication.tasks(number)), "it says that there is no room")
-    assert replication.execution(number)["state"] == "running"
+    waiting = replication.execution(number)
+    assert waiting["state"] == "running" and waiting["progress"]["bytes"] == 0, waiting
     assert whole(Registry(master.address), "team/app") == {}
     master.stop()
     master.start()

@@ -450,6 +450,20 @@ def test_a_push_arrives_without_a_poll(here, there, replication):
     assert statistics.median(waits) < 0.12, waits
 
 
+def test_a_blob_that_nothing_names_yet_begins_nothing(here, there, replication):
+    source, target = Registry(here.address), Registry(there.address)
+    put_image(source, "team/app", "v0", 0)
+    replication.put("p", there.url, trigger={"on": "push"})
+    wait_until(lambda: target.get_manifest("team/app", "v0").status == 200, "what was there before is replicated")
+    wait_until(lambda: all(each["state"] == "succeeded" for each in replication.executions("p")), "all has ended")
+    count = len(replication.executions("p"))
+    source.put_blob("team/new", b"a layer whose manifest comes later")
+    time.sleep(0.6)
+    assert len(replication.executions("p")) == count
+    put_image(source, "team/new", "v1", 1)
+    wait_until(lambda: target.get_manifest("team/new", "v1").status == 200, "with its manifest it is replicated")
+
+
 def test_a_push_that_follows_another_at_any_time_is_not_forgotten(here, there, replication):
     source, target = Registry(here.address), Registry(there.address)
     manifest, _ = put_image(source, "team/app", "v0", 0)
