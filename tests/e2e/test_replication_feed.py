@@ -360,6 +360,24 @@ def test_a_registry_without_a_feed_is_compared_in_full_each_time(here, replicati
     assert set(whole(Registry(here.address), "team/app")) == {"v1"}
 
 
+def test_a_source_whose_feed_is_for_registered_nodes_alone_is_compared_in_full(here, there, replication, area):
+    source = Registry(there.address)
+    put_image(source, "team/app", "v1", 1)
+    replication.put("p", there.url, **PULL)
+    replication.run("p")
+    settings = area / "settings.yaml"
+    settings.write_text(json.dumps({"feed": {"registered-only": True}}))
+    there.restart(extra=["--config", settings])
+    put_image(source, "team/app", "v2", 2)
+    for _ in range(2):
+        found = replication.run("p")["found"]
+        assert found["by"] == "full comparison" and "refuses us" in found["because"], found
+    assert set(whole(Registry(here.address), "team/app")) == {"v1", "v2"}
+    there.restart()
+    assert replication.run("p")["found"]["by"] == "full comparison"
+    assert replication.run("p")["found"]["by"] == "feed"
+
+
 def read_feed(master, proxy):
     """All that the master's feed tells who goes on from where the policy's last run began to read it."""
     path = [seen.path for seen in proxy.seen if "/wherry/v1/feed?" in seen.path][-1]
