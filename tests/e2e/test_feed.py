@@ -179,3 +179,24 @@ def test_a_follower_that_is_ahead_of_the_master_or_of_another_history_is_told_so
     assert registry.get(f"/wherry/v1/feed?from=2&chain={'00' * 32}").status == 409
     assert registry.get("/wherry/v1/nothing").status == 404
     assert registry.call("POST", "/wherry/v1/feed").status == 405
+
+
+def first_head(registry, position):
+    """The position of the first head that a stream from there tells (a record: length, letter, then epoch, position...)."""
+    with registry.open("GET", f"/wherry/v1/feed?from={position}") as stream:
+        assert stream.status == 200, position
+        while True:
+            size, kind = int.from_bytes(stream.read(4), "big"), stream.read(1)
+            payload = stream.read(size)
+            if kind == b"H":
+                return int.from_bytes(payload[8:16], "big")
+
+
+def test_a_stream_begins_with_a_head_that_covers_all_that_was_answered_before(master):
+    registry = Registry(master.address)
+    manifest, _ = registry.put_image("team/app", "v", [b"layer"])
+    path = registry.manifest_path("team/app", "v")
+    position = int(registry.call("HEAD", path, headers={"Wherry-Follows": "1"})["Wherry-Position"])
+    for number in range(200):
+        registry.put_manifest("team/app", f"v{number}", manifest)
+        assert first_head(registry, position + 1) == position + 1 + number

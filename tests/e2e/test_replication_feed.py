@@ -445,7 +445,9 @@ def test_a_feed_that_is_played_back_is_reported(here, there, replication, proxy)
     run(replication, proxy)
     before = whole(target, "team/app")
     delete(source, "team/app", "v1")
-    proxy.answers = lambda handler: "/wherry/v1/feed" in handler.path and handler.answer(200, recorded, Content_Type=FEED_TYPE)
+    proxy.answers = lambda handler: "/feed?from=" in handler.path and "epoch=" in handler.path and handler.answer(
+        200, recorded, Content_Type=FEED_TYPE
+    )
     done, _ = run(replication, proxy, state="failed")
     assert "gone back" in done["error"] and whole(target, "team/app") == before, done
 
