@@ -1,5 +1,6 @@
 """Nodes that follow: the feed of names from the master to the tiers below it."""
 
+import json
 import os
 import time
 
@@ -122,6 +123,25 @@ def test_a_node_that_joins_late_answers_from_its_first_second_and_catches_up(are
     wait_until(lambda: late.status()["feed"]["complete"], "it has caught up")
     assert edge.get_manifest("team/app", "v7")["Wherry-Position"]
     assert len(edge.get("/v2/team/app/tags/list").json["tags"]) == 50
+
+
+def is_compacted(registry):
+    with registry.open("GET", "/wherry/v1/feed?from=2") as stream:
+        return stream.status == 410
+
+
+def test_a_node_that_joins_a_master_whose_log_was_compacted_takes_a_snapshot(area, run_server):
+    master = run_server(Master(area))
+    registry = Registry(master.address)
+    for number in range(20):
+        registry.put_image("team/app", f"v{number}", [b"layer"], config=oci.encode({"n": number}))
+    settings = area / "settings.yaml"
+    settings.write_text(json.dumps({"feed": {"keep-entries": 3}}))
+    master.restart(extra=["--config", settings])
+    wait_until(lambda: is_compacted(registry), "the log is compacted")
+    node = run_server(Node(area, master.url))
+    wait_until(lambda: node.status()["feed"]["complete"], "it follows")
+    assert len(Registry(node.address).get("/v2/team/app/tags/list").json["tags"]) == 20
 
 
 def test_a_node_that_is_told_not_to_follow_asks_for_each_tag(area, run_server):
