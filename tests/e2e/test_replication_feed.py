@@ -1,4 +1,4 @@
-"""Replication between two masters by the source's feed: a run costs what has changed, and only what can be believed counts."""
+"""Replication by the source's feed: a run costs what has changed, and only what can be believed counts."""
 
 import http.client
 import json
@@ -250,7 +250,8 @@ def test_the_key_of_the_first_contact_is_the_key_from_then_on(here, there, repli
     here.restart()
     replication.put("p", there.url, **{**PULL, "filters": {"repositories": ["**"]}})
     assert "not believed" in replication.run("p", "failed")["error"]
-    assert "not believed" in replication.wait(replication.call("POST", "/policies/p/run?full=true").json["id"], "failed")["error"]
+    number = replication.call("POST", "/policies/p/run?full=true").json["id"]
+    assert "not believed" in replication.wait(number, "failed")["error"]
     assert whole(target, "team/app") == before
     assert replication.call("DELETE", "/policies/p").status == 204  # said on purpose
     replication.put("p", there.url, **PULL)
@@ -421,7 +422,9 @@ def test_a_feed_that_lies_changes_nothing_and_is_reported(here, there, replicati
     twist, says = HOSTILE[wrong]
     answer = twist(read_feed(there, proxy))
     before = whole(target, "team/app")
-    proxy.answers = lambda handler: "/wherry/v1/feed" in handler.path and handler.answer(200, answer, Content_Type=FEED_TYPE)
+    proxy.answers = lambda handler: "/wherry/v1/feed" in handler.path and handler.answer(
+        200, answer, Content_Type=FEED_TYPE
+    )
     if says is None:
         assert run(replication, proxy)[0]["found"]["by"] == "feed"
     else:
