@@ -8,6 +8,7 @@ groups=(unit e2e conformance faults sanitized fuzz format)
 quick_groups=(unit e2e conformance)
 fuzz_seconds=60
 jobs=2
+workers=3  # of pytest: they wait more than they work
 logs=build/test-logs
 
 usage() {
@@ -100,7 +101,7 @@ go_is_new_enough() { command -v go >/dev/null && go version | grep -qE 'go1\.(2[
 # Files run beside one another: most tests wait. The tests of a file share servers, so they stay together.
 run_pytest() {
   # Without CI: pytest prints whole blobs as differences where that is set.
-  reported "$1" "$logs/$1.xml" env -u CI /usr/bin/python3 -m pytest "tests/$1" -q -p no:cacheprovider -n "$jobs" --dist loadfile \
+  reported "$1" "$logs/$1.xml" env -u CI /usr/bin/python3 -m pytest "tests/$1" -q -p no:cacheprovider -n "$workers" --dist loadfile \
     --durations=10 --junitxml="$logs/$1.xml"
 }
 
