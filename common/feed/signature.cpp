@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kMaxKeyFileBytes = 8 * 1024;
 // What is signed begins with what it is, so that no signature can be shown for another thing.
 constexpr std::string_view kHeadWords = "wherry feed head 1\n";
-constexpr std::string_view kProjectWords = "wherry feed project 1\n";
+constexpr std::string_view kProjectWords = "wherry feed project 2\n";
 constexpr std::string_view kKeyWords = "wherry feed key 1\n";
 
 struct Free {
@@ -202,7 +202,9 @@ std::string words_of(const SignedProject& signed_project) {
   std::string words(kProjectWords);
   words += head_words(signed_project.head);
   append_text(words, signed_project.project);
-  return words.append(as_text(signed_project.digest));
+  words += as_text(signed_project.digest);
+  append_be64(words, signed_project.of);
+  return words;
 }
 
 }  // namespace
@@ -235,8 +237,9 @@ Result<void> SignedHead::verify(const TrustedKeys& keys) const {
   return check(keys, key_id, words_of(*this), signature);
 }
 
-SignedProject SignedProject::sign(const Head& head, std::string project, const Hash& digest, const SigningKey& key) {
-  SignedProject made{head, std::move(project), digest, key.public_key().id(), {}};
+SignedProject SignedProject::sign(const Head& head, std::string project, const Hash& digest, std::uint64_t of,
+                                  const SigningKey& key) {
+  SignedProject made{head, std::move(project), digest, of, key.public_key().id(), {}};
   made.signature = key.sign(words_of(made));
   return made;
 }
@@ -245,6 +248,7 @@ std::string SignedProject::encode() const {
   std::string out = head_words(head);
   append_text(out, project);
   out += as_text(digest);
+  append_be64(out, of);
   append_be64(out, key_id);
   return out.append(signature);
 }
@@ -258,7 +262,9 @@ Result<SignedProject> SignedProject::decode(std::string_view encoded) {
   read.project = *project;
   read.digest = to_hash(encoded);
   encoded.remove_prefix(sizeof(Hash));
-  if (!take_signature(encoded, read.key_id, read.signature)) return invalid_form("a project's digest");
+  const auto of = take_be64(encoded);
+  if (!of || !take_signature(encoded, read.key_id, read.signature)) return invalid_form("a project's digest");
+  read.of = *of;
   return read;
 }
 

@@ -112,15 +112,17 @@ struct SignedHead {
   Result<void> verify(const TrustedKeys& keys) const;
 };
 
-/// The master's word: with the feed at this head, a project's names have this digest.
+/// The master's word: with the feed at this head, a project's names have this digest, and it is one of so many.
 struct SignedProject {
   Head head;
   std::string project;
   Hash digest{};
+  std::uint64_t of = 0;  ///< projects with a digest at that head, what is of no project among them
   std::uint64_t key_id = 0;
   std::string signature;
 
-  static SignedProject sign(const Head& head, std::string project, const Hash& digest, const SigningKey& key);
+  static SignedProject sign(const Head& head, std::string project, const Hash& digest, std::uint64_t of,
+                            const SigningKey& key);
   std::string encode() const;
   static Result<SignedProject> decode(std::string_view encoded);
   Result<void> verify(const TrustedKeys& keys) const;

@@ -44,7 +44,7 @@ Task<Result<void>> send_rows(kv::KeyValue& store, const std::string& after_row, 
 /// The head and the digests of one moment.
 struct Moment {
   Head head;
-  std::vector<std::pair<std::string, Hash>> projects;
+  ProjectDigests projects;
 };
 
 Task<Result<Moment>> moment_of(kv::KeyValue& store) {
@@ -115,9 +115,10 @@ Task<Result<void>> write_snapshot(kv::KeyValue& store, const SigningKey& key, Sn
     out->clear();
   }
   append_head(*out, moment->head, Clock::system().wall(), key);
-  for (auto& [project, digest] : moment->projects)
+  const std::uint64_t of = moment->projects.size();
+  for (const auto& [project, digest] : moment->projects)
     if (visibility.sees(project))
-      append_record(*out, RecordKind::kProject, SignedProject::sign(moment->head, project, digest, key).encode());
+      append_record(*out, RecordKind::kProject, SignedProject::sign(moment->head, project, digest, of, key).encode());
   co_return co_await send(*out);
 }
 

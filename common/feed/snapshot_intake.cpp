@@ -8,6 +8,9 @@
 namespace wherry::feed {
 namespace {
 
+/// Rows of the state.
+using Rows = std::vector<std::pair<std::string, std::string>>;
+
 std::string encode_progress(const SignedHead& base, std::string_view last_row) {
   std::string row;
   append_text(row, base.encode());
@@ -16,6 +19,18 @@ std::string encode_progress(const SignedHead& base, std::string_view last_row) {
 }
 
 }  // namespace
+
+/// What came of one stream.
+struct SnapshotIntake::Taking {
+  RecordReader reader;
+  bool has_base = false;
+  Rows rows;                         // not staged yet
+  std::optional<Verifier> verifier;  // once all rows are there
+  std::vector<Batch> batches;        // not applied yet
+  std::optional<SignedHead> last;
+  ProjectDigests signed_digests;  // at `last`
+  std::uint64_t of = 0;           // so many of them there are, seen or not
+};
 
 Error unbelievable_snapshot(std::string_view how) {
   return Error(ErrorKind::kInvalid, "the snapshot cannot be believed: {}", how);
@@ -45,96 +60,111 @@ Task<Result<SignedHead>> SnapshotIntake::take(const NextPiece& next, Progress& p
   co_return taken;
 }
 
-Result<void> SnapshotIntake::take_base(std::string_view payload, Progress& progress, const Admit& admit) {
-  auto head = SignedHead::decode(payload);
-  if (!head) return head.error();
-  auto right = head->verify(keys_);
-  if (!right) return unbelievable_snapshot(right.error().message());
-  if (progress.base) {
-    if (head->head != progress.base->head) return unbelievable_snapshot("it does not go on from where it was");
-    return {};
-  }
-  auto admitted = admit(head->head);
-  if (!admitted) return admitted;
-  progress.base = std::move(*head);
-  return {};
-}
-
 Task<Result<SignedHead>> SnapshotIntake::take_records(const NextPiece& next, Progress& progress, const Admit& admit) {
-  RecordReader reader;
-  std::optional<Verifier> verifier;  // once all rows are there
-  std::optional<SignedHead> last;
-  std::vector<SignedProject> projects;
-  Rows waiting;
-  bool has_base = false;
+  Taking taking;
   while (true) {
     Task<Result<Buffer>> coming = next();
     auto piece = co_await std::move(coming);
-    if (!piece) {
-      auto staged = co_await stage(std::move(waiting), progress);
-      if (!staged) co_return staged.error();
-      co_return piece.error();
+    const bool more = piece && !piece->empty();
+    Result<void> taken;
+    if (more) {
+      taking.reader.feed(as_text(piece->bytes()));
+      piece->clear();
+      taken = take_some(taking, progress, admit);
+      if (!taken) co_return taken.error();
     }
-    if (piece->empty()) break;
-    reader.feed(as_text(piece->bytes()));
-    piece->clear();
-    std::vector<Batch> batches;
-    while (true) {
-      auto record = reader.next();
-      if (!record) co_return record.error();
-      if (!*record) break;
-      std::string_view payload = (*record)->payload;
-      const RecordKind kind = (*record)->kind;
-      if (!has_base && kind == RecordKind::kKey) {
-        auto key = KeyRecord::decode(payload);
-        if (!key) co_return key.error();
-        keys_.admit(*key, first_contact_);
-      } else if (!has_base) {
-        if (kind != RecordKind::kHead) co_return unbelievable_snapshot("it does not begin with a signed head");
-        auto taken = take_base(payload, progress, admit);
-        if (!taken) co_return taken.error();
-        has_base = true;
-      } else if (!verifier && kind == RecordKind::kRow) {
-        const auto key = take_text(payload);
-        const auto value = take_text(payload);
-        if (!key || !value || !payload.empty()) co_return unbelievable_snapshot("a row is not in its form");
-        waiting.emplace_back(*key, *value);
-      } else if (!verifier && kind == RecordKind::kRowsEnd) {
-        verifier.emplace(progress.base->head, keys_, false);
-      } else if (verifier && kind == RecordKind::kProject) {
-        auto project = SignedProject::decode(payload);
-        if (!project) co_return project.error();
-        projects.push_back(std::move(*project));
-      } else if (verifier && projects.empty()) {
-        auto batch = verifier->take(**record);
-        if (!batch) co_return batch.error();
-        if (!*batch) continue;
-        last = (*batch)->head;
-        batches.push_back(std::move(**batch));
-      } else {
-        co_return unbelievable_snapshot("its records are out of order");
-      }
-    }
-    if (waiting.size() >= kRowsAtOnce || verifier) {
-      auto staged = co_await stage(std::exchange(waiting, {}), progress);
-      if (!staged) co_return staged.error();
-    }
-    if (batches.empty()) continue;
-    auto applied = co_await apply_staged(std::move(batches));
-    if (!applied) co_return applied.error();
+    // Whatever ends the stream: who goes on needs not to be sent again what came.
+    if (!more || taking.verifier || taking.rows.size() >= kRowsAtOnce) taken = co_await stage_rows(taking, progress);
+    if (taken) taken = co_await apply_entries(taking);
+    if (!taken) co_return taken.error();
+    if (!piece) co_return piece.error();
+    if (!more) break;
   }
-  if (!last || !reader.at_boundary()) {
-    auto staged = co_await stage(std::move(waiting), progress);
-    if (!staged) co_return staged.error();
+  if (!taking.last || !taking.reader.at_boundary())
     co_return Error(ErrorKind::kUpstream, "the snapshot ended before its end");
-  }
-  auto proven = co_await prove(projects, last->head);
+  auto proven = co_await prove(taking);
   if (!proven) co_return proven.error();
-  co_return *last;
+  co_return *taking.last;
 }
 
-Task<Result<void>> SnapshotIntake::stage(Rows rows, Progress& progress) {
-  if (rows.empty() || !progress.base) co_return Result<void>();
+Result<void> SnapshotIntake::take_some(Taking& taking, Progress& progress, const Admit& admit) {
+  while (true) {
+    auto record = taking.reader.next();
+    if (!record) return record.error();
+    if (!*record) return {};
+    auto taken = take_one(taking, **record, progress, admit);
+    if (!taken) return taken;
+  }
+}
+
+Result<void> SnapshotIntake::take_one(Taking& taking, const Record& record, Progress& progress, const Admit& admit) {
+  if (!taking.has_base) return take_before_rows(taking, record, progress, admit);
+  if (taking.verifier) return take_after_rows(taking, record);
+  if (record.kind == RecordKind::kRow) return take_row(taking, record.payload);
+  if (record.kind != RecordKind::kRowsEnd) return unbelievable_snapshot("its records are out of order");
+  taking.verifier.emplace(progress.base->head, keys_, false);
+  return {};
+}
+
+Result<void> SnapshotIntake::take_before_rows(Taking& taking, const Record& record, Progress& progress,
+                                              const Admit& admit) {
+  if (record.kind == RecordKind::kKey) {
+    auto key = KeyRecord::decode(record.payload);
+    if (!key) return key.error();
+    keys_.admit(*key, first_contact_);
+    return {};
+  }
+  if (record.kind != RecordKind::kHead) return unbelievable_snapshot("it does not begin with a signed head");
+  auto head = SignedHead::decode(record.payload);
+  if (!head) return head.error();
+  auto right = head->verify(keys_);
+  if (!right) return unbelievable_snapshot(right.error().message());
+  if (progress.base && head->head != progress.base->head)
+    return unbelievable_snapshot("it does not go on from where it was");
+  auto admitted = admit(head->head);
+  if (!admitted) return admitted;
+  if (!progress.base) progress.base = std::move(*head);
+  taking.has_base = true;
+  return {};
+}
+
+Result<void> SnapshotIntake::take_row(Taking& taking, std::string_view payload) {
+  const auto key = take_text(payload);
+  const auto value = take_text(payload);
+  if (!key || !value || !payload.empty()) return unbelievable_snapshot("a row is not in its form");
+  taking.rows.emplace_back(*key, *value);
+  return {};
+}
+
+Result<void> SnapshotIntake::take_after_rows(Taking& taking, const Record& record) {
+  if (record.kind == RecordKind::kProject) return take_project(taking, record.payload);
+  if (!taking.signed_digests.empty()) return unbelievable_snapshot("its records are out of order");
+  auto batch = taking.verifier->take(record);
+  if (!batch) return batch.error();
+  if (!*batch) return {};
+  taking.last = (*batch)->head;
+  taking.batches.push_back(std::move(**batch));
+  return {};
+}
+
+Result<void> SnapshotIntake::take_project(Taking& taking, std::string_view payload) {
+  auto project = SignedProject::decode(payload);
+  if (!project) return project.error();
+  auto right = project->verify(keys_);
+  if (!right) return unbelievable_snapshot(right.error().message());
+  if (!taking.last || project->head != taking.last->head)
+    return unbelievable_snapshot("a project's digest is of another position");
+  if (!taking.signed_digests.empty() && project->of != taking.of)
+    return unbelievable_snapshot("its projects are not of one moment");
+  taking.of = project->of;
+  if (!taking.signed_digests.emplace(std::move(project->project), project->digest).second)
+    return unbelievable_snapshot("a project is in it twice");
+  return {};
+}
+
+Task<Result<void>> SnapshotIntake::stage_rows(Taking& taking, Progress& progress) {
+  if (taking.rows.empty()) co_return Result<void>();
+  const Rows rows = std::exchange(taking.rows, {});
   progress.last_row = rows.back().first;
   co_return co_await store_.transact(
       [&](kv::Transaction& transaction) -> Result<void> {
@@ -150,7 +180,9 @@ Task<Result<void>> SnapshotIntake::stage(Rows rows, Progress& progress) {
       kv::Durability::kLazy);
 }
 
-Task<Result<void>> SnapshotIntake::apply_staged(std::vector<Batch> batches) {
+Task<Result<void>> SnapshotIntake::apply_entries(Taking& taking) {
+  if (taking.batches.empty()) co_return Result<void>();
+  const std::vector<Batch> batches = std::exchange(taking.batches, {});
   co_return co_await store_.transact(
       [&](kv::Transaction& transaction) -> Result<void> {
         StagedTransaction staged(transaction);
@@ -166,26 +198,24 @@ Task<Result<void>> SnapshotIntake::apply_staged(std::vector<Batch> batches) {
       kv::Durability::kLazy);
 }
 
-Task<Result<void>> SnapshotIntake::prove(const std::vector<SignedProject>& projects, const Head& head) {
-  auto digests = co_await store_.transact([](kv::Transaction& transaction) {
+Task<Result<void>> SnapshotIntake::prove(const Taking& taking) {
+  auto staged_digests = co_await store_.transact([](kv::Transaction& transaction) {
     StagedTransaction staged(transaction);
     return project_digests(staged);
   });
-  if (!digests) co_return digests.error();
-  for (const SignedProject& project : projects) {
-    auto right = project.verify(keys_);
-    if (!right) co_return unbelievable_snapshot(right.error().message());
-    if (project.head != head) co_return unbelievable_snapshot("a project's digest is of another position");
-    const auto found = std::ranges::find(*digests, project.project, &std::pair<std::string, Hash>::first);
-    if (found == digests->end() || found->second != project.digest)
+  if (!staged_digests) co_return staged_digests.error();
+  // Keys are of no project: a state without one is none.
+  if (!taking.signed_digests.contains("")) co_return unbelievable_snapshot("what is of no project is not in it");
+  if (sees_all_ && taking.signed_digests.size() != taking.of)
+    co_return unbelievable_snapshot(fmt::format("it has {} of {} projects", taking.signed_digests.size(), taking.of));
+  if (*staged_digests == taking.signed_digests) co_return Result<void>();
+  for (const auto& [project, digest] : *staged_digests)
+    if (const auto found = taking.signed_digests.find(project); found == taking.signed_digests.end())
+      co_return unbelievable_snapshot("it has names of a project that the master did not sign for");
+  for (const auto& [project, digest] : taking.signed_digests)
+    if (const auto found = staged_digests->find(project); found == staged_digests->end() || found->second != digest)
       co_return unbelievable_snapshot(fmt::format("the names of {} are not those that the master signed",
-                                                  project.project.empty() ? "no project" : project.project));
-    digests->erase(found);
-  }
-  // The keys are of no project: a state without one is none.
-  const bool has_own = std::ranges::any_of(projects, [](const SignedProject& each) { return each.project.empty(); });
-  if (!has_own) co_return unbelievable_snapshot("what is of no project is not in it");
-  if (!digests->empty()) co_return unbelievable_snapshot("it has names of a project that the master did not sign for");
+                                                  project.empty() ? "no project" : project));
   co_return Result<void>();
 }
 

@@ -28,9 +28,10 @@ class SnapshotIntake {
  public:
   static constexpr std::size_t kRowsAtOnce = 1000;
 
-  /// `keys` learns what is announced. `first_contact`: the first key that comes is trusted when none is.
-  SnapshotIntake(kv::KeyValue& store, TrustedKeys& keys, bool first_contact)
-      : store_(store), keys_(keys), first_contact_(first_contact) {}
+  /// `keys` learns what is announced. `first_contact`: the first key that comes is trusted when none is. `sees_all`: a
+  /// project that is not in it is a lie.
+  SnapshotIntake(kv::KeyValue& store, TrustedKeys& keys, bool first_contact, bool sees_all)
+      : store_(store), keys_(keys), first_contact_(first_contact), sees_all_(sees_all) {}
 
   /// How far one came: the signed head that it began with, and the last row that is staged.
   struct Progress {
@@ -48,18 +49,24 @@ class SnapshotIntake {
   Task<Result<void>> drop();
 
  private:
-  /// Rows that are not written yet.
-  using Rows = std::vector<std::pair<std::string, std::string>>;
+  struct Taking;
 
   Task<Result<SignedHead>> take_records(const NextPiece& next, Progress& progress, const Admit& admit);
-  Result<void> take_base(std::string_view payload, Progress& progress, const Admit& admit);
-  Task<Result<void>> stage(Rows rows, Progress& progress);
-  Task<Result<void>> apply_staged(std::vector<Batch> batches);
-  Task<Result<void>> prove(const std::vector<SignedProject>& projects, const Head& head);
+  /// Takes the records that have come, up to the first that is not whole.
+  Result<void> take_some(Taking& taking, Progress& progress, const Admit& admit);
+  Result<void> take_one(Taking& taking, const Record& record, Progress& progress, const Admit& admit);
+  Result<void> take_before_rows(Taking& taking, const Record& record, Progress& progress, const Admit& admit);
+  Result<void> take_row(Taking& taking, std::string_view payload);
+  Result<void> take_after_rows(Taking& taking, const Record& record);
+  Result<void> take_project(Taking& taking, std::string_view payload);
+  Task<Result<void>> stage_rows(Taking& taking, Progress& progress);
+  Task<Result<void>> apply_entries(Taking& taking);
+  Task<Result<void>> prove(const Taking& taking);
 
   kv::KeyValue& store_;
   TrustedKeys& keys_;
   const bool first_contact_;
+  const bool sees_all_;
 };
 
 /// "The snapshot cannot be believed", and how so: kInvalid.

@@ -197,24 +197,12 @@ Result<void> StateWriter::finish() {
   return {};
 }
 
-Task<Result<Hash>> project_digest(kv::KeyValue& store, std::string_view project) {
-  auto row = co_await store.get(row_key(kProjectDigest, project));
-  if (!row) co_return row.error();
-  SetDigest digest;
-  if (*row) {
-    auto loaded = SetDigest::load(**row);
-    if (!loaded) co_return loaded.error();
-    digest = *loaded;
-  }
-  co_return digest.digest();
-}
-
-Task<Result<std::vector<std::pair<std::string, Hash>>>> project_digests(kv::KeyValue& store) {
+Task<Result<ProjectDigests>> project_digests(kv::KeyValue& store) {
   co_return co_await store.transact([](kv::Transaction& transaction) { return project_digests(transaction); });
 }
 
-Result<std::vector<std::pair<std::string, Hash>>> project_digests(kv::Transaction& transaction) {
-  std::vector<std::pair<std::string, Hash>> digests;
+Result<ProjectDigests> project_digests(kv::Transaction& transaction) {
+  ProjectDigests digests;
   std::optional<Error> damaged;
   auto scanned = transaction.scan(row_key(kProjectDigest, {}), {}, [&](std::string_view key, std::string_view row) {
     auto loaded = SetDigest::load(row);
@@ -222,7 +210,7 @@ Result<std::vector<std::pair<std::string, Hash>>> project_digests(kv::Transactio
       damaged = loaded.error();
       return false;
     }
-    digests.emplace_back(std::string(key.substr(2)), loaded->digest());
+    digests.emplace(key.substr(2), loaded->digest());
     return true;
   });
   if (!scanned) return scanned.error();

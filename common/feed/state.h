@@ -67,11 +67,11 @@ StateRow parse_state_row(std::string_view key);
 /// Prefixes of all rows that make up the state, in the order in which a snapshot has them.
 std::vector<std::string> state_prefixes();
 
-/// The digest of one project ("" for what is of none). Equal digests: equal names.
-Task<Result<Hash>> project_digest(kv::KeyValue& store, std::string_view project);
-/// Of all projects, in order: what two places that should be equal compare.
-Task<Result<std::vector<std::pair<std::string, Hash>>>> project_digests(kv::KeyValue& store);
+/// Of each project with names in it, and of "" for what is of none. Equal digests: equal names.
+using ProjectDigests = std::map<std::string, Hash, std::less<>>;
+/// What two places that should be equal compare.
+Task<Result<ProjectDigests>> project_digests(kv::KeyValue& store);
 /// The same within a transaction.
-Result<std::vector<std::pair<std::string, Hash>>> project_digests(kv::Transaction& transaction);
+Result<ProjectDigests> project_digests(kv::Transaction& transaction);
 
 }  // namespace wherry::feed

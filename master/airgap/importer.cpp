@@ -13,6 +13,9 @@ namespace {
 
 namespace tables = registry::tables;
 
+/// A bundle is of a master's whole state: a project that is not in it was left out by somebody.
+constexpr bool kWholeState = true;
+
 /// Fi raw key -> epoch, position and chain up to which that source's names were taken
 constexpr std::string_view kSourcesPrefix = "Fi";
 
@@ -94,7 +97,7 @@ Task<Result<void>> Importer::take_names(bundle::BundleReader& bundle) {
 }
 
 Task<Result<void>> Importer::take_snapshot(bundle::BundleReader& bundle) {
-  feed::SnapshotIntake intake(storage_.names(), keys_, source_.empty());
+  feed::SnapshotIntake intake(storage_.names(), keys_, source_.empty(), kWholeState);
   auto dropped = co_await intake.drop();
   if (!dropped) co_return dropped;
   const feed::NextPiece next = [&bundle] { return bundle.next_piece(); };
@@ -206,7 +209,7 @@ Result<bool> Importer::take_step(kv::Transaction& transaction, const Step& step,
 }
 
 Task<Result<void>> Importer::drop_staged() {
-  feed::SnapshotIntake intake(storage_.names(), keys_, false);
+  feed::SnapshotIntake intake(storage_.names(), keys_, false, kWholeState);
   co_return co_await intake.drop();
 }
 

@@ -15,6 +15,9 @@ namespace wherry::node {
 
 namespace tables = registry::tables;
 
+/// A bundle is of a master's whole state: a project that is not in it was left out by somebody.
+constexpr bool kWholeState = true;
+
 Task<Result<std::string>> Importer::run(const std::string& file) {
   auto loaded = co_await load_trusted_keys(storage_.names(), key_, keys_);
   if (!loaded) co_return loaded.error();
@@ -37,7 +40,7 @@ Task<Result<std::string>> Importer::run(const std::string& file) {
 }
 
 Task<Result<void>> Importer::finish_unfinished() {
-  Join join(storage_, space_, keys_, false);
+  Join join(storage_, space_, keys_, false, kWholeState);
   auto unfinished = co_await join.unfinished();
   if (!unfinished) co_return unfinished.error();
   if (!*unfinished) co_return Result<void>();
@@ -69,7 +72,7 @@ Task<Result<void>> Importer::take_names(bundle::BundleReader& bundle) {
 }
 
 Task<Result<void>> Importer::take_snapshot(bundle::BundleReader& bundle) {
-  feed::SnapshotIntake intake(storage_.names(), keys_, key_.empty());
+  feed::SnapshotIntake intake(storage_.names(), keys_, key_.empty(), kWholeState);
   auto dropped = co_await intake.drop();  // of a stream that broke off
   if (!dropped) co_return dropped;
   const feed::NextPiece next = [&bundle] { return bundle.next_piece(); };
@@ -138,7 +141,7 @@ Task<Result<void>> Importer::keep_content(bundle::Content& content) {
 
 Task<Result<void>> Importer::put_names(bundle::BundleReader& bundle) {
   if (snapshot_) {
-    Join join(storage_, space_, keys_, false);
+    Join join(storage_, space_, keys_, false, kWholeState);
     co_return co_await join.swap(*snapshot_, Membership::kAllProjects);
   }
   feed::Verifier verifier(at_, keys_, false);
@@ -169,7 +172,7 @@ Task<Result<void>> Importer::apply(std::vector<feed::Batch> batches) {
 
 Task<Result<void>> Importer::drop_staged() {
   if (!snapshot_) co_return Result<void>();
-  feed::SnapshotIntake intake(storage_.names(), keys_, false);
+  feed::SnapshotIntake intake(storage_.names(), keys_, false, kWholeState);
   co_return co_await intake.drop();
 }
 

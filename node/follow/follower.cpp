@@ -236,7 +236,7 @@ void Follower::reconnect() {
 }
 
 Task<Result<void>> Follower::finish_swap() {
-  Join join(storage_, space_, keys_, options_.key.empty());
+  Join join(storage_, space_, keys_, options_.key.empty(), membership_.sees_all());
   auto unfinished = co_await join.unfinished();
   if (!unfinished) co_return unfinished.error();
   if (!*unfinished) co_return Result<void>();
@@ -248,7 +248,7 @@ Task<Result<void>> Follower::finish_swap() {
 }
 
 Task<Result<void>> Follower::join(Join::Because because) {
-  Join join(storage_, space_, keys_, options_.key.empty());
+  Join join(storage_, space_, keys_, options_.key.empty(), membership_.sees_all());
   const std::string view = membership_.view();
   if (staged_view_ != view) {  // what was staged may be of another one
     auto dropped = co_await join.drop();

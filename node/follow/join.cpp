@@ -8,7 +8,7 @@
 
 namespace wherry::node {
 Task<Result<feed::SignedHead>> Join::take(const Open& open, const feed::Head& present, Because because) {
-  feed::SnapshotIntake intake(storage_.names(), keys_, first_contact_);
+  feed::SnapshotIntake intake(storage_.names(), keys_, first_contact_, sees_all_);
   auto begun = co_await intake.progress();
   if (!begun) co_return begun.error();
   std::string target = fmt::format("{}snapshot", feed::FeedService::kPrefix);
@@ -111,7 +111,7 @@ Task<Result<void>> Join::mark_all_gone() {
 }
 
 Task<Result<void>> Join::drop() {
-  feed::SnapshotIntake intake(storage_.names(), keys_, first_contact_);
+  feed::SnapshotIntake intake(storage_.names(), keys_, first_contact_, sees_all_);
   co_return co_await intake.drop();
 }
 

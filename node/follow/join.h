@@ -22,8 +22,9 @@ class Join {
  public:
   static constexpr std::size_t kRowsAtOnce = 1000;  ///< by one transaction
 
-  Join(registry::Storage& storage, CacheSpace& space, feed::TrustedKeys& keys, bool first_contact)
-      : storage_(storage), space_(space), keys_(keys), first_contact_(first_contact) {}
+  /// `sees_all`: this node may see all projects, so that none may be left out.
+  Join(registry::Storage& storage, CacheSpace& space, feed::TrustedKeys& keys, bool first_contact, bool sees_all)
+      : storage_(storage), space_(space), keys_(keys), first_contact_(first_contact), sees_all_(sees_all) {}
 
   /// Why the log does not go on: the parent has dropped what comes next, has another history than this node's, or shows
   /// this node other projects than before.
@@ -56,6 +57,7 @@ class Join {
   CacheSpace& space_;
   feed::TrustedKeys& keys_;
   const bool first_contact_;
+  const bool sees_all_;
 };
 
 }  // namespace wherry::node

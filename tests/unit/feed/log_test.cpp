@@ -220,8 +220,7 @@ TEST_F(FeedLogTest, AnotherLogThatReceivesTheEntriesEndsWithTheSameHeadAndState)
   const auto digests = run_task(project_digests(*store)).value();
   EXPECT_EQ(run_task(project_digests(*other)).value(), digests);
   ASSERT_EQ(digests.size(), 2u);
-  EXPECT_EQ(digests[0].first, "");
-  EXPECT_EQ(digests[1].first, "a");
+  EXPECT_TRUE(digests.contains("") && digests.contains("a"));
 }
 
 TEST_F(FeedLogTest, WhatComesAndGoesLeavesNoTraceInTheDigest) {
