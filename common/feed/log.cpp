@@ -246,7 +246,6 @@ Task<Result<Entries>> read(kv::KeyValue& store, std::uint64_t from, std::size_t 
 }
 
 Task<Result<std::optional<Hash>>> chain_at(kv::KeyValue& store, std::uint64_t position) {
-  if (position == 0) co_return std::optional<Hash>(Hash{});
   auto row = co_await store.get(entry_key(position));
   if (!row) co_return row.error();
   if (!*row) {

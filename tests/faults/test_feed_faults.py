@@ -16,13 +16,12 @@ import time
 import pytest
 from oracle import Client, Clients
 from tiers import (
-    CONFIG, Tiers, Watcher, Weather, alarms_of, converge, differences, feed_of, follows, position_at, put_version,
-    reach, version_at,
+    CONFIG, Tiers, Watcher, Weather, alarms_of, converge, differences, feed_of, follows, is_compacted, position_at,
+    put_version, reach, snapshots_of, version_at,
 )  # fmt: skip
 from wherry import oci, raw
 from wherry.client import Registry
 from wherry.disk import Disk
-from wherry.exposition import value
 from wherry.process import BIN, Master, Node, wait_until
 
 BYTES_OF_AN_ENTRY = 150  # or so, with its part of a head
@@ -312,7 +311,7 @@ def test_a_node_that_was_away_for_longer_than_the_log_takes_a_snapshot(area, run
     assert tiers.registry.call("DELETE", "/v2/team/app/manifests/v3").status == 202
     put_version(tiers.registry, "only", 1, "other/app")
     tiers.restart_master()
-    wait_until(lambda: is_compacted(tiers, 5), "the log is compacted", 20)
+    wait_until(lambda: is_compacted(tiers.registry, 5), "the log is compacted", 20)
     tiers.region.start()
     tiers.branch.start()
     converge(tiers.master, tiers.nodes)
@@ -324,15 +323,6 @@ def test_a_node_that_was_away_for_longer_than_the_log_takes_a_snapshot(area, run
     tiers.close()
 
 
-def is_compacted(tiers, position):
-    with tiers.registry.open("GET", f"/wherry/v1/feed?from={position}") as answer:
-        return answer.status == 410
-
-
-def snapshots_of(node):
-    return value(node.metrics(), "wherry_feed_snapshots_total")
-
-
 @pytest.mark.timeout(120)
 def test_a_node_whose_parent_begins_where_it_is_takes_no_snapshot(area, run_server):
     """Its parent took one at the very position that the node is at: then nothing is missing."""
@@ -342,7 +332,7 @@ def test_a_node_whose_parent_begins_where_it_is_takes_no_snapshot(area, run_serv
     for number in range(50):
         put_version(tiers.registry, f"v{number}", number)
     tiers.restart_master()
-    wait_until(lambda: is_compacted(tiers, 2), "the log is compacted", 20)
+    wait_until(lambda: is_compacted(tiers.registry, 2), "the log is compacted", 20)
     tiers.region.start()
     wait_until(lambda: snapshots_of(tiers.region) == 1, "the region took a snapshot", 20)
     tiers.branch.start()

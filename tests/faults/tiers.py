@@ -137,6 +137,15 @@ def alarms_of(node):
     return value(node.metrics(), "wherry_feed_alarms_total")
 
 
+def snapshots_of(node):
+    return value(node.metrics(), "wherry_feed_snapshots_total")
+
+
+def is_compacted(registry, position):
+    with registry.open("GET", f"/wherry/v1/feed?from={position}") as answer:
+        return answer.status == 410
+
+
 def position_at(master):
     """Where the feed is, as its next stream says."""
     with raw.connect(master.address) as connection:

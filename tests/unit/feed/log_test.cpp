@@ -198,7 +198,8 @@ TEST_F(FeedLogTest, WhatWasCompactedIsToldFromDamage) {
   EXPECT_FALSE(there.compacted);
   EXPECT_EQ(there.list.size(), 4u);
   EXPECT_FALSE(run_task(chain_at(*store, 5)).value());
-  EXPECT_TRUE(run_task(chain_at(*store, 6)).value());  // whoever stands before the first entry can go on
+  EXPECT_FALSE(run_task(chain_at(*store, 0)).value());  // nor can who begins
+  EXPECT_TRUE(run_task(chain_at(*store, 6)).value());   // whoever stands before the first entry can go on
   EXPECT_EQ(run_task(chain_at(*store, 7)).value(), there.list.front().chain());
 }
 
