@@ -8,12 +8,12 @@ import os
 import random
 import shutil
 import signal
-import struct
 import subprocess
 import threading
 import time
 
 import pytest
+from clocks import Clocks
 from oracle import Client, Clients
 from tiers import (
     CONFIG, Tiers, Watcher, Weather, alarms_of, converge, differences, feed_of, follows, is_compacted, position_at,
@@ -179,49 +179,9 @@ def test_a_follower_with_a_full_disk_goes_on_when_there_is_room(area, run_server
         disk.close()
 
 
-# A clock of a process's own. Debian's libfaketime is not everywhere, and this is all of it that is needed.
-CLOCK = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <time.h>
-#include <unistd.h>
-int clock_gettime(clockid_t which, struct timespec *now) {
-  static int (*real)(clockid_t, struct timespec *);
-  static volatile long *ahead;
-  if (!real) {
-    int file = open(getenv("CLOCK_FILE"), O_RDONLY);
-    ahead = mmap(0, sizeof(long), PROT_READ, MAP_SHARED, file, 0);
-    close(file);
-    real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
-  }
-  int outcome = real(which, now);
-  if (outcome == 0 && which == CLOCK_REALTIME) now->tv_sec += *ahead;
-  return outcome;
-}
-"""
-
-
-class WallClock:
-    def __init__(self, area, name):
-        self.file = area / f"{name}-clock"
-        self.jump(0)
-        library = area / "clock.so"
-        if not library.exists():
-            subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, "-xc", "-"], input=CLOCK.encode(), check=True)
-        self.env = {"LD_PRELOAD": str(library), "CLOCK_FILE": str(self.file)}
-
-    def jump(self, seconds):
-        """So much ahead of the machine's clock from now on."""
-        with open(self.file, "r+b" if self.file.exists() else "wb") as file:
-            file.write(struct.pack("l", seconds))
-
-
 @pytest.mark.timeout(120)
 def test_clocks_that_jump(area, run_server):
-    clocks = {name: WallClock(area, name) for name in ("master", "region", "branch")}
+    clocks = {name: Clocks(area, name) for name in ("master", "region", "branch")}
     master = run_server(Master(area), env=clocks["master"].env)
     region = run_server(Node(area, master.url, "region"), env=clocks["region"].env)
     branch = run_server(Node(area, region.url, "branch"), env=clocks["branch"].env)
