@@ -13,8 +13,10 @@ import threading
 import time
 
 import pytest
+from administrator import Administrator, add_node, remove_node
 from clocks import Clocks
-from oracle import Client, Clients
+from names_state import check_same_state
+from oracle import Client, Clients, KeptRegistry
 from tiers import (
     CONFIG, Tiers, Watcher, Weather, alarms_of, converge, differences, feed_of, follows, is_compacted, position_at,
     put_version, reach, snapshots_of, version_at,
@@ -349,25 +351,46 @@ class Namer(Client):
         return [(self.push_image, 6), (self.move_tag, 3), (self.delete_tag, 2), (self.delete_manifest, 1)]
 
 
+def guest_comes_and_goes(tiers, number, rand):
+    """A node joins below one of the tiers, follows, and is removed: the tiers are told that its certificate counts no more."""
+    parent = rand.choice(tiers.servers)
+    name = f"guest{number}"
+    guest = tiers.run_server(Node(tiers.area, parent.url, name), extra=["--join", add_node(tiers.master.address, name)])
+    follows(guest, 30)
+    remove_node(tiers.master.address, name)
+    wait_until(lambda: feed_of(guest)["state"] != "following", f"{name} is let go", 30)
+    guest.end()
+    shutil.rmtree(guest.folder)
+
+
 @pytest.mark.timeout(400)
-def test_10_000_random_operations_with_cuts_and_kills_leave_equal_tiers(tiers):
+def test_10_000_random_operations_with_cuts_and_kills_leave_equal_tiers(area, run_server):
+    """Names, policies and nodes change; who may read the feed is another one after each start of the master."""
     rand = random.Random(4)
+    tiers = Tiers(area, run_server, registered=True)
+    stranger = run_server(Node(area, tiers.master.url, "stranger"))
+    follows(stranger)
     wanted = int(10_000 * SCALE)
     clients = Clients(6, seed=4, kind=Namer)
-    images = [(client.repository, client.TAGS) for client in clients.clients]
+    namers, administrator = list(clients.clients), Administrator("administrator", seed=4)
+    clients.clients.append(administrator)
+    images = [(client.repository, client.TAGS) for client in namers]
     watchers = [Watcher(node, images, again_after_deletion=True).start() for node in tiers.nodes]
-    rounds = 0
+    rounds = guests = phases = 0
     while clients.acknowledged < wanted:
         clients.start(tiers.master.address)
         until = min(wanted, clients.acknowledged + wanted // 8)
         while clients.acknowledged < until:
-            fault = rand.choice(["cut", "hold", "region", "branch"])
+            fault = rand.choice(["cut", "hold", "region", "branch", "guest"])
             if fault in ("cut", "hold"):
                 link = rand.choice(tiers.links)
                 link.cut() if fault == "cut" else link.hold()
                 time.sleep(rand.uniform(0.1, 1))
                 link.mend()
                 link.release()
+            elif fault == "guest":
+                guests += 1
+                guest_comes_and_goes(tiers, guests, rand)
             else:
                 server = tiers.region if fault == "region" else tiers.branch
                 server.kill()
@@ -378,17 +401,49 @@ def test_10_000_random_operations_with_cuts_and_kills_leave_equal_tiers(tiers):
             rounds += 1
         tiers.master.kill()
         clients.join()
-        tiers.master.start()
+        phases += 1
+        registered_only = phases % 2 == 1 and clients.acknowledged < wanted
+        tiers.configure({"feed": {"registered-only": registered_only}})
+        tiers.start_master()
         clients.check(tiers.master.address)
-    took = converge(tiers.master, tiers.nodes)
+        if registered_only:
+            wait_until(lambda: tiers.registry.get("/wherry/v1/snapshot").status == 401, "no stranger reads the feed")
+    took = converge(tiers.master, [*tiers.nodes, stranger])
     for watcher in watchers:
         watcher.stop()
-    manifests = [(client.repository, digest) for client in clients.clients for digest in rand.sample(list(client.manifests), 50)]
+    manifests = [(client.repository, digest) for client in namers for digest in rand.sample(list(client.manifests), 50)]
     for node in tiers.nodes:
         assert not differences(tiers.master, node, manifests)
         clients.check_lists(node.address)
     clients.check(tiers.master.address, everything=True)
-    print(f"{clients.acknowledged} operations, {rounds} faults; equal {took:.2f} s after the last start")
+    tiers.close()
+    for server in (stranger, tiers.branch, tiers.region, tiers.master):
+        server.stop()
+    policies = check_same_state(tiers.master, [*tiers.nodes, stranger])["policies"]
+    fill_ahead = {name: policy for name, policy in policies.items() if name.startswith("fill-ahead.")}
+    assert fill_ahead == administrator.fed_policies()
+    assert "feed.registered-only" not in policies and len(policies) - len(fill_ahead) == guests
+    print(
+        f"{clients.acknowledged} operations, {administrator.acknowledged} of them on policies and nodes, {rounds} faults, {guests} "
+        f"guests, {len(policies)} policies in the end; equal {took:.2f} s after the last start"
+    )
+
+
+def test_the_checker_finds_a_policy_that_is_at_one_tier_alone(tiers):
+    converge(tiers.master, tiers.nodes)
+    administrator, registry = Administrator("administrator", seed=1), KeptRegistry(tiers.master.address)
+    administrator.put_policy(registry)
+    converge(tiers.master, tiers.nodes)
+    tiers.branch.stop()
+    tiers.links[0].cut()
+    administrator.put_policy(registry)
+    registry.close()
+    tiers.region.stop()
+    tiers.master.stop()
+    check_same_state(tiers.region, [tiers.branch])
+    for node in tiers.nodes:
+        with pytest.raises(AssertionError, match="policies"):
+            check_same_state(tiers.master, [node])
 
 
 def test_the_checker_finds_each_kind_of_difference(area, run_server, tiers):
