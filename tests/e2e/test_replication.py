@@ -197,7 +197,7 @@ def test_one_more_layer_on_a_large_image_is_all_that_goes_over_the_wire(here, th
     """WHERRY_IMAGE_MIB=1024 makes the image that large."""
     size = int(os.environ.get("WHERRY_IMAGE_MIB", "64")) * MEBIBYTE
     source, target = (Registry(server.address) for server in ((here, there) if direction == "push" else (there, here)))
-    base = put_layers(source, "team/big", [size // 4] * 4, "base")
+    base = put_layers(source, "team/big", [size // 8] * 8, "base")
     put_manifest_of(source, "team/big", "v1", config_of("v1"), base)
     replication.put("p", there.url, direction=direction)
     first = replication.run("p", seconds=300)
