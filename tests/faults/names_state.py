@@ -11,7 +11,7 @@ TOOL = BIN / "wherry-followers"
 def append_tags(server, repository, digest, count):
     """Sets so many tags, f0, f1 and so on, in the store of a master that does not run."""
     words = ["append", "--data", server.data, "--repository", repository, "--digest", digest, "--entries", count]
-    subprocess.run([str(word) for word in [TOOL, *words]], check=True)
+    subprocess.run([str(word) for word in [TOOL, *words]], check=True, timeout=90)
 
 
 def state_of(server):

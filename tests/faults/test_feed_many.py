@@ -11,8 +11,9 @@ from wherry.exposition import value
 from wherry.process import Master, Node, wait_until
 
 KEPT = 1_000_000  # feed.keep-entries, when nothing is said
-MOST_MEMORY = 640 << 20
-MOST_DISK = 640 << 20
+MOST_MEMORY = 256 << 20
+MOST_DISK = 320 << 20
+MOST_READ = 2 << 30  # of files and sockets; a look-up that reads a table's whole filter makes it a hundred times as much
 
 
 def applied_by(node):
@@ -26,10 +27,17 @@ def most_memory_of(server):
         return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmHWM"))
 
 
+def read_by(server):
+    with open(f"/proc/{server.process.pid}/io") as io:
+        return next(int(line.split()[1]) for line in io if line.startswith("rchar"))
+
+
 def check_bounds(server):
     used = sum(file.stat().st_blocks * 512 for file in server.data.rglob("*") if file.is_file())
     assert used < MOST_DISK, f"{server.name} takes {used >> 20} MiB of the disk"
     assert most_memory_of(server) < MOST_MEMORY, f"{server.name} took {most_memory_of(server) >> 20} MiB of memory"
+    assert read_by(server) < MOST_READ, f"{server.name} read {read_by(server) >> 20} MiB"
+    print(f"{server.name}: {used >> 20} MiB of disk, {most_memory_of(server) >> 20} of memory, {read_by(server) >> 20} read")
 
 
 def check_sample(node, digest, numbers):
