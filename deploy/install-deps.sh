@@ -18,6 +18,7 @@ librocksdb-dev          # the ordered key-value store
 libssl-dev              # TLS, SHA-256, SHA-512
 libxxhash-dev           # checksums at rest
 libcurl4-openssl-dev    # the HTTP client of a node
+zlib1g-dev              # gzip of the feed for thin links
 nlohmann-json3-dev      # JSON
 libyaml-cpp-dev         # configuration files
 libtomlplusplus-dev     # the configuration files of containerd and podman

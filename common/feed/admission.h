@@ -16,6 +16,7 @@ namespace wherry::feed {
 struct Admitted {
   Visibility visibility;
   std::shared_ptr<const std::atomic<bool>> revoked{};  ///< null: never
+  bool is_revoked() const { return revoked && revoked->load(std::memory_order_acquire); }
 };
 
 /// Any loop.

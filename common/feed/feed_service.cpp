@@ -1,6 +1,7 @@
 #include "common/feed/feed_service.h"
 
 #include "common/base/bytes.h"
+#include "common/feed/gzip_stream.h"
 #include "common/feed/key_records.h"
 #include "common/http/problem.h"
 #include "common/http/uri.h"
@@ -22,23 +23,50 @@ class Counted {
   std::size_t number_;
 };
 
-http::Response stream_head() {
-  http::Response begin(200);
-  begin.header("Content-Type", FeedService::kMediaType).header("Cache-Control", "no-store");
-  return begin;
-}
+Error removed() { return Error(ErrorKind::kUnauthorized, "this node was removed"); }
 
-/// The first piece brings the head along: until then an error can still be an answer of its own.
-Task<Result<void>> send_begun(http::Exchange& exchange, std::shared_ptr<const std::atomic<bool>> revoked,
-                              std::string_view piece) {
-  if (revoked && revoked->load(std::memory_order_acquire))
-    co_return Error(ErrorKind::kUnauthorized, "this node was removed");
-  if (!exchange.responded()) {
-    auto begun = co_await exchange.begin_stream(stream_head());
-    if (!begun) co_return begun;
+/// The way out of one stream: compressed for who asks for it.
+class Outlet {
+ public:
+  Outlet(http::Exchange& exchange, const Admitted& follower, bool may_compress)
+      : exchange_(exchange), follower_(follower) {
+    if (may_compress && accepts_gzip(exchange.request().joined_header("accept-encoding"))) gzip_.emplace();
   }
-  co_return co_await exchange.send_piece(piece);
-}
+
+  /// The first piece brings the head along: until then an error can still be an answer of its own. `piece` outlives it.
+  Task<Result<void>> send(std::string_view piece) {
+    if (follower_.is_revoked()) co_return removed();
+    if (!exchange_.responded()) {
+      auto begun = co_await exchange_.begin_stream(head());
+      if (!begun) co_return begun;
+    }
+    if (!gzip_) co_return co_await exchange_.send_piece(piece);
+    if (piece.empty()) co_return Result<void>();
+    const std::string compressed = gzip_->piece(piece);
+    co_return co_await exchange_.send_piece(compressed);
+  }
+  Task<Result<void>> end() {
+    if (gzip_) {
+      const std::string last = gzip_->end();
+      auto sent = co_await exchange_.send_piece(last);
+      if (!sent) co_return sent;
+    }
+    co_return co_await exchange_.end_stream();
+  }
+
+ private:
+  http::Response head() const {
+    http::Response begin(200);
+    begin.header("Content-Type", FeedService::kMediaType).header("Cache-Control", "no-store");
+    begin.header("Vary", "Accept-Encoding");
+    if (gzip_) begin.header("Content-Encoding", "gzip");
+    return begin;
+  }
+
+  http::Exchange& exchange_;
+  const Admitted& follower_;
+  std::optional<GzipStream> gzip_;
+};
 
 /// Where a snapshot is to begin. Errors: kInvalid for a query that is not in its form.
 Result<SnapshotStart> read_start(std::string_view query) {
@@ -122,14 +150,17 @@ Task<Result<void>> FeedService::stream(http::Exchange& exchange) {
   }
   auto keys = co_await key_records(store_);
   if (!keys) co_return keys.error();
-  auto sent = co_await exchange.begin_stream(stream_head());
+  // What was answered to a push is published a moment later: the first head is not to be of before that.
+  Ring& ring = publisher_.ring();
+  while (!ring.ended() && ring.newest() && ring.newest()->to() < present->position) co_await ring.changed().wait();
+  if (const auto newest = ring.newest()) *keys += record_of(newest->head());
+  Outlet outlet(exchange, *follower, counted.before() < kMostCompressed);
+  auto sent = co_await outlet.send(*keys);
   if (!sent) co_return sent;
-  if (const auto newest = publisher_.ring().newest()) *keys += record_of(newest->head());
-  sent = co_await exchange.send_piece(*keys);
+  SendPiece send = [&outlet](std::string_view piece) { return outlet.send(piece); };
+  sent = co_await send_all(send, before, *follower);
   if (!sent) co_return sent;
-  sent = co_await send_all(exchange, before, *follower);
-  if (!sent) co_return sent;
-  co_return co_await exchange.end_stream();
+  co_return co_await outlet.end();
 }
 
 Task<Result<void>> FeedService::snapshot(http::Exchange& exchange) {
@@ -140,23 +171,23 @@ Task<Result<void>> FeedService::snapshot(http::Exchange& exchange) {
   const Counted counted(streams_);
   if (counted.before() >= kMostStreams)
     co_return Error(ErrorKind::kUnavailable, "{} followers are here already", kMostStreams);
-  const auto revoked = follower->revoked;
-  SendPiece send = [&exchange, revoked](std::string_view piece) { return send_begun(exchange, revoked, piece); };
-  auto written = co_await heads_.snapshot(std::move(*start), std::move(follower->visibility), std::move(send));
+  Outlet outlet(exchange, *follower, counted.before() < kMostCompressed);
+  SendPiece send = [&outlet](std::string_view piece) { return outlet.send(piece); };
+  auto written = co_await heads_.snapshot(std::move(*start), follower->visibility, std::move(send));
   if (!written && written.error().kind() == ErrorKind::kNotFound && !exchange.responded())
     co_return co_await exchange.send(http::problem(410, "Compacted", written.error().message()));
   if (!written) co_return written;
-  co_return co_await exchange.end_stream();
+  co_return co_await outlet.end();
 }
 
-Task<Result<void>> FeedService::send_all(http::Exchange& exchange, std::uint64_t position, const Admitted& follower) {
+Task<Result<void>> FeedService::send_all(const SendPiece& send, std::uint64_t position, const Admitted& follower) {
   Ring& ring = publisher_.ring();
   Ring::Place place{position, 0};
   const auto begun_with = ring.newest();
   const std::uint64_t begun_epoch = begun_with ? begun_with->head().head.epoch : 0;
+  const Visibility& visibility = follower.visibility;
   while (!ring.ended()) {
-    if (follower.revoked && follower.revoked->load(std::memory_order_acquire))
-      co_return Error(ErrorKind::kUnauthorized, "this node was removed");
+    if (follower.is_revoked()) co_return removed();
     std::shared_ptr<const Segment> segment;
     const Ring::Next next = ring.next(place, segment);
     if (next == Ring::Next::kLog) {
@@ -172,13 +203,10 @@ Task<Result<void>> FeedService::send_all(http::Exchange& exchange, std::uint64_t
       co_await ring.changed().wait();
       continue;
     }
-    Result<void> sent;
-    if (follower.visibility.sees_all()) {
-      sent = co_await exchange.send_piece(segment->bytes());
-    } else {
-      const std::string bytes = segment->bytes_for(follower.visibility);
-      sent = co_await exchange.send_piece(bytes);
-    }
+    const std::string filtered = visibility.sees_all() ? std::string() : segment->bytes_for(visibility);
+    const std::string_view bytes = visibility.sees_all() ? std::string_view(segment->bytes()) : filtered;
+    Task<Result<void>> sending = send(bytes);
+    auto sent = co_await std::move(sending);
     if (!sent) co_return sent;
   }
   co_return Result<void>();

@@ -17,11 +17,13 @@ namespace wherry::feed {
 /// chain's hash before P: when this log has another there, or is shorter at its origin or in a higher epoch, the two
 /// have parted: 409. 410 when P is not in the log any more. `GET
 /// /wherry/v1/snapshot[?epoch=&position=&chain=][&after=HEX]` gives the state (snapshot.h); with the base that an
-/// earlier answer began with, and the last row that came, it goes on after that. Bounded: kMostStreams; a follower that
+/// earlier answer began with, and the last row that came, it goes on after that. Both come as gzip for who
+/// accepts that. Bounded: kMostStreams; a follower that
 /// takes nothing for http::Limits::send_silence is let go.
 class FeedService final : public http::Service {
  public:
   static constexpr std::size_t kMostStreams = 8192;
+  static constexpr std::size_t kMostCompressed = 1024;  ///< with that many streams open, a new one is not compressed
   static constexpr std::size_t kEntriesOfThePage = 2 * 4096;  ///< that are read at once: at least one head closes some
   static constexpr std::size_t kEntriesOfAHead = 1024;        ///< where heads are made: more would be read to no end
   static constexpr std::string_view kPrefix = "/wherry/v1/";
@@ -39,7 +41,7 @@ class FeedService final : public http::Service {
  private:
   Task<Result<void>> stream(http::Exchange& exchange);
   Task<Result<void>> snapshot(http::Exchange& exchange);
-  Task<Result<void>> send_all(http::Exchange& exchange, std::uint64_t position, const Admitted& follower);
+  Task<Result<void>> send_all(const SendPiece& send, std::uint64_t position, const Admitted& follower);
   /// The page of the log after `position`; null when no head closes any of it yet.
   Task<Result<std::shared_ptr<const Segment>>> out_of_log(std::uint64_t position);
 

@@ -246,7 +246,7 @@ Task<Result<Entries>> read(kv::KeyValue& store, std::uint64_t from, std::size_t 
 }
 
 Task<Result<std::optional<Hash>>> chain_at(kv::KeyValue& store, std::uint64_t position) {
-  auto row = co_await store.get(entry_key(position));
+  auto row = co_await store.get(entry_key(position));  // none is at 0: there a log that was never compacted begins
   if (!row) co_return row.error();
   if (!*row) {
     auto floor = co_await store.get(floor_key());

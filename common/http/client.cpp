@@ -454,6 +454,7 @@ Task<Result<std::unique_ptr<Transfer>>> Client::open(ClientRequest request) {
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer.get());
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Transfer::Callbacks::body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer.get());
+  if (request.accepts_gzip()) curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
   if (!options.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
   if (request.method() == "HEAD")
     curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);

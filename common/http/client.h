@@ -31,10 +31,17 @@ class ClientRequest {
     return *this;
   }
 
+  /// The answer may come compressed; its body is read as it was.
+  ClientRequest& accept_gzip() & {
+    accepts_gzip_ = true;
+    return *this;
+  }
+
   const std::string& method() const { return method_; }
   const std::string& url() const { return url_; }
   const std::vector<std::string>& headers() const { return headers_; }
   bool is_only_public() const { return only_public_; }
+  bool accepts_gzip() const { return accepts_gzip_; }
   /// Sent with the request (a form); none when empty.
   ClientRequest& body(std::string bytes) & {
     body_ = std::move(bytes);
@@ -55,6 +62,7 @@ class ClientRequest {
   std::string body_;
   std::shared_ptr<RequestBody> stream_;
   bool only_public_ = false;
+  bool accepts_gzip_ = false;
 };
 
 /// How long a server may take, and how it is trusted.

@@ -29,6 +29,7 @@ struct ReplicationOptions : ServerOptions {
   std::string id;
   std::string policy;
   bool wait = false;
+  bool full = false;
 };
 
 constexpr const char* kProgram = "replication";
@@ -103,7 +104,8 @@ Task<int> wait_for(const ReplicationOptions& options, ApiClient& client, std::st
 
 Task<int> run_policy(const ReplicationOptions& options) {
   ApiClient client(options);
-  auto execution = co_await client.ask("POST", policy_path(options.name) + "/run");
+  const std::string path = policy_path(options.name) + (options.full ? "/run?full=true" : "/run");
+  auto execution = co_await client.ask("POST", path);
   if (!execution) co_return failed(execution.error());
   const std::string id = std::to_string(execution->value("id", std::uint64_t{0}));
   if (options.wait) co_return co_await wait_for(options, client, id);
@@ -169,6 +171,7 @@ void add_replication(Command& program) {
       .required();
   Command run = add(replication, options, "run", "carries out a policy now", run_policy);
   run.option("NAME", options->name, "the policy").required();
+  run.flag("--full", options->full, "compares all, whatever the source's feed tells");
   run.flag("--wait", options->wait, "until it has ended; exit code 0 when all went well");
   add(replication, options, "executions", "what was carried out, the newest first", list_executions)
       .option("--policy", options->policy, "of this policy alone");

@@ -49,6 +49,13 @@ std::string images(const Json& execution) {
   return all;
 }
 
+/// "feed 1042..1080" or "full comparison"; empty before it is planned.
+std::string found_by(const Json& execution) {
+  const Json& found = member(execution, "found");
+  if (text(found, "by") != "feed") return text(found, "by");
+  return "feed " + text(found, "from") + ".." + text(found, "to");
+}
+
 }  // namespace
 
 std::string policy_table(const Json& policies) {
@@ -63,15 +70,18 @@ std::string policy_table(const Json& policies) {
 std::string execution_table(const Json& executions) {
   std::vector<std::vector<std::string>> rows;
   for (const Json& each : executions)
-    rows.push_back({text(each, "id"), text(each, "policy"), text(each, "trigger"), text(each, "state"), images(each),
-                    bytes(member(member(each, "progress"), "bytes")), text(each, "created"), text(each, "ended")});
-  return text_table({"ID", "POLICY", "TRIGGER", "STATE", "IMAGES", "SENT", "BEGUN", "ENDED"}, rows);
+    rows.push_back({text(each, "id"), text(each, "policy"), text(each, "trigger"), text(each, "state"), found_by(each),
+                    images(each), bytes(member(member(each, "progress"), "bytes")), text(each, "created"),
+                    text(each, "ended")});
+  return text_table({"ID", "POLICY", "TRIGGER", "STATE", "FOUND BY", "IMAGES", "SENT", "BEGUN", "ENDED"}, rows);
 }
 
 std::string execution_page(const Json& execution, const Json& tasks) {
   std::string page = execution_table(Json::array({execution}));
   if (const auto error = text(member(execution, "error"), kErrorBytes); !error.empty())
     page += "error: " + error + "\n";
+  if (const auto because = text(member(member(execution, "found"), "because"), kErrorBytes); !because.empty())
+    page += "all was compared: " + because + "\n";
   std::vector<std::vector<std::string>> rows;
   for (const Json& task : tasks) {
     const std::string tag = text(task, "tag");

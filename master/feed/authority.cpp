@@ -101,6 +101,7 @@ Task<Result<void>> Authority::publish_new() {
     signed_.add();
     published_ = head;
     published_at_ = clock_.monotonic();
+    if (on_published_) on_published_();
   }
   const bool of_new_epoch = present->epoch != published_.epoch;
   if (of_new_epoch || clock_.monotonic() - published_at_ >= kHeartbeat)

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -34,6 +35,9 @@ class Authority final : public feed::Heads {
   /// Announces the key in the feed if that was not done, publishes the present head and begins to watch.
   Task<Result<void>> start();
   Task<void> stop();
+
+  /// Calls `published` on the home loop each time that new entries were. Before start().
+  void on_published(std::function<void()> published) { on_published_ = std::move(published); }
 
   /// Signs the present head anew: every stream looks up, and those that are not to be any more end.
   void wake_streams() { publish_head(published_); }
@@ -68,6 +72,7 @@ class Authority final : public feed::Heads {
   feed::Head published_;
   Monotonic published_at_{};
   Wake wake_;
+  std::function<void()> on_published_;
   Scope scope_;
   Sleeper sleeper_;
   Sleeper compacting_;

@@ -66,9 +66,10 @@ void Replication::add_to(api::Api& api) {
            .id = "runReplicationPolicy",
            .tag = kTag,
            .summary = "Begins an execution; gives the one that waits already, if one does",
+           .query = {{"full", "compares all, whatever the feed tells", {{"type", "boolean"}}}},
            .response = execution,
            .status = 202,
-           .handler = [this](const Call& call) { return run_policy(call.path("name")); }});
+           .handler = [this](const Call& call) { return run_policy(call); }});
   api.add({.method = "GET",
            .path = executions,
            .id = "listReplicationExecutions",
@@ -121,9 +122,13 @@ Task<Result<Answer>> Replication::list_policies() {
   co_return Answer(std::move(all));
 }
 
-/// What changed of a policy may mean other images: the next execution looks at all.
+/// What changed of a policy may mean other images: the next execution looks at all. Whom a source is believed from does
+/// not change with that.
 Task<Result<void>> Replication::keep(Policy policy) {
   PolicyState state;
+  const auto before = policies_.find(policy.name);
+  if (before != policies_.end() && before->second->policy.remote.url == policy.remote.url)
+    state.source.key = before->second->state.source.key;
   auto kept = co_await history_.put_state(policy.name, state);
   if (!kept) co_return kept;
   auto& known = policies_[policy.name];
@@ -132,7 +137,7 @@ Task<Result<void>> Replication::keep(Policy policy) {
   known->seen_position = 0;
   known->not_before = {};
   known->policy = std::move(policy);
-  sleeper_.wake();
+  wake();
   co_return Result<void>();
 }
 
@@ -199,15 +204,19 @@ Task<Result<Answer>> Replication::remove_policy(std::string name) {
   co_return Answer::nothing();
 }
 
-Task<Result<Answer>> Replication::run_policy(std::string name) {
+Task<Result<Answer>> Replication::run_policy(const Call& call) {
+  const std::string name(call.path("name"));
+  const std::string full = call.query("full").value_or("false");
+  if (full != "true" && full != "false") co_return Error(ErrorKind::kInvalid, "full: must be true or false");
   const auto found = policies_.find(name);
   if (found == policies_.end())
     co_return Error(ErrorKind::kNotFound, "there is no replication policy {}", excerpt(name));
   if (!found->second->policy.enabled) co_return Answer::problem(409, "the policy is disabled");
   for (const Execution& each : waiting_)
-    if (each.policy_name == name && each.trigger == "manual") co_return Answer(shown(each), 202);
+    if (each.policy_name == name && each.trigger == "manual" && (each.full || full == "false"))
+      co_return Answer(shown(each), 202);
   const Policy policy = found->second->policy;
-  auto begun = co_await begin(policy, "manual", std::nullopt);
+  auto begun = co_await begin(policy, "manual", full == "true");
   if (!begun) co_return begun.error();
   co_return Answer(shown(*begun), 202).at(fmt::format("/api/v1/replication/executions/{}", begun->id));
 }

@@ -31,7 +31,7 @@ Json shown(const TaskRecord& task) {
 
 Json shown(const Execution& execution) {
   Json document = execution.to_json();
-  for (const char* own : {"created-ms", "ended-ms"}) document.erase(own);
+  for (const char* own : {"created-ms", "ended-ms", "position", "source", "more-to-delete"}) document.erase(own);
   return document;
 }
 
@@ -154,7 +154,7 @@ Task<Result<Answer>> Replication::retry_execution(const Call& call) {
   auto kept = co_await history_.put(*execution);
   if (!kept) co_return kept.error();
   waiting_.push_back(*execution);
-  sleeper_.wake();
+  wake();
   co_return Answer(shown(*execution), 202);
 }
 

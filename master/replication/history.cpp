@@ -94,19 +94,11 @@ Task<Result<void>> History::remove_policy(std::string name) {
 Task<Result<PolicyState>> History::state_of(std::string name) {
   auto row = co_await store_.get(state_key(name));
   if (!row) co_return row.error();
-  PolicyState state;
-  if (!*row) co_return state;
-  const auto document = document_of(**row);
-  if (!document.is_object()) co_return state;
-  if (document.contains("position")) state.position = document["position"].get<std::uint64_t>();
-  if (document.contains("scheduled")) state.scheduled = from_millis(document["scheduled"].get<std::int64_t>());
-  co_return state;
+  co_return *row ? PolicyState::parse(document_of(**row)) : PolicyState();
 }
 
 Task<Result<void>> History::put_state(std::string name, PolicyState state) {
-  api::Json document = api::Json::object();
-  if (state.position) document["position"] = *state.position;
-  if (state.scheduled) document["scheduled"] = to_millis(*state.scheduled);
+  const api::Json document = state.to_json();
   co_return co_await store_.transact([&](kv::Transaction& transaction) -> Result<void> {
     transaction.put(state_key(name), row_of(document));
     return {};

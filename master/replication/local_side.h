@@ -1,6 +1,8 @@
 // LocalSide: this master as the source or the target of a replication.
 #pragma once
 
+#include <map>
+
 #include "common/registry/name_store.h"
 #include "common/registry/storage.h"
 #include "master/registry/upload_sessions.h"
@@ -38,6 +40,9 @@ class LocalSide final : public Source, public Target {
   Task<Result<void>> remove(const RepositoryName& repository, const Reference& reference) override;
   Task<Result<bool>> lists_referrers(const RepositoryName& repository) override;
 
+  /// How many entries of this master's feed came of what was stored and removed through this, by repository.
+  const std::map<std::string, std::uint64_t>& entries() const { return entries_; }
+
  private:
   Task<Result<bool>> mount(const RepositoryName& repository, const Digest& digest, const RepositoryName& from);
   Task<Result<master::UploadSession>> session_of(const RepositoryName& repository, const Digest& digest,
@@ -51,6 +56,7 @@ class LocalSide final : public Source, public Target {
   registry::NameStore& names_;
   registry::Blobs& blobs_;
   master::UploadSessions& sessions_;
+  std::map<std::string, std::uint64_t> entries_;
 };
 
 }  // namespace wherry::replication

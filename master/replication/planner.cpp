@@ -33,10 +33,6 @@ bool is_beside_an_image(std::string_view tag) {
 
 }  // namespace
 
-bool Planner::wants_repository(const std::string& name) const {
-  return name.starts_with(policy_.destination.strip) && any_fits(policy_.filters.repositories, name);
-}
-
 bool Planner::wants_tag(const std::string& tag) const { return any_fits(policy_.filters.tags, tag); }
 
 std::optional<Digest> Planner::subject_of(const std::string& tag) {
@@ -96,7 +92,7 @@ Task<Result<void>> Planner::plan(const std::optional<std::map<std::string, Touch
     auto open = gate_.check();
     if (!open) co_return open;
     auto parsed = RepositoryName::parse(name);
-    if (!parsed || !wants_repository(name)) continue;
+    if (!parsed || !policy_.wants_repository(name)) continue;
     at_source.insert(name);
     auto target = policy_.destination.of(*parsed);
     if (!target) co_return target.error();

@@ -8,28 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "master/replication/changes.h"
 #include "master/replication/gate.h"
 #include "master/replication/policy.h"
 #include "master/replication/records.h"
 #include "master/replication/sides.h"
 
 namespace wherry::replication {
-
-/// What the feed says has changed in a repository.
-struct Touched {
-  static constexpr std::size_t kMost = 10'000;  ///< tags and manifests; beyond, all of it is looked at
-
-  std::set<std::string> tags;  ///< set or removed
-  std::set<Digest> manifests;  ///< that came
-  bool is_too_much() const { return tags.size() + manifests.size() > kMost; }
-};
-
-/// What the feed says has changed at the source; nothing is known to be otherwise.
-struct Changes {
-  std::map<std::string, Touched> repositories;
-  /// Manifests that were deleted: repository and digest.
-  std::vector<std::pair<std::string, Digest>> gone;
-};
 
 /// Lists both sides and compares digests: an image that is the same there and here costs one question, and no task. One
 /// loop; all of it outlives it.
@@ -43,16 +28,17 @@ class Planner {
   Planner(const Policy& policy, Source& source, Target& target, Side& near, Gate& gate, Sink sink)
       : policy_(policy), source_(source), target_(target), near_(near), gate_(gate), sink_(std::move(sink)) {}
 
-  /// Gives the tasks to the sink, copies first. With `only` looks at what was touched alone, so that
-  /// a push costs what it changed. Errors: those of both
-  /// sides; kInvalid when a policy that deletes finds a source without any repository.
+  /// Gives the tasks to the sink, copies first. With `only` looks at what was touched alone, so that a push costs what
+  /// it changed. Errors: those of both sides; kInvalid when a policy that deletes finds a source without any
+  /// repository.
   Task<Result<void>> plan(const std::optional<std::map<std::string, Touched>>& only,
                           const std::vector<std::pair<std::string, Digest>>& gone);
+  /// Whether more is to be deleted than kMaxDeletions: then the same has to be looked at once more.
+  bool is_cut_short() const { return cut_short_; }
 
  private:
   using Names = std::pair<RepositoryName, RepositoryName>;  // at the source, at the target
 
-  bool wants_repository(const std::string& name) const;
   bool wants_tag(const std::string& tag) const;
   Task<Result<std::vector<std::string>>> all_repositories(Side& side);
   Task<Result<std::vector<std::string>>> source_repositories();
@@ -87,6 +73,7 @@ class Planner {
   Sink sink_;
   std::vector<TaskRecord> deletions_;
   std::set<std::string> deleted_;  // repository and digest, each once
+  bool cut_short_ = false;
 };
 
 }  // namespace wherry::replication

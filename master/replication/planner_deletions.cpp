@@ -27,7 +27,7 @@ Task<Result<void>> Planner::superfluous_repositories(const std::set<std::string>
     auto target = RepositoryName::parse(name);
     if (!target) continue;
     auto source = policy_.destination.source_of(*target);
-    if (!source || at_source.contains(source->text()) || !wants_repository(source->text())) continue;
+    if (!source || at_source.contains(source->text()) || !policy_.wants_repository(source->text())) continue;
     auto tags = co_await all_tags(target_, *target);
     if (!tags) co_return tags.error();
     const Names names{std::move(*source), std::move(*target)};
@@ -39,7 +39,7 @@ Task<Result<void>> Planner::superfluous_repositories(const std::set<std::string>
 
 Task<Result<void>> Planner::gone_manifests(const std::vector<std::pair<std::string, Digest>>& gone) {
   for (const auto& [name, digest] : gone) {
-    if (!wants_repository(name)) continue;
+    if (!policy_.wants_repository(name)) continue;
     auto source = RepositoryName::parse(name);
     if (!source) continue;
     auto target = policy_.destination.of(*source);
@@ -58,7 +58,8 @@ Task<Result<void>> Planner::gone_manifests(const std::vector<std::pair<std::stri
 }
 
 void Planner::add_deletion(TaskKind kind, const Names& names, const std::string& tag, std::string digest) {
-  if (deletions_.size() >= kMaxDeletions) return;
+  cut_short_ = cut_short_ || deletions_.size() >= kMaxDeletions;
+  if (cut_short_) return;
   if (!deleted_.insert(names.second.text() + '\0' + tag + '\0' + digest).second) return;
   TaskRecord task;
   task.kind = kind;

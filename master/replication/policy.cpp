@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/glob.h"
 #include "common/http/place.h"
 #include "common/oci/excerpt.h"
 #include "common/oci/media_types.h"
@@ -152,6 +153,11 @@ std::optional<RepositoryName> Destination::source_of(const RepositoryName& targe
   return std::move(*source);
 }
 
+bool Policy::wants_repository(const std::string& repository) const {
+  const auto fits = [&](const std::string& pattern) { return path_glob_matches(pattern, repository); };
+  return repository.starts_with(destination.strip) && std::ranges::any_of(filters.repositories, fits);
+}
+
 Result<Policy> Policy::parse(const api::Json& document) {
   if (!document.is_object()) return Error(ErrorKind::kInvalid, "a policy is an object with name, direction and remote");
   Document in(document, "");
@@ -255,7 +261,7 @@ api::Json Policy::schema() {
                     "description": "what fits the filters at the target and is not at the source is deleted there"},
       "overwrite": {"type": "boolean", "default": true},
       "verify": {"type": "boolean", "default": true,
-                 "description": "both sides are compared once more when all is done, unless it was by push"},
+                 "description": "both sides are compared once more after a full comparison, when all is done"},
       "limits": {"type": "object", "additionalProperties": false, "properties": {
         "bytes-per-second": {"type": "integer", "minimum": 0, "description": "0: any"},
         "concurrent": {"type": "integer", "minimum": 1, "maximum": 64, "default": 4}}},

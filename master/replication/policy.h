@@ -69,6 +69,8 @@ class Policy {
   api::Json to_json() const;
   /// JSON Schema of such documents.
   static api::Json schema();
+  /// Whether a repository of the source is one that the filters mean and that has a name at the target.
+  bool wants_repository(const std::string& repository) const;
 
   std::string name;  ///< [a-z0-9] with - _ . within
   bool enabled = true;

@@ -23,6 +23,9 @@ std::string_view name_in(const Table& table, Value value) {
   return "";
 }
 
+constexpr const char* kByFeed = "feed";
+constexpr const char* kByComparison = "full comparison";
+
 void put_time(api::Json& document, const char* key, const std::optional<WallTime>& time) {
   if (time) document[key] = to_rfc3339(*time);
 }
@@ -132,8 +135,12 @@ api::Json Execution::to_json() const {
                           {"failed", progress.failed},      {"skipped", progress.skipped},
                           {"bytes", progress.bytes},        {"blobs", progress.blobs},
                           {"manifests", progress.manifests}};
-  if (since_position) document["since-position"] = *since_position;
+  if (found && found->whole) document["found"] = {{"by", kByComparison}, {"because", found->because}};
+  if (found && !found->whole) document["found"] = {{"by", kByFeed}, {"from", found->from}, {"to", found->to}};
+  document["full"] = full;
   document["position"] = position;
+  document["source"] = source.to_json();
+  document["more-to-delete"] = more_to_delete;
   if (differences) document["differences"] = *differences;
   document["created-ms"] = to_millis(created);
   put_millis(document, "ended-ms", ended);
@@ -154,8 +161,20 @@ Result<Execution> Execution::parse(const api::Json& document) try {
   execution.created = from_millis(document.at("created-ms").get<std::int64_t>());
   execution.ended = millis_of(document, "ended-ms");
   execution.error = document.at("error").get<std::string>();
-  if (document.contains("since-position")) execution.since_position = document["since-position"].get<std::uint64_t>();
+  if (document.contains("found")) {
+    const api::Json& found = document["found"];
+    execution.found = found.at("by") == kByFeed
+                          ? Found::by_feed(found.at("from").get<std::uint64_t>(), found.at("to").get<std::uint64_t>())
+                          : Found::all(found.at("because").get<std::string>());
+  }
+  execution.full = document.value("full", false);
   execution.position = document.at("position").get<std::uint64_t>();
+  if (document.contains("source")) {
+    auto source = SourcePlace::parse(document["source"]);
+    if (!source) return source.error();
+    execution.source = std::move(*source);
+  }
+  execution.more_to_delete = document.value("more-to-delete", false);
   if (document.contains("differences")) execution.differences = document["differences"].get<std::uint64_t>();
   const auto& progress = document.at("progress");
   execution.progress = {progress.at("tasks").get<std::uint64_t>(),    progress.at("succeeded").get<std::uint64_t>(),
@@ -173,12 +192,41 @@ api::Json Execution::schema() {
     "state": {"enum": ["planning", "waiting", "running", "succeeded", "failed", "stopped"]},
     "stop-asked": {"type": "boolean"}, "created": {"type": "string", "format": "date-time"},
     "ended": {"type": "string", "format": "date-time"}, "error": {"type": "string"},
+    "full": {"type": "boolean", "description": "a full comparison was asked for"},
+    "found": {"type": "object", "required": ["by"],
+              "description": "how it found what it looked at; absent before it is planned", "properties": {
+      "by": {"enum": ["feed", "full comparison"]},
+      "from": {"type": "integer", "description": "of a feed: the entries after this position of the source's,"},
+      "to": {"type": "integer", "description": "up to this one"},
+      "because": {"type": "string", "description": "of a comparison: why the feed was not enough"}}},
     "progress": {"type": "object", "properties": {
       "tasks": {"type": "integer"}, "succeeded": {"type": "integer"}, "failed": {"type": "integer"},
       "skipped": {"type": "integer"}, "bytes": {"type": "integer"}, "blobs": {"type": "integer"},
       "manifests": {"type": "integer"}}},
     "differences": {"type": "integer", "description": "images that differed when both sides were compared at the end"},
     "as-planned": {"$ref": "#/components/schemas/ReplicationPolicy"}}})");
+}
+
+api::Json PolicyState::to_json() const {
+  api::Json document = {{"source", source.to_json()}};
+  if (position) document["position"] = *position;
+  if (!strays.empty()) document["strays"] = strays;
+  if (scheduled) document["scheduled"] = to_millis(*scheduled);
+  return document;
+}
+
+PolicyState PolicyState::parse(const api::Json& document) try {
+  PolicyState state;
+  if (!document.is_object()) return state;
+  if (document.contains("position")) state.position = document["position"].get<std::uint64_t>();
+  if (document.contains("source")) {
+    if (auto source = SourcePlace::parse(document["source"])) state.source = std::move(*source);
+  }
+  state.strays = document.value("strays", std::vector<std::string>());
+  state.scheduled = millis_of(document, "scheduled");
+  return state;
+} catch (const api::Json::exception&) {
+  return {};
 }
 
 }  // namespace wherry::replication

@@ -10,6 +10,7 @@
 #include "common/base/clock.h"
 #include "common/oci/digest.h"
 #include "master/replication/policy.h"
+#include "master/replication/source_place.h"
 
 namespace wherry::replication {
 
@@ -62,6 +63,17 @@ struct Progress {
   std::uint64_t manifests = 0;
 };
 
+/// How an execution found what it has to look at.
+struct Found {
+  bool whole = true;       ///< all of both sides; else what the source's feed told
+  std::string because;     ///< of `whole`
+  std::uint64_t from = 0;  ///< the feed's entries after this position,
+  std::uint64_t to = 0;    ///< up to this one
+
+  static Found all(std::string because) { return Found{true, std::move(because), 0, 0}; }
+  static Found by_feed(std::uint64_t from, std::uint64_t to) { return Found{false, {}, from, to}; }
+};
+
 /// A policy being carried out, from plan to end.
 struct Execution {
   std::uint64_t id = 0;
@@ -73,10 +85,11 @@ struct Execution {
   WallTime created{};
   std::optional<WallTime> ended;
   std::string error;
-  /// For an execution by a push: the feed's entries after this position tell which repositories changed; nothing: all
-  /// are looked at.
-  std::optional<std::uint64_t> since_position;
-  std::uint64_t position = 0;  ///< the feed's head when it was planned
+  bool full = false;            ///< it was asked to compare all
+  std::optional<Found> found;   ///< nothing before it was planned
+  std::uint64_t position = 0;   ///< where this master's feed was then
+  SourcePlace source;           ///< where the source's feed was, of a policy that pulls
+  bool more_to_delete = false;  ///< than one execution does
   /// How many images differed when both sides were compared at the end; nothing: they were not.
   std::optional<std::uint64_t> differences;
   Progress progress;
@@ -88,8 +101,18 @@ struct Execution {
 
 /// What is kept of a policy beside itself.
 struct PolicyState {
-  std::optional<std::uint64_t> position;  ///< up to here the feed was replicated; nothing: never
-  std::optional<WallTime> scheduled;      ///< the last time of its schedule that was seen to
+  static constexpr std::size_t kMaxStrays = 1000;
+
+  /// Up to here this master's feed was seen to: as that of the source when it pushes, as that of the target when it
+  /// pulls. Nothing: no run has succeeded.
+  std::optional<std::uint64_t> position;
+  SourcePlace source;                 ///< up to where the source's feed was replicated, of a policy that pulls
+  std::vector<std::string> strays;    ///< repositories of such a target that others changed before `position`
+  std::optional<WallTime> scheduled;  ///< the last time of its schedule that was seen to
+
+  api::Json to_json() const;
+  /// What cannot be read is as if there were nothing.
+  static PolicyState parse(const api::Json& document);
 };
 
 }  // namespace wherry::replication

@@ -2,18 +2,19 @@
 
 #include <algorithm>
 
-#include "common/base/glob.h"
 #include "common/base/log.h"
 #include "common/feed/log.h"
 #include "common/http/place.h"
 #include "common/upstream/credentials.h"
+#include "master/replication/finder.h"
+#include "master/replication/local_side.h"
 #include "master/replication/remote_side.h"
 #include "master/replication/replication_state.h"
 
 namespace wherry::replication {
 namespace {
 
-constexpr std::size_t kFeedPage = 1000;
+constexpr std::chrono::milliseconds kEndingPoll{200};
 
 Result<std::unique_ptr<Origin>> open_origin(const Policy& policy) {
   UpstreamOptions options;
@@ -34,19 +35,16 @@ Result<std::unique_ptr<Origin>> open_origin(const Policy& policy) {
   return std::make_unique<Origin>(std::move(options), std::move(credentials), here);
 }
 
-bool concerns(const Policy& policy, const std::string& repository) {
-  return std::ranges::any_of(policy.filters.repositories,
-                             [&](const auto& pattern) { return path_glob_matches(pattern, repository); });
-}
-
 }  // namespace
 
 Replication::Replication(registry::Storage& storage, registry::NameStore& names, registry::Blobs& blobs,
                          master::UploadSessions& sessions, Metrics& metrics, const Clock& clock)
     : storage_(storage),
+      names_(names),
+      blobs_(blobs),
+      sessions_(sessions),
       clock_(clock),
       history_(storage.names()),
-      local_(storage, names, blobs, sessions),
       counters_(metrics) {
   metrics.gauge("wherry_replication_running", "Executions of replication policies that run",
                 [this] { return static_cast<double>(running_.size()); });
@@ -75,130 +73,25 @@ Task<Result<void>> Replication::start() {
 
 Task<void> Replication::stop() {
   ending_ = true;
-  sleeper_.wake();
+  wake();
   std::vector<std::shared_ptr<Running>> all;
   for (const auto& [id, running] : running_) all.push_back(running);
   for (const auto& running : all) co_await running->shut();
   co_await scope_.join();
 }
 
-/// The feed is looked at each kTick: an entry is answered to its pusher before anybody here hears of it. Whoever wakes
-/// this on a commit calls sleeper_.wake().
-Task<void> Replication::watch() {
-  while (!ending_) {
-    auto looked = co_await look();
-    if (!looked) log::warn("replication policies could not be looked at", {{"error", looked.error().to_string()}});
-    start_due();
-    if (ending_) break;
-    co_await sleeper_.sleep(kTick);
-  }
-}
-
-Task<Result<void>> Replication::look() {
-  auto head = co_await feed::head(storage_.names());
-  if (!head) co_return head.error();
-  std::vector<std::string> names;
-  for (const auto& [name, known] : policies_) names.push_back(name);
-  for (const std::string& name : names) {
-    const auto found = policies_.find(name);  // it may be gone since the last one was looked at
-    if (found == policies_.end() || !found->second->policy.enabled || is_waiting(name)) continue;
-    Result<void> looked;
-    if (found->second->policy.trigger == TriggerKind::kPush)
-      looked = co_await look_at_feed(*found->second, head->position);
-    else if (found->second->policy.trigger == TriggerKind::kSchedule)
-      looked = co_await look_at_schedule(*found->second);
-    if (!looked) co_return looked;
-  }
-  co_return Result<void>();
-}
-
-bool Replication::is_waiting(const std::string& policy) const {
-  return std::ranges::any_of(waiting_, [&](const Execution& each) { return each.policy_name == policy; });
-}
-
-Task<Result<void>> Replication::look_at_feed(Known& known, std::uint64_t head) {
-  const bool never = !known.state.position.has_value();
-  if (clock_.monotonic() < known.not_before || (!never && known.seen_position >= head)) co_return Result<void>();
-  if (std::ranges::any_of(running_, [&](const auto& each) { return each.second->policy == known.policy.name; }))
-    co_return Result<void>();
-  const std::string name = known.policy.name;
-  if (!never) {
-    bool whole = false;
-    auto changes = co_await changes_since(known.seen_position, head, whole);
-    if (!changes) co_return changes.error();
-    const auto again = policies_.find(name);
-    if (again == policies_.end()) co_return Result<void>();
-    Known& still = *again->second;
-    if (!whole && std::ranges::none_of(changes->repositories,
-                                       [&](const auto& each) { return concerns(still.policy, each.first); })) {
-      still.seen_position = head;
-      co_return Result<void>();
-    }
-  }
-  const auto again = policies_.find(name);
-  if (again == policies_.end()) co_return Result<void>();
-  auto begun = co_await begin(again->second->policy, "push", again->second->state.position);
-  if (!begun) co_return begun.error();
-  co_return Result<void>();
-}
-
-/// A time that passed while this master did not run, or while another execution ran, is made up for once.
-Task<Result<void>> Replication::look_at_schedule(Known& known) {
-  const WallTime now = clock_.wall();
-  const bool first =
-      !known.state.scheduled || *known.state.scheduled > now + std::chrono::days(1);  // a clock that jumped
-  const auto next = first ? std::nullopt : known.policy.schedule->next_after(*known.state.scheduled);
-  if (!first && (!next || *next > now)) co_return Result<void>();
-  known.state.scheduled = now;
-  const Policy policy = known.policy;
-  auto kept = co_await history_.put_state(policy.name, known.state);
-  if (!kept || first) co_return kept;
-  auto begun = co_await begin(policy, "schedule", std::nullopt);
-  if (!begun) co_return begun.error();
-  co_return Result<void>();
-}
-
-Task<Result<Execution>> Replication::begin(const Policy& policy, std::string trigger,
-                                           std::optional<std::uint64_t> since) {
+Task<Result<Execution>> Replication::begin(const Policy& policy, std::string trigger, bool full) {
   Execution execution;
   execution.policy = policy.to_json();
   execution.policy_name = policy.name;
   execution.trigger = std::move(trigger);
   execution.created = clock_.wall();
-  execution.since_position = since;
+  execution.full = full;
   auto begun = co_await history_.begin(std::move(execution));
   if (!begun) co_return begun;
   waiting_.push_back(*begun);
-  sleeper_.wake();
+  wake();
   co_return begun;
-}
-
-/// What happened after `position` up to `head`; `whole` when that cannot be told and all has to be looked at.
-Task<Result<Changes>> Replication::changes_since(std::uint64_t position, std::uint64_t head, bool& whole) {
-  Changes changes;
-  whole = head - std::min(head, position) > kMaxFeedEntries;
-  while (!whole && position < head) {
-    auto entries = co_await feed::read(storage_.names(), position + 1, kFeedPage);
-    if (!entries && entries.error().kind() == ErrorKind::kCorrupt) {
-      whole = true;  // what was there may have been forgotten
-      break;
-    }
-    if (!entries) co_return entries.error();
-    whole = entries->compacted;
-    if (entries->list.empty()) break;
-    for (const feed::Entry& entry : entries->list) {
-      const feed::Change& change = *entry.change();
-      if (change.repository().empty()) continue;
-      Touched& touched = changes.repositories[change.repository()];
-      if (!change.tag().empty() && !touched.is_too_much()) touched.tags.insert(change.tag());
-      if (change.kind() == feed::ChangeKind::kManifestPut && !touched.is_too_much())
-        touched.manifests.insert(*change.digest());
-      if (change.kind() == feed::ChangeKind::kManifestDeleted && change.digest())
-        changes.gone.emplace_back(change.repository(), *change.digest());
-    }
-    position = entries->list.back().position();
-  }
-  co_return changes;
 }
 
 /// Begins what waits, by priority, then by age.
@@ -235,7 +128,7 @@ Task<void> Replication::run(Execution execution) {
                {{"policy", execution.policy_name}, {"error", done.error().to_string()}});
     if (is_transient(done.error())) {  // the store has no room, say: what it has kept is gone on with
       const Monotonic until = clock_.monotonic() + kBrokenPause;
-      while (!ending_ && clock_.monotonic() < until) co_await sleep_for(kTick);
+      while (!ending_ && clock_.monotonic() < until) co_await sleep_for(kEndingPoll);
       auto kept = co_await history_.execution(id);
       if (kept && !is_over(kept->state)) waiting_.push_back(std::move(*kept));
     } else if (!ending_) {
@@ -247,7 +140,7 @@ Task<void> Replication::run(Execution execution) {
     }
   }
   running_.erase(id);
-  sleeper_.wake();
+  wake();
 }
 
 Task<Result<void>> Replication::run_to_end(Execution& execution, const Policy& policy,
@@ -262,41 +155,75 @@ Task<Result<void>> Replication::run_to_end(Execution& execution, const Policy& p
   if (running->stop_asked || execution.stop_asked || ending_) running->gate->shut();
   co_await remote.open();
   RemoteSide far(remote, policy.direction);
-  Source& source = pushes ? static_cast<Source&>(local_) : static_cast<Source&>(far);
-  Target& target = pushes ? static_cast<Target&>(far) : static_cast<Target&>(local_);
-  Changes changes;
-  auto head = co_await feed::head(storage_.names());
-  if (!head) co_return head.error();
-  if (execution.state == State::kPlanning && pushes) {
-    execution.position = head->position;
-    auto state = co_await history_.state_of(policy.name);
-    if (!state) co_return state.error();
-    bool whole = !state->position;
-    if (!whole) {
-      auto read = co_await changes_since(*state->position, head->position, whole);
-      if (!read) co_return read.error();
-      changes = std::move(*read);
-    }
-    if (whole) execution.since_position.reset();
-  }
-  running->run = std::make_unique<Run>(history_, execution, policy, std::move(changes), source, target, local_,
-                                       *running->gate, counters_, clock_);
+  LocalSide here(storage_, names_, blobs_, sessions_);
+  Source& source = pushes ? static_cast<Source&>(here) : static_cast<Source&>(far);
+  Target& target = pushes ? static_cast<Target&>(far) : static_cast<Target&>(here);
+  auto state = co_await history_.state_of(policy.name);
+  if (!state) co_return state.error();
+  const Finder::Pin pin = [this, &policy](std::string key) { return pin_key(policy, std::move(key)); };
+  Finder finder(storage_.names(), policy, std::move(*state), remote, pin);
+  running->run = std::make_unique<Run>(history_, execution, policy, finder, source, target, here, *running->gate,
+                                       counters_, clock_);
   if (running->stop_asked || execution.stop_asked) running->run->ask_to_stop();
   auto done = co_await running->run->go();
   execution = running->run->execution();
+  running->run.reset();
   co_await remote.cancel();
   co_await remote.close();
-  const auto known = policies_.find(policy.name);
-  if (done && known != policies_.end() && known->second->policy.to_json() == policy.to_json()) {
-    if (execution.state == State::kSucceeded && pushes) {
-      known->second->state.position = execution.position;
-      known->second->seen_position = execution.position;
-      done = co_await history_.put_state(policy.name, known->second->state);
-    } else if (execution.state == State::kFailed || execution.state == State::kStopped) {
-      known->second->not_before = clock_.monotonic() + kFailedPause;
-    }
+  if (done && execution.state == State::kSucceeded) {
+    std::map<std::string, std::uint64_t> own = here.entries();
+    done = co_await advance(execution, policy, std::move(own));
+  } else if (Known* known = same(policy); known != nullptr && is_over(execution.state)) {
+    known->not_before = clock_.monotonic() + kFailedPause;
   }
   co_return done;
+}
+
+/// What is known of a policy that is still what it was when its execution began; null when it is not.
+Replication::Known* Replication::same(const Policy& policy) {
+  const auto known = policies_.find(policy.name);
+  if (known == policies_.end() || known->second->policy.to_json() != policy.to_json()) return nullptr;
+  return known->second.get();
+}
+
+Task<Result<void>> Replication::pin_key(const Policy& policy, std::string key) {
+  Known* known = same(policy);
+  if (known == nullptr) co_return Result<void>();
+  known->state.source.key = std::move(key);
+  co_return co_await history_.put_state(policy.name, known->state);
+}
+
+/// All that was planned is done: the next execution goes on from where the feeds were then. One that was begun before a
+/// later one that succeeded takes nothing back, unless it was asked to look at all.
+Task<Result<void>> Replication::advance(const Execution& execution, const Policy& policy,
+                                        std::map<std::string, std::uint64_t> own) {
+  if (execution.more_to_delete) co_return Result<void>();
+  const bool pushes = policy.direction == Direction::kPush;
+  std::uint64_t position = execution.position;
+  std::optional<std::vector<std::string>> strays;
+  if (!pushes) {
+    auto head = co_await feed::head(storage_.names());
+    if (!head) co_return head.error();
+    auto found = co_await strays_of(storage_.names(), policy, position, head->position, std::move(own));
+    if (!found) co_return found.error();
+    strays = std::move(*found);
+    position = head->position;
+  }
+  Known* known = same(policy);
+  if (known == nullptr) co_return Result<void>();
+  PolicyState& state = known->state;
+  if (pushes) {
+    state.position = std::max(position, state.position.value_or(0));
+    known->seen_position = *state.position;
+  } else {
+    const auto& from = state.source.at;
+    const auto& to = execution.source.at;
+    if (from && to && is_before(*to, *from) && !execution.full) co_return Result<void>();
+    state.source = execution.source;
+    state.strays = strays.value_or(std::vector<std::string>());
+    state.position = strays ? std::optional(position) : std::nullopt;
+  }
+  co_return co_await history_.put_state(policy.name, state);
 }
 
 }  // namespace wherry::replication

@@ -21,12 +21,12 @@ RunCounters::RunCounters(Metrics& metrics)
       retried(
           metrics.counter("wherry_replication_retries_total", "Attempts at tasks of replications that are repeated")) {}
 
-Run::Run(History& history, Execution execution, const Policy& policy, Changes changes, Source& source, Target& target,
+Run::Run(History& history, Execution execution, const Policy& policy, Finder& finder, Source& source, Target& target,
          Side& near, Gate& gate, RunCounters& counters, const Clock& clock)
     : history_(history),
       execution_(std::move(execution)),
       policy_(policy),
-      changes_(std::move(changes)),
+      finder_(finder),
       source_(source),
       target_(target),
       near_(near),
@@ -80,17 +80,22 @@ Task<Result<void>> Run::plan() {
 }
 
 Task<Result<void>> Run::plan_once() {
+  auto open = gate_.check();
+  if (!open) co_return open;
   auto forgotten = co_await history_.forget_tasks(execution_.id);
   if (!forgotten) co_return forgotten;
   planned_.clear();
   last_number_ = 0;
   execution_.progress = {};
+  auto work = co_await finder_.find(execution_);
+  if (!work) co_return work.error();
   const Planner::Sink sink = [this](TaskRecord task) { return add(std::move(task)); };
   Planner planner(policy_, source_, target_, near_, gate_, sink);
   std::optional<std::map<std::string, Touched>> only;
-  if (execution_.since_position) only = changes_.repositories;
-  auto planned = co_await planner.plan(only, changes_.gone);
+  if (!work->whole) only = std::move(work->changes.repositories);
+  auto planned = co_await planner.plan(only, work->changes.gone);
   if (!planned) co_return planned;
+  execution_.more_to_delete = planner.is_cut_short();
   auto written = co_await write_planned();
   if (!written) co_return written;
   execution_.error.clear();
@@ -168,7 +173,7 @@ Task<Result<std::optional<TaskRecord>>> Run::next() {
 }
 
 Task<void> Run::wait_for_turn() {
-  if (later_.empty() && !loading_)
+  if (later_.empty())
     co_await moved_.wait();
   else
     co_await sleep_for(kPoll);
@@ -214,8 +219,8 @@ Task<void> Run::verify() {
 }
 
 Task<Result<void>> Run::end() {
-  if (policy_.verify && !execution_.since_position && !execution_.stop_asked && execution_.progress.failed == 0 &&
-      !gate_.is_shut())
+  if (policy_.verify && execution_.found && execution_.found->whole && !execution_.stop_asked &&
+      execution_.progress.failed == 0 && !gate_.is_shut())
     co_await verify();
   execution_.ended = clock_.wall();
   const Progress& progress = execution_.progress;

@@ -10,6 +10,7 @@
 #include "common/async/event.h"
 #include "common/async/scope.h"
 #include "common/observe/metrics.h"
+#include "master/replication/finder.h"
 #include "master/replication/gate.h"
 #include "master/replication/history.h"
 #include "master/replication/planner.h"
@@ -38,7 +39,7 @@ class Run {
   static constexpr std::chrono::seconds kLongestAskedPause{600};  ///< that a target's Retry-After gets
   static constexpr std::size_t kMaxTasks = 1'000'000;
 
-  Run(History& history, Execution execution, const Policy& policy, Changes changes, Source& source, Target& target,
+  Run(History& history, Execution execution, const Policy& policy, Finder& finder, Source& source, Target& target,
       Side& near, Gate& gate, RunCounters& counters, const Clock& clock);
 
   /// Returns when the execution is over, or the gate is shut. Errors: those of the store; then nothing is known of it.
@@ -71,7 +72,7 @@ class Run {
   History& history_;
   Execution execution_;
   const Policy& policy_;
-  const Changes changes_;
+  Finder& finder_;
   Source& source_;
   Target& target_;
   Side& near_;

@@ -8,16 +8,6 @@
 #include "master/replication/run.h"
 
 namespace wherry::replication {
-namespace {
-
-/// From half of it to one and a half: many tasks that failed together do not come back together.
-std::chrono::milliseconds jittered(std::chrono::milliseconds pause) {
-  const auto random = std::strtoull(random_hex(4).c_str(), nullptr, 16);
-  return pause / 2 +
-         std::chrono::milliseconds(static_cast<std::int64_t>(random % (static_cast<std::uint64_t>(pause.count()) + 1)));
-}
-
-}  // namespace
 
 bool is_transient(const Error& error) {
   switch (error.kind()) {

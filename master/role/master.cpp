@@ -61,6 +61,7 @@ Task<Result<void>> Master::start_feed(Daemon& daemon) {
   publisher_ = std::make_unique<feed::Publisher>(daemon.loops());
   authority_ = std::make_unique<Authority>(storage_->names(), std::move(*key), options_.feed_keep_entries, *publisher_,
                                            Clock::system(), daemon.metrics());
+  authority_->on_published([this] { replication_->wake(); });
   auto signing = co_await authority_->start();
   if (!signing) co_return signing;
   auto root = co_await feed::root_key(storage_->names());

@@ -178,6 +178,7 @@ void Follower::note(const Result<void>& outcome) {
 http::ClientRequest Follower::request(const std::string& target) {
   http::ClientRequest asking("GET", parent_url(upstreams_) + target);
   asking.header("Accept", feed::FeedService::kMediaType);
+  if (options_.compress) asking.accept_gzip();
   if (const auto who = membership_.authorization("GET", target, {})) asking.header("Authorization", *who);
   return asking;
 }

@@ -128,6 +128,7 @@ Result<Registries> read_registries(ConfigSection& file) {
     if (auto named = upstream_of_name(name); !named)
       return Error(ErrorKind::kInvalid, "{}: {}", parent->place_of("names"), named.error().message());
   if (auto read = parent->read("follow", registries.follow.enabled); !read) return read.error();
+  if (auto read = parent->read("compress-feed", registries.follow.compress); !read) return read.error();
   if (auto read = parent->read("feed-key", registries.follow.key); !read) return read.error();
   if (auto read = parent->read("join-token", registries.follow.join); !read) return read.error();
   if (auto read = read_common(*parent, registries.parent); !read) return read.error();

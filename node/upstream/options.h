@@ -21,9 +21,10 @@ Result<UpstreamOptions> upstream_of_name(const std::string& name);
 
 /// How the parent's feed is followed.
 struct FollowOptions {
-  bool enabled = true;  ///< parent.follow: if the parent has one
-  std::string key;      ///< parent.feed-key: that signs it, 64 hexadecimal digits; empty: the first that is met
-  std::string join;     ///< parent.join-token, --join: used once, for a certificate
+  bool enabled = true;    ///< parent.follow: if the parent has one
+  bool compress = false;  ///< parent.compress-feed: as gzip, for a thin link
+  std::string key;        ///< parent.feed-key: that signs it, 64 hexadecimal digits; empty: the first that is met
+  std::string join;       ///< parent.join-token, --join: used once, for a certificate
 };
 
 /// All that a node stands for.

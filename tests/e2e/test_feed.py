@@ -1,7 +1,9 @@
 """Nodes that follow: the feed of names from the master to the tiers below it."""
 
+import json
 import os
 import time
+import zlib
 
 import pytest
 from wherry import oci
@@ -124,6 +126,25 @@ def test_a_node_that_joins_late_answers_from_its_first_second_and_catches_up(are
     assert len(edge.get("/v2/team/app/tags/list").json["tags"]) == 50
 
 
+def is_compacted(registry):
+    with registry.open("GET", "/wherry/v1/feed?from=2") as stream:
+        return stream.status == 410
+
+
+def test_a_node_that_joins_a_master_whose_log_was_compacted_takes_a_snapshot(area, run_server):
+    master = run_server(Master(area))
+    registry = Registry(master.address)
+    for number in range(20):
+        registry.put_image("team/app", f"v{number}", [b"layer"], config=oci.encode({"n": number}))
+    settings = area / "settings.yaml"
+    settings.write_text(json.dumps({"feed": {"keep-entries": 3}}))
+    master.restart(extra=["--config", settings])
+    wait_until(lambda: is_compacted(registry), "the log is compacted")
+    node = run_server(Node(area, master.url))
+    wait_until(lambda: node.status()["feed"]["complete"], "it follows")
+    assert len(Registry(node.address).get("/v2/team/app/tags/list").json["tags"]) == 20
+
+
 def test_a_node_that_is_told_not_to_follow_asks_for_each_tag(area, run_server):
     master = run_server(Master(area))
     proxy = CountingProxy(master.address)
@@ -179,3 +200,87 @@ def test_a_follower_that_is_ahead_of_the_master_or_of_another_history_is_told_so
     assert registry.get(f"/wherry/v1/feed?from=2&chain={'00' * 32}").status == 409
     assert registry.get("/wherry/v1/nothing").status == 404
     assert registry.call("POST", "/wherry/v1/feed").status == 405
+
+
+def first_head(registry, position):
+    """The position of the first head that a stream from there tells (a record: length, letter, then epoch, position...)."""
+    with registry.open("GET", f"/wherry/v1/feed?from={position}") as stream:
+        assert stream.status == 200, position
+        while True:
+            size, kind = int.from_bytes(stream.read(4), "big"), stream.read(1)
+            payload = stream.read(size)
+            if kind == b"H":
+                return int.from_bytes(payload[8:16], "big")
+
+
+def test_a_stream_begins_with_a_head_that_covers_all_that_was_answered_before(master):
+    registry = Registry(master.address)
+    manifest, _ = registry.put_image("team/app", "v", [b"layer"])
+    path = registry.manifest_path("team/app", "v")
+    position = int(registry.call("HEAD", path, headers={"Wherry-Follows": "1"})["Wherry-Position"])
+    for number in range(200):
+        registry.put_manifest("team/app", f"v{number}", manifest)
+        assert first_head(registry, position + 1) == position + 1 + number
+
+
+def records_of(data):
+    """(kind, payload) of each whole record of a feed's bytes."""
+    records = []
+    while len(data) >= 5 and len(data) >= 5 + int.from_bytes(data[:4], "big"):
+        size = int.from_bytes(data[:4], "big")
+        records.append((data[4:5], data[5 : 5 + size]))
+        data = data[5 + size :]
+    return records
+
+
+def entries_of(stream, count, unpack):
+    """The payloads of the first `count` entries of a stream, read as far as they go and no further."""
+    data, entries = b"", []
+    while len(entries) < count:
+        data += unpack(stream.read1(1 << 16))
+        entries = [payload for kind, payload in records_of(data) if kind == b"E"]
+    return entries[:count]
+
+
+def test_the_feed_and_its_snapshot_come_compressed_for_who_accepts_that(tiers):
+    for number in range(30):
+        tiers.registry.put_image("team/app", f"v{number}", [b"layer"], config=oci.encode({"n": number}))
+    tiers.settle()
+    gzip = {"Accept-Encoding": "gzip"}
+    for registry in (tiers.registry, *tiers.edges):
+        with registry.open("GET", "/wherry/v1/feed?from=1") as stream:
+            assert stream.headers["Content-Encoding"] is None and stream.headers["Vary"] == "Accept-Encoding"
+            plain = entries_of(stream, 60, lambda piece: piece)
+        with registry.open("GET", "/wherry/v1/feed?from=1", headers=gzip) as stream:
+            assert stream.headers["Content-Encoding"] == "gzip"
+            assert entries_of(stream, 60, zlib.decompressobj(31).decompress) == plain
+        whole = registry.get("/wherry/v1/snapshot")
+        packed = registry.call("GET", "/wherry/v1/snapshot", headers=gzip)
+        assert whole["Content-Encoding"] is None and packed["Content-Encoding"] == "gzip"
+        rows = [record for record in records_of(whole.body) if record[0] == b"R"]
+        assert rows == [record for record in records_of(zlib.decompress(packed.body, 31)) if record[0] == b"R"]
+        assert len(rows) > 60 and len(packed.body) < 0.8 * len(whole.body)
+
+
+@pytest.mark.parametrize("settings", [{}, {"feed": {"keep-entries": 3}}], ids=["stream", "snapshot"])
+def test_a_node_behind_a_thin_link_follows_a_compressed_feed(area, run_server, settings):
+    master = run_server(Master(area))
+    registry = Registry(master.address)
+    for number in range(20):
+        registry.put_image("team/app", f"v{number}", [b"layer"], config=oci.encode({"n": number}))
+    if settings:
+        file = area / "settings.yaml"
+        file.write_text(json.dumps(settings))
+        master.restart(extra=["--config", file])
+        wait_until(lambda: is_compacted(registry), "the log is compacted")
+    proxy = CountingProxy(master.address)
+    node = run_server(Node(area, proxy.url, settings={"parent": {"compress-feed": True}}))
+    wait_until(lambda: node.status()["feed"]["complete"], "it follows")
+    asked = [seen for seen in proxy.seen if "/wherry/v1/" in seen.path]
+    assert asked and all(seen.headers["Accept-Encoding"] == "gzip" for seen in asked)
+    assert ("/wherry/v1/snapshot" in [seen.path for seen in asked]) == bool(settings)
+    assert len(Registry(node.address).get("/v2/team/app/tags/list").json["tags"]) == 20
+    registry.put_image("team/app", "live", [b"layer"])
+    settle(master, node)  # each piece is readable as it comes
+    assert Registry(node.address).get_manifest("team/app", "live")["Wherry-Position"]
+    proxy.close()

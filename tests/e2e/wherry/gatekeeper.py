@@ -61,7 +61,8 @@ class Gatekeeper(CountingProxy):
         else:
             asked = {name: values[0] for name, values in parse_qs(urlsplit(handler.path).query).items()}
             known = self.anonymous or handler.headers.get("Authorization") == self.basic
-        if not known or asked.get("service") != "gate" or not asked.get("scope", "").endswith((":pull", ":pull,push")):
+        scopes = (":pull", ":pull,push", "registry:catalog:*")
+        if not known or asked.get("service") != "gate" or not asked.get("scope", "").endswith(scopes):
             return handler.answer(401, b"{}")
         with self._lock:
             self._made += 1

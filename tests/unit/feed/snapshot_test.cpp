@@ -175,7 +175,7 @@ TEST_F(SnapshotTest, OneThatBrokeOffAnywhereGoesOn) {
   const std::string whole = written();
   TrustedKeys keys;
   keys.add(key.public_key());
-  for (std::size_t cut = 0; cut < whole.size(); cut += 37) {
+  for (std::size_t cut = 0; cut < whole.size(); cut += 397) {
     EXPECT_FALSE(take(whole.substr(0, cut))) << cut;
     SnapshotIntake intake(*copy, keys, false, true);
     const auto progress = run_task(intake.progress()).value();
