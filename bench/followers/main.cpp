@@ -9,6 +9,7 @@
 #include "bench/followers/append.h"
 #include "bench/followers/crowd.h"
 #include "bench/followers/light_follower.h"
+#include "bench/followers/state.h"
 #include "common/base/clock.h"
 #include "common/config/command.h"
 #include "common/oci/hasher.h"
@@ -157,5 +158,11 @@ int main(int argc, char** argv) {
     appends.option("--repository", pushes.repository, "of the tags").required();
     appends.option("--digest", digest, "that they name").required();
     appends.option("--entries", entries, "how many").required();
+
+    auto states = program.command("state", "the whole state of names of a server that does not run", [&] {
+      const auto state = state_of(data);
+      return state ? said(*state) : failed(state.error());
+    });
+    states.option("--data", data, "its data directory").required();
   });
 }

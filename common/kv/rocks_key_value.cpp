@@ -33,6 +33,10 @@ rocksdb::Options rocks_options(const RocksOptions& ours, const std::shared_ptr<r
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
+  // In small parts: a whole filter of a million short rows is larger than a shard of the cache, and would be read from
+  // its file by every look-up.
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
 
   rocksdb::Options options;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));

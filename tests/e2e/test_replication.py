@@ -10,6 +10,7 @@ from wherry import oci
 from wherry.certificate import make_certificate
 from wherry.client import Registry
 from wherry.gatekeeper import Gatekeeper
+from wherry.link import Link
 from wherry.process import DockerRegistry, Master, wait_until
 from wherry.proxy import CountingProxy
 from wherry.replication import Replication, whole
@@ -171,6 +172,50 @@ def test_one_more_layer_replicates_that_layer_its_config_and_its_manifest(here, 
     third = replication.run("p")
     assert target.get_manifest("team/copy", "v2").body == manifest
     assert third["progress"]["bytes"] == 3000 + len(config_of(9)) + len(config_of("v2")), "layers were mounted"
+
+
+def put_layers(registry, repository, sizes, seed):
+    """Pushes layers of random bytes, one at a time in memory; gives their descriptors."""
+    descriptors = []
+    for number, size in enumerate(sizes):
+        layer = oci.random_bytes(size, f"{seed}-{number}")
+        registry.put_blob(repository, layer, "stream")
+        descriptors.append(oci.descriptor(layer, oci.OCI_LAYER))
+    return descriptors
+
+
+def put_manifest_of(registry, repository, tag, config, layers):
+    registry.put_blob(repository, config)
+    document = {"schemaVersion": 2, "mediaType": oci.OCI_MANIFEST, "config": oci.descriptor(config, oci.OCI_CONFIG), "layers": layers}
+    manifest = oci.encode(document)
+    registry.put_manifest(repository, tag, manifest)
+    return manifest
+
+
+@pytest.mark.parametrize("direction", ["push", "pull"])
+def test_one_more_layer_on_a_large_image_is_all_that_goes_over_the_wire(here, there, replication, direction):
+    """WHERRY_IMAGE_MIB=1024 makes the image that large."""
+    size = int(os.environ.get("WHERRY_IMAGE_MIB", "64")) * MEBIBYTE
+    source, target = (Registry(server.address) for server in ((here, there) if direction == "push" else (there, here)))
+    base = put_layers(source, "team/big", [size // 8] * 8, "base")
+    put_manifest_of(source, "team/big", "v1", config_of("v1"), base)
+    replication.put("p", there.url, direction=direction)
+    first = replication.run("p", seconds=300)
+    assert first["progress"]["bytes"] == sum(layer["size"] for layer in base) + len(config_of("v1"))
+
+    [more] = put_layers(source, "team/big", [MEBIBYTE], "more")
+    manifest = put_manifest_of(source, "team/big", "v2", config_of("v2"), [*base, more])
+    link = Link(there.address)
+    replication.put("p", link.url, direction=direction)
+    second = replication.run("p", seconds=300)
+    link.close()
+    assert second["progress"]["bytes"] == more["size"] + len(config_of("v2"))
+    assert whole(target, "team/big")["v2"] == manifest
+    payload = more["size"] + len(config_of("v2")) + len(manifest)
+    along, against = (link.bytes_up, link.bytes_down) if direction == "push" else (link.bytes_down, link.bytes_up)
+    print(f"{direction}: {payload} bytes are new, {along} went along and {against} against, of {size} in the image")
+    # Besides: requests, heads, lists of tags, and manifests that are compared.
+    assert payload <= along < payload + 32 * 1024 and against < 32 * 1024
 
 
 @pytest.mark.parametrize("kind", ["docker", "wherry"])

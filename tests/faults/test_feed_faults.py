@@ -8,25 +8,27 @@ import os
 import random
 import shutil
 import signal
-import struct
 import subprocess
 import threading
 import time
 
 import pytest
-from oracle import Client, Clients
+from administrator import Administrator, add_node, remove_node
+from clocks import Clocks
+from names_state import check_same_state
+from oracle import Client, Clients, KeptRegistry
 from tiers import (
-    CONFIG, Tiers, Watcher, Weather, alarms_of, converge, differences, feed_of, follows, position_at, put_version,
-    reach, version_at,
+    CONFIG, Tiers, Watcher, Weather, alarms_of, converge, differences, feed_of, follows, is_compacted, position_at,
+    put_version, reach, snapshots_of, version_at,
 )  # fmt: skip
 from wherry import oci, raw
 from wherry.client import Registry
 from wherry.disk import Disk
-from wherry.exposition import value
 from wherry.process import BIN, Master, Node, wait_until
 
 BYTES_OF_AN_ENTRY = 150  # or so, with its part of a head
 SCALE = float(os.environ.get("WHERRY_FAULT_SCALE", "1"))
+PHASES = 8  # of the random operations: a start of the master each; even, so that strangers may read the feed in the end
 
 
 @pytest.fixture
@@ -180,49 +182,9 @@ def test_a_follower_with_a_full_disk_goes_on_when_there_is_room(area, run_server
         disk.close()
 
 
-# A clock of a process's own. Debian's libfaketime is not everywhere, and this is all of it that is needed.
-CLOCK = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <time.h>
-#include <unistd.h>
-int clock_gettime(clockid_t which, struct timespec *now) {
-  static int (*real)(clockid_t, struct timespec *);
-  static volatile long *ahead;
-  if (!real) {
-    int file = open(getenv("CLOCK_FILE"), O_RDONLY);
-    ahead = mmap(0, sizeof(long), PROT_READ, MAP_SHARED, file, 0);
-    close(file);
-    real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
-  }
-  int outcome = real(which, now);
-  if (outcome == 0 && which == CLOCK_REALTIME) now->tv_sec += *ahead;
-  return outcome;
-}
-"""
-
-
-class WallClock:
-    def __init__(self, area, name):
-        self.file = area / f"{name}-clock"
-        self.jump(0)
-        library = area / "clock.so"
-        if not library.exists():
-            subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, "-xc", "-"], input=CLOCK.encode(), check=True)
-        self.env = {"LD_PRELOAD": str(library), "CLOCK_FILE": str(self.file)}
-
-    def jump(self, seconds):
-        """So much ahead of the machine's clock from now on."""
-        with open(self.file, "r+b" if self.file.exists() else "wb") as file:
-            file.write(struct.pack("l", seconds))
-
-
 @pytest.mark.timeout(120)
 def test_clocks_that_jump(area, run_server):
-    clocks = {name: WallClock(area, name) for name in ("master", "region", "branch")}
+    clocks = {name: Clocks(area, name) for name in ("master", "region", "branch")}
     master = run_server(Master(area), env=clocks["master"].env)
     region = run_server(Node(area, master.url, "region"), env=clocks["region"].env)
     branch = run_server(Node(area, region.url, "branch"), env=clocks["branch"].env)
@@ -312,7 +274,7 @@ def test_a_node_that_was_away_for_longer_than_the_log_takes_a_snapshot(area, run
     assert tiers.registry.call("DELETE", "/v2/team/app/manifests/v3").status == 202
     put_version(tiers.registry, "only", 1, "other/app")
     tiers.restart_master()
-    wait_until(lambda: is_compacted(tiers, 5), "the log is compacted", 20)
+    wait_until(lambda: is_compacted(tiers.registry, 5), "the log is compacted", 20)
     tiers.region.start()
     tiers.branch.start()
     converge(tiers.master, tiers.nodes)
@@ -324,15 +286,6 @@ def test_a_node_that_was_away_for_longer_than_the_log_takes_a_snapshot(area, run
     tiers.close()
 
 
-def is_compacted(tiers, position):
-    with tiers.registry.open("GET", f"/wherry/v1/feed?from={position}") as answer:
-        return answer.status == 410
-
-
-def snapshots_of(node):
-    return value(node.metrics(), "wherry_feed_snapshots_total")
-
-
 @pytest.mark.timeout(120)
 def test_a_node_whose_parent_begins_where_it_is_takes_no_snapshot(area, run_server):
     """Its parent took one at the very position that the node is at: then nothing is missing."""
@@ -342,7 +295,7 @@ def test_a_node_whose_parent_begins_where_it_is_takes_no_snapshot(area, run_serv
     for number in range(50):
         put_version(tiers.registry, f"v{number}", number)
     tiers.restart_master()
-    wait_until(lambda: is_compacted(tiers, 2), "the log is compacted", 20)
+    wait_until(lambda: is_compacted(tiers.registry, 2), "the log is compacted", 20)
     tiers.region.start()
     wait_until(lambda: snapshots_of(tiers.region) == 1, "the region took a snapshot", 20)
     tiers.branch.start()
@@ -399,25 +352,50 @@ class Namer(Client):
         return [(self.push_image, 6), (self.move_tag, 3), (self.delete_tag, 2), (self.delete_manifest, 1)]
 
 
+def guest_comes_and_goes(tiers, number, rand):
+    """A node joins below one of the tiers, follows, and is removed: the tiers are told that its certificate counts no more."""
+    parent = rand.choice(tiers.servers)
+    name = f"guest{number}"
+    guest = tiers.run_server(Node(tiers.area, parent.url, name), extra=["--join", add_node(tiers.master.address, name)])
+    follows(guest, 30)
+    remove_node(tiers.master.address, name)
+    wait_until(lambda: feed_of(guest)["state"] != "following", f"{name} is let go", 30)
+    guest.end()
+    shutil.rmtree(guest.folder)
+
+
 @pytest.mark.timeout(400)
-def test_10_000_random_operations_with_cuts_and_kills_leave_equal_tiers(tiers):
+def test_10_000_random_operations_with_cuts_and_kills_leave_equal_tiers(area, run_server):
+    """Names, policies and nodes change; who may read the feed is another one after each start of the master."""
     rand = random.Random(4)
+    tiers = Tiers(area, run_server, registered=True)
+    stranger = run_server(Node(area, tiers.master.url, "stranger"))
+    follows(stranger)
     wanted = int(10_000 * SCALE)
     clients = Clients(6, seed=4, kind=Namer)
-    images = [(client.repository, client.TAGS) for client in clients.clients]
+    namers, administrator = list(clients.clients), Administrator("administrator", seed=4)
+    clients.clients.append(administrator)
+    images = [(client.repository, client.TAGS) for client in namers]
     watchers = [Watcher(node, images, again_after_deletion=True).start() for node in tiers.nodes]
-    rounds = 0
-    while clients.acknowledged < wanted:
+    kinds = ["cut", "hold", "region", "branch", "guest"]
+    faults = guests = 0
+    for phase in range(1, PHASES + 1):
         clients.start(tiers.master.address)
-        until = min(wanted, clients.acknowledged + wanted // 8)
-        while clients.acknowledged < until:
-            fault = rand.choice(["cut", "hold", "region", "branch"])
+        least = faults + 2
+        while clients.acknowledged < wanted * phase // PHASES or faults < least:
+            if faults % len(kinds) == 0:
+                rand.shuffle(kinds)
+            fault = kinds[faults % len(kinds)]
+            faults += 1
             if fault in ("cut", "hold"):
                 link = rand.choice(tiers.links)
                 link.cut() if fault == "cut" else link.hold()
                 time.sleep(rand.uniform(0.1, 1))
                 link.mend()
                 link.release()
+            elif fault == "guest":
+                guests += 1
+                guest_comes_and_goes(tiers, guests, rand)
             else:
                 server = tiers.region if fault == "region" else tiers.branch
                 server.kill()
@@ -425,20 +403,50 @@ def test_10_000_random_operations_with_cuts_and_kills_leave_equal_tiers(tiers):
                 server.start()
             time.sleep(rand.uniform(0, 0.5))
             assert not any(client.complaint for client in clients.clients), [client.complaint for client in clients.clients]
-            rounds += 1
         tiers.master.kill()
         clients.join()
-        tiers.master.start()
+        registered_only = phase % 2 == 1
+        tiers.configure({"feed": {"registered-only": registered_only}})
+        tiers.start_master()
         clients.check(tiers.master.address)
-    took = converge(tiers.master, tiers.nodes)
+        if registered_only:
+            wait_until(lambda: tiers.registry.get("/wherry/v1/snapshot").status == 401, "no stranger reads the feed")
+    took = converge(tiers.master, [*tiers.nodes, stranger])
     for watcher in watchers:
         watcher.stop()
-    manifests = [(client.repository, digest) for client in clients.clients for digest in rand.sample(list(client.manifests), 50)]
+    manifests = [(client.repository, digest) for client in namers for digest in rand.sample(list(client.manifests), 50)]
     for node in tiers.nodes:
         assert not differences(tiers.master, node, manifests)
         clients.check_lists(node.address)
     clients.check(tiers.master.address, everything=True)
-    print(f"{clients.acknowledged} operations, {rounds} faults; equal {took:.2f} s after the last start")
+    tiers.close()
+    for server in (stranger, tiers.branch, tiers.region, tiers.master):
+        server.stop()
+    policies = check_same_state(tiers.master, [*tiers.nodes, stranger])["policies"]
+    fill_ahead = {name: policy for name, policy in policies.items() if name.startswith("fill-ahead.")}
+    assert fill_ahead == administrator.fed_policies()
+    assert "feed.registered-only" not in policies and len(policies) - len(fill_ahead) == guests
+    print(
+        f"{clients.acknowledged} operations, {administrator.acknowledged} of them on policies and nodes, {faults} faults, {guests} "
+        f"guests, {len(policies)} policies in the end; equal {took:.2f} s after the last start"
+    )
+
+
+def test_the_checker_finds_a_policy_that_is_at_one_tier_alone(tiers):
+    converge(tiers.master, tiers.nodes)
+    administrator, registry = Administrator("administrator", seed=1), KeptRegistry(tiers.master.address)
+    administrator.put_policy(registry)
+    converge(tiers.master, tiers.nodes)
+    tiers.branch.stop()
+    tiers.links[0].cut()
+    administrator.put_policy(registry)
+    registry.close()
+    tiers.region.stop()
+    tiers.master.stop()
+    check_same_state(tiers.region, [tiers.branch])
+    for node in tiers.nodes:
+        with pytest.raises(AssertionError, match="policies"):
+            check_same_state(tiers.master, [node])
 
 
 def test_the_checker_finds_each_kind_of_difference(area, run_server, tiers):

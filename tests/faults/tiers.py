@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 
+from administrator import add_node
 from oracle import KeptRegistry
 from wherry import oci, raw
 from wherry.client import Broken, Registry
@@ -19,22 +20,20 @@ CONFIG = b"{}"
 
 
 class Tiers:
-    """A master, a region below it, a branch below that; a link above each node."""
+    """A master, a region below it, a branch below that; a link above each node. Registered, or open to all."""
 
-    def __init__(self, area, run_server, config=None):
+    def __init__(self, area, run_server, config=None, registered=False):
         self.area, self.run_server = area, run_server
         self.master = Master(area)
         if config is None:
             run_server(self.master)
         else:
-            file = area / "master.yaml"
-            file.write_text(json.dumps(config))
-            self.master_extra = ["--config", file]
+            self.configure(config)
             run_server(self.master, extra=self.master_extra)
         self.links = [Link(self.master.address)]
-        self.region = run_server(Node(area, self.links[0].url, "region"))
+        self.region = self._run_node("region", registered)
         self.links.append(Link(self.region.address))
-        self.branch = run_server(Node(area, self.links[1].url, "branch"))
+        self.branch = self._run_node("branch", registered)
         self.registry = Registry(self.master.address)
         for node in self.nodes:
             follows(node)
@@ -42,11 +41,24 @@ class Tiers:
     nodes = property(lambda self: [self.region, self.branch])
     servers = property(lambda self: [self.master, self.region, self.branch])
 
+    def _run_node(self, name, registered):
+        extra = ["--join", add_node(self.master.address, name)] if registered else []
+        return self.run_server(Node(self.area, self.links[-1].url, name), extra=extra)
+
+    def configure(self, config):
+        """From the master's next start on."""
+        file = self.area / "master.yaml"
+        file.write_text(json.dumps(config))
+        self.master_extra = ["--config", file]
+
+    def start_master(self):
+        self.master.start(extra=getattr(self, "master_extra", ()))
+
     def restart_master(self, while_down=None):
         self.master.stop()
         if while_down:
             while_down()
-        self.master.start(extra=getattr(self, "master_extra", ()))
+        self.start_master()
 
     def close(self):
         for link in self.links:
@@ -135,6 +147,15 @@ def differences(master, node, manifests=()):
 
 def alarms_of(node):
     return value(node.metrics(), "wherry_feed_alarms_total")
+
+
+def snapshots_of(node):
+    return value(node.metrics(), "wherry_feed_snapshots_total")
+
+
+def is_compacted(registry, position):
+    with registry.open("GET", f"/wherry/v1/feed?from={position}") as answer:
+        return answer.status == 410
 
 
 def position_at(master):

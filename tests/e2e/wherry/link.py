@@ -10,6 +10,7 @@ class Link:
     def __init__(self, target):
         self.target = target
         self.bytes_per_second = None  # towards the one who connected
+        self.bytes_up = self.bytes_down = 0  # that were passed on; down is towards the one who connected
         self._flowing = threading.Event()
         self._flowing.set()
         self._lock = threading.Lock()
@@ -93,6 +94,9 @@ class Link:
                 rate = self.bytes_per_second
                 if downwards and rate:
                     time.sleep(len(piece) / rate)
+                with self._lock:
+                    self.bytes_up += 0 if downwards else len(piece)
+                    self.bytes_down += len(piece) if downwards else 0
                 sink.sendall(piece)
         except OSError:
             pass

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <fstream>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -520,6 +521,46 @@ TEST_F(RecoveryTest, LazyTransactionsAreNoReasonToRefuse) {
   EXPECT_EQ(HighWater::read(dir / "kv.mark").value()->sequence, before) << "a power cut may take it";
   ASSERT_TRUE(put("synced", "x"));
   EXPECT_EQ(HighWater::read(dir / "kv.mark").value()->sequence, before + 2);
+}
+
+/// Bytes that this process has read of files, from the disk or from the kernel's memory.
+std::uint64_t bytes_read() {
+  std::ifstream io("/proc/self/io");
+  std::string word;
+  std::uint64_t bytes = 0;
+  io >> word >> bytes;
+  return bytes;
+}
+
+// A filter of so many rows is larger than a shard of the cache, as a million rows' is with the sizes of every day.
+TEST_F(RocksKeyValueTest, ALookUpAmongManyRowsReadsNoWholeFilter) {
+  constexpr int kRows = 800'000;
+  constexpr int kAtOnce = 10'000;
+  constexpr int kLookUps = 2000;
+  store.reset();
+  options.block_cache_bytes = std::size_t{1} << 20;
+  options.write_buffer_bytes = std::size_t{4} << 20;
+  open();
+  // In no order, so that tables overlap and are merged to a large one.
+  const auto key_of = [](std::int64_t row) { return std::to_string(10'000'000 + row * 7919 % kRows); };
+  for (int from = 0; from < kRows; from += kAtOnce) {
+    const auto put_some = [&](Transaction& transaction) -> Result<void> {
+      for (int row = from; row < from + kAtOnce; ++row) transaction.put(key_of(row), "v");
+      return {};
+    };
+    ASSERT_TRUE(run_task(store->transact(put_some, Durability::kLazy)));
+  }
+  const std::uint64_t before = bytes_read();
+  const auto look_up = [&](Transaction& transaction) -> Result<void> {
+    for (int i = 0; i < kLookUps; ++i) {
+      auto row = transaction.get(key_of(i * (kRows / kLookUps)));
+      if (!row) return row.error();
+      EXPECT_EQ(*row, "v");
+    }
+    return {};
+  };
+  ASSERT_TRUE(run_task(store->transact(look_up)));
+  EXPECT_LT(bytes_read() - before, std::uint64_t{200} << 20);
 }
 
 }  // namespace
