@@ -341,12 +341,12 @@ class Namer(Client):
         self.number = getattr(self, "number", 0) + 1
         manifest = oci.image_manifest(self.CONFIG, annotations={"version": str(self.number)})
         digest, tag = oci.digest_of(manifest), self.random.choice(self.TAGS)
+        self.last_manifest = manifest  # whether it is answered or not: no older one is moved to a tag after it
         self._operate(
             [(self.manifests, digest, "there"), (self.tags, tag, digest)],
             lambda: registry.push_manifest(self.repository, tag, manifest),
             201,
         )
-        self.last_manifest = manifest
 
     def operations(self):
         return [(self.push_image, 6), (self.move_tag, 3), (self.delete_tag, 2), (self.delete_manifest, 1)]
