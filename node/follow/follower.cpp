@@ -138,8 +138,13 @@ Task<void> Follower::run() {
       co_await sleeper_.sleep(kFirstPause);
       continue;
     }
+    const auto begun = std::chrono::steady_clock::now();
+    const std::uint64_t before = applier_.at().position;
     const auto outcome = co_await follow_once();
     if (stopping_) break;
+    // One that brought something or lived begins anew at once; one that ended at once does not come back at once.
+    const bool lived = std::chrono::steady_clock::now() - begun >= kLongestPause;
+    if (lived || applier_.at().position != before) pause_ = kFirstPause;
     note(outcome);
     co_await sleeper_.sleep(jittered(pause_));
     pause_ = std::min(pause_ * 2, std::max(pause_, kLongestPause));
@@ -149,7 +154,6 @@ Task<void> Follower::run() {
 void Follower::note(const Result<void>& outcome) {
   if (outcome) {
     trouble_.clear();
-    pause_ = kFirstPause;
     return;
   }
   const std::string trouble = outcome.error().to_string();
@@ -352,7 +356,6 @@ Task<Result<void>> Follower::read_stream(http::Transfer& stream, feed::Verifier&
       if (!taken) co_return taken;
     }
     state_ = State::kFollowing;
-    pause_ = kFirstPause;
   }
 }
 

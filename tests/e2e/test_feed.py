@@ -284,3 +284,23 @@ def test_a_node_behind_a_thin_link_follows_a_compressed_feed(area, run_server, s
     settle(master, node)  # each piece is readable as it comes
     assert Registry(node.address).get_manifest("team/app", "live")["Wherry-Position"]
     proxy.close()
+
+
+def test_a_parent_that_ends_each_stream_at_once_is_asked_less_and_less(area, run_server, tiers):
+    proxy = CountingProxy(tiers.master.address)
+    asked = []
+
+    def end_at_once(handler):
+        if "/wherry/v1/feed" not in handler.path:
+            return False
+        asked.append(time.monotonic())
+        return handler.answer(200, b"", Content_Type="application/vnd.wherry.feed.v1")
+
+    proxy.answers = end_at_once
+    node = run_server(Node(area, proxy.url, "patient"))
+    wait_until(lambda: len(asked) >= 7, "it has asked again and again", 30)
+    # The pauses are at least 50, 100, 200, 400, 800 and 1600 ms.
+    assert asked[6] - asked[0] > 3
+    proxy.answers = None
+    wait_until(lambda: node.status()["feed"]["complete"], "it follows once it can", 30)
+    proxy.close()
