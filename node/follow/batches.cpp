@@ -8,10 +8,14 @@ namespace wherry::node {
 Result<feed::Head> apply_batches(kv::Transaction& transaction, CacheSpace& space,
                                  const std::vector<feed::Batch>& batches) {
   feed::Appender appender(transaction);
+  CachedRepositories cached(transaction);
   for (const feed::Batch& batch : batches) {
     for (const feed::Entry& entry : batch.entries) {
       appender.receive(entry);
-      if (!entry.change()) continue;
+      if (!entry.change() || entry.change()->repository().empty()) continue;
+      auto holds = cached.holds(entry.change()->repository());
+      if (!holds) return holds.error();
+      if (!*holds) continue;
       auto done = apply_to_cache(transaction, space, *entry.change());
       if (!done) return done.error();
     }

@@ -39,6 +39,31 @@ Result<void> cached_manifest_deleted(kv::Transaction& transaction, CacheSpace& s
   return {};
 }
 
+namespace {
+
+/// Its row stays while manifests of it do (one that was asked for ahead of the feed): it says that something is cached.
+Result<void> cached_repository_removed(kv::Transaction& transaction, const RepositoryName& repository) {
+  bool holds = false;
+  auto looked = transaction.scan(tables::manifests_prefix(repository), {}, [&](std::string_view, std::string_view) {
+    holds = true;
+    return false;
+  });
+  if (!looked) return looked;
+  if (!holds) transaction.erase(tables::repository_key(repository));
+  return {};
+}
+
+}  // namespace
+
+Result<bool> CachedRepositories::holds(std::string_view repository) {
+  if (const auto known = known_.find(repository); known != known_.end()) return known->second;
+  const auto name = RepositoryName::parse(repository);
+  if (!name) return false;  // no client can ask for it
+  auto there = transaction_.exists(tables::repository_key(*name));
+  if (there) known_.emplace(repository, *there);
+  return there;
+}
+
 Result<void> apply_to_cache(kv::Transaction& transaction, CacheSpace& space, const feed::Change& change) {
   if (change.repository().empty()) return {};
   const auto repository = RepositoryName::parse(change.repository());
@@ -49,7 +74,7 @@ Result<void> apply_to_cache(kv::Transaction& transaction, CacheSpace& space, con
     case feed::ChangeKind::kTagRemoved: return cached_tag_removed(transaction, space, *repository, change.tag());
     case feed::ChangeKind::kManifestDeleted:
       return cached_manifest_deleted(transaction, space, *repository, *change.digest());
-    case feed::ChangeKind::kRepositoryRemoved: transaction.erase(tables::repository_key(*repository)); return {};
+    case feed::ChangeKind::kRepositoryRemoved: return cached_repository_removed(transaction, *repository);
     default: return {};
   }
 }

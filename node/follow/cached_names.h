@@ -1,11 +1,28 @@
 // Keeps the names of what is cached in step with the feed.
 #pragma once
 
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
 #include "common/feed/change.h"
 #include "common/kv/key_value.h"
 #include "node/eviction/cache_space.h"
 
 namespace wherry::node {
+
+/// Whether anything of a repository is cached, as it was when it was first asked; within one transaction. O(log n) for
+/// all but the first question: a node that catches up has many entries of few repositories, and holds nothing of most.
+class CachedRepositories {
+ public:
+  explicit CachedRepositories(kv::Transaction& transaction) : transaction_(transaction) {}
+  Result<bool> holds(std::string_view repository);
+
+ private:
+  kv::Transaction& transaction_;
+  std::map<std::string, bool, std::less<>> known_;
+};
 
 /// Applies one entry to what this node has cached, within the transaction that applies it to the state: a tag that is
 /// cached moves or goes, a manifest that was deleted goes with its tags. Errors: those of the transaction, kCorrupt.
