@@ -239,6 +239,31 @@ def _bcrypt(password):
     return libcrypt.crypt(password.encode(), b"$2y$04$" + b"wherrywherrywherrywher").decode()
 
 
+class Zot(Server):
+    """zot in its minimal form, where somebody has built one: `build/tools/zot`, or what WHERRY_ZOT names."""
+
+    PROGRAM = Path(os.environ.get("WHERRY_ZOT", Path(__file__).parents[3] / "build/tools/zot"))
+
+    def __init__(self, folder, name="zot"):
+        super().__init__(folder, name)
+        self.config = self.folder / "config.json"
+        config = {
+            "distSpecVersion": "1.1.1",
+            "storage": {"rootDirectory": str(self.data), "gc": False, "dedupe": True},
+            "http": {"address": "127.0.0.1", "port": str(self.port)},
+            "log": {"level": "error"},
+        }
+        self.config.write_text(json.dumps(config))
+
+    url = property(lambda self: f"http://{self.address}")
+
+    def command(self):
+        return [self.PROGRAM, "serve", self.config]
+
+    def is_ready(self):
+        return self.answers(self.port, "/v2/") == 200
+
+
 class DockerRegistry(Server):
     """Debian's docker-registry: an upstream that is not ours."""
 
