@@ -25,7 +25,6 @@ class FeedService final : public http::Service {
   static constexpr std::size_t kMostStreams = 8192;
   static constexpr std::size_t kMostCompressed = 1024;  ///< with that many streams open, a new one is not compressed
   static constexpr std::size_t kEntriesOfThePage = 2 * 4096;  ///< that are read at once: at least one head closes some
-  static constexpr std::size_t kEntriesOfAHead = 1024;        ///< where heads are made: more would be read to no end
   static constexpr std::string_view kPrefix = "/wherry/v1/";
   static constexpr std::string_view kMediaType = "application/vnd.wherry.feed.v1";
 

@@ -25,6 +25,8 @@ enum class RecordKind : char {
 
 inline constexpr std::size_t kMaxRecordBytes = Change::kMaxEncodedBytes + 1024;
 inline constexpr std::size_t kMaxHiddenInARecord = 1024;
+/// That the master closes by one head when it sends what is in the log; more would be read to no end.
+inline constexpr std::size_t kEntriesOfAHead = 1024;
 inline constexpr std::size_t kRecordHeadBytes = 5;
 
 /// Appends be32(size), the kind and the payload.

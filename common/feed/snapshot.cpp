@@ -8,7 +8,6 @@ namespace wherry::feed {
 namespace {
 
 constexpr std::size_t kRowsOfAPage = 1000;
-constexpr std::size_t kEntriesOfAHead = 1024;
 
 void append_head(std::string& out, const Head& head, WallTime time, const SigningKey& key) {
   append_record(out, RecordKind::kHead, SignedHead::sign(head, time, key).encode());

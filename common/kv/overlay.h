@@ -33,7 +33,8 @@ class Overlay {
   void erase(std::string_view key) { write({key, {}, true}); }
   /// Null when nothing was written under that key. Valid until the next write.
   const Row* find(std::string_view key) const;
-  /// The rows whose keys start with `prefix` and sort after `after`, by key. Valid until the next write.
+  /// The rows whose keys start with `prefix` and sort after `after`, by key; of bodies that were undone nothing. Valid
+  /// until the next write.
   std::vector<const Row*> range(std::string_view prefix, std::string_view after) const;
 
   void begin_body() { undo_.clear(); }
@@ -41,9 +42,6 @@ class Overlay {
   bool body_wrote() const { return !undo_.empty(); }
   void undo_body();
 
-  /// In the order in which the keys were first written; of bodies that were undone nothing.
-  const std::vector<Row>& rows() const { return rows_; }
-  bool empty() const { return rows_.empty(); }
   /// Of all that was written, also what was overwritten since.
   std::size_t bytes() const { return bytes_; }
   const Tables& tables() const { return tables_; }

@@ -1,6 +1,7 @@
 #include "node/follow/applier.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "node/follow/batches.h"
@@ -55,17 +56,18 @@ Task<void> Applier::work() {
 Task<Result<void>> Applier::apply(const std::vector<feed::Batch>& batches) {
   const feed::SignedHead& head = batches.back().head;
   const bool complete = complete_ || head.head.position >= newest_;
-  const bool first_contact = !last_;
   const bool has_entries =
       std::ranges::any_of(batches, [](const feed::Batch& batch) { return !batch.entries.empty(); });
-  const feed::PublicKey* signer = keys_.find(head.key_id);
+  // A copy: keys that the stream announces meanwhile move the others.
+  const feed::PublicKey* signer = last_ ? nullptr : keys_.find(head.key_id);
+  const std::string to_pin = signer == nullptr ? std::string() : signer->raw();
   const auto durability = complete && has_entries ? kv::Durability::kSynced : kv::Durability::kLazy;
   auto applied = co_await storage_.names().transact(
       [&](kv::Transaction& transaction) -> Result<feed::Head> {
         auto end = apply_batches(transaction, space_, batches);
         if (!end) return end;
         if (complete && !complete_) transaction.put(rows::complete_key(), {});
-        if (first_contact && signer != nullptr) transaction.put(rows::pinned_key(), signer->raw());
+        if (!to_pin.empty()) transaction.put(rows::pinned_key(), to_pin);
         return end;
       },
       durability);

@@ -19,17 +19,6 @@ MEBIBYTE = 1 << 20
 
 
 @pytest.fixture
-def here(area, run_server):
-    """A master of this test's own."""
-    return run_server(Master(area, "here"))
-
-
-@pytest.fixture
-def there(area, run_server):
-    return run_server(Master(area, "there"))
-
-
-@pytest.fixture
 def docker(area, run_server):
     return run_server(DockerRegistry(area, "docker"))
 
@@ -40,11 +29,6 @@ def zot(area, run_server):
 
 
 KINDS = ["docker", "there", pytest.param("zot", marks=pytest.mark.skipif(not Zot.PROGRAM.exists(), reason="there is no zot here"))]
-
-
-@pytest.fixture
-def replication(here):
-    return Replication(here)
 
 
 def config_of(seed, architecture="amd64", labels=None, created="2026-01-01T00:00:00Z"):

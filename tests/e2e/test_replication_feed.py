@@ -23,22 +23,6 @@ FEED_TYPE = "application/vnd.wherry.feed.v1"
 
 
 @pytest.fixture
-def here(area, run_server):
-    """The master that replicates; a master of this test's own, as all are."""
-    return run_server(Master(area, "here"))
-
-
-@pytest.fixture
-def there(area, run_server):
-    return run_server(Master(area, "there"))
-
-
-@pytest.fixture
-def replication(here):
-    return Replication(here)
-
-
-@pytest.fixture
 def proxy(there):
     proxy = CountingProxy(there.address)
     yield proxy
@@ -174,23 +158,31 @@ def test_a_log_that_was_compacted_and_a_policy_that_was_changed_are_compared_in_
     assert replication.call("POST", "/policies/p/run?full=perhaps").status == 400
 
 
+def copy_of(master, folder):
+    master.stop()
+    shutil.copytree(master.data, folder)
+    master.start()
+
+
+def put_back(master, copy):
+    master.stop()
+    shutil.rmtree(master.data)
+    shutil.copytree(copy, master.data)
+    master.start()
+
+
 def test_a_source_that_was_put_back_to_an_older_copy_is_reported_until_its_epoch_is_raised(
     here, there, replication, proxy, area
 ):
     source, target = Registry(there.address), Registry(here.address)
     put_image(source, "team/app", "v1", 1)
-    there.stop()
-    shutil.copytree(there.data, area / "copy")
-    there.start()
+    copy_of(there, area / "copy")
     put_image(source, "team/app", "v2", 2)
     replication.put("p", proxy.url, **PULL)
     run(replication, proxy)
     before = whole(target, "team/app")
     assert set(before) == {"v1", "v2"}
-    there.stop()
-    shutil.rmtree(there.data)
-    shutil.copytree(area / "copy", there.data)
-    there.start()
+    put_back(there, area / "copy")
     done, _ = run(replication, proxy, state="failed")
     assert "gone back" in done["error"] and whole(target, "team/app") == before, done
     for number in range(5):  # now it is further than it was, but by another way
@@ -211,16 +203,11 @@ def test_a_source_that_was_put_back_to_an_older_copy_is_reported_until_its_epoch
 def test_a_source_that_was_put_back_is_compared_when_that_is_asked_for(here, there, replication, proxy, area):
     source, target = Registry(there.address), Registry(here.address)
     put_image(source, "team/app", "v1", 1)
-    there.stop()
-    shutil.copytree(there.data, area / "copy")
-    there.start()
+    copy_of(there, area / "copy")
     put_image(source, "team/app", "v2", 2)
     replication.put("p", proxy.url, **PULL)
     run(replication, proxy)
-    there.stop()
-    shutil.rmtree(there.data)
-    shutil.copytree(area / "copy", there.data)
-    there.start()
+    put_back(there, area / "copy")
     run(replication, proxy, state="failed")
     assert "full comparison" in replication.command("run", "p", "--full", "--wait")
     assert set(whole(target, "team/app")) == {"v1"}

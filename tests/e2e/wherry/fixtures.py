@@ -10,6 +10,7 @@ import pytest
 
 from .client import Registry
 from .process import BIN, DockerRegistry, Master, Node, Server
+from .replication import Replication
 
 _numbers = itertools.count(1)
 
@@ -121,3 +122,20 @@ def pytest_runtest_makereport(item, call):
             if said:
                 lines = [line[:400] for line in said.splitlines()[-25:]]
                 report.sections.append((f"log of {server.name}", "\n".join(lines)))
+
+
+@pytest.fixture
+def here(area, run_server):
+    """A master of this test's own, that replicates."""
+    return run_server(Master(area, "here"))
+
+
+@pytest.fixture
+def there(area, run_server):
+    """Another one."""
+    return run_server(Master(area, "there"))
+
+
+@pytest.fixture
+def replication(here):
+    return Replication(here)

@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -10,19 +9,13 @@
 #include "common/bundle/tar_header.h"
 #include "common/bundle/tar_reader.h"
 #include "common/bundle/tar_writer.h"
+#include "tests/unit/support/temp_dir.h"
 
 namespace wherry::bundle {
 namespace {
 
 class Tar : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = ::testing::TempDir() + "wherry-tar-XXXXXX";
-    ::close(::mkstemp(name.data()));
-    path_ = name;
-  }
-  void TearDown() override { ::unlink(path_.c_str()); }
-
   std::string archive_of(const std::vector<std::pair<std::string, std::string>>& files) {
     auto writer = TarWriter::create(path_);
     EXPECT_TRUE(writer);
@@ -54,7 +47,8 @@ class Tar : public ::testing::Test {
     }
   }
 
-  std::string path_;
+  testing::TempDir dir_;
+  const std::string path_ = dir_ / "bundle.tar";
 };
 
 const std::vector<std::pair<std::string, std::string>> kFiles{
