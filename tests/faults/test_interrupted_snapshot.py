@@ -6,7 +6,7 @@ import signal
 import pytest
 from wherry import oci
 from wherry.client import Registry
-from wherry.feed import settle
+from wherry.feed import master_position, position_of, settle
 from wherry.process import Master, Node, wait_until
 
 
@@ -42,21 +42,25 @@ def behind(area, run_server):
 
 def names(address):
     registry = Registry(address)
-    tags = {}
-    for repository in registry.get("/v2/_catalog").json["repositories"]:
-        for tag in registry.get(f"/v2/{repository}/tags/list").json["tags"] or []:
-            tags[repository, tag] = registry.get_manifest(repository, tag)["Docker-Content-Digest"]
-    return tags
+    repositories = registry.get("/v2/_catalog").json["repositories"]
+    return {repository: registry.get(f"/v2/{repository}/tags/list").json["tags"] for repository in repositories}
 
 
 # The first synced writes of a node that joins: that a swap begins, that what was is gone, that all is in place.
 @pytest.mark.parametrize("write", [1, 2, 3])
-def test_a_node_that_is_killed_while_it_takes_a_snapshot_has_the_masters_names_afterwards(behind, write):
+def test_a_swap_that_a_crash_broke_off_is_finished_without_the_parent(behind, write):
     master, node = behind
+    position, there = master_position(master), names(master.address)
     node.start(env={"WHERRY_FAILPOINT": f"batch-written:{write}"}, ready_within=None)
     assert node.wait_end() == -signal.SIGKILL
+    master.stop()
     node.start()
-    settle(master, node)
-    assert names(node.address) == names(master.address)
+    wait_until(lambda: position_of(node) == position, "the snapshot is in place", 20)
+    assert names(node.address) == there
+    edge = Registry(node.address)
     for number in range(0, 20, 2):
-        assert Registry(node.address).get_manifest("team/app", f"v{number}").status == 404
+        assert edge.get_manifest("team/app", f"v{number}").status == 404
+    for number in range(3, 20, 4):  # held since before
+        assert edge.get_manifest("team/app", f"v{number}").status == 200
+    master.start()
+    settle(master, node)
