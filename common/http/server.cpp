@@ -86,14 +86,11 @@ Task<void> stop_there(Loop& loop, ServerLoop& part, std::chrono::milliseconds gr
 }  // namespace
 
 Task<Result<SocketAddress>> Server::listen(SocketAddress address) {
-  std::vector<UniqueFd> sockets;
-  for (std::size_t i = 0; i < parts_.size(); ++i) {
-    auto fd = listen_on(address);
-    if (!fd) co_return fd.error();
-    if (address.port() == 0) address.set_port(SocketAddress::local_of(fd->get()).port());
-    sockets.push_back(std::move(*fd));
-  }
-  for (std::size_t i = 0; i < parts_.size(); ++i) co_await listen_there(*loops_[i], *parts_[i], std::move(sockets[i]));
+  auto sockets = listen_on(address, parts_.size());
+  if (!sockets) co_return sockets.error();
+  address = SocketAddress::local_of(sockets->front().get());
+  for (std::size_t i = 0; i < parts_.size(); ++i)
+    co_await listen_there(*loops_[i], *parts_[i], std::move((*sockets)[i]));
   co_return address;
 }
 

@@ -16,17 +16,31 @@ constexpr int kBacklog = 4096;
 constexpr int kAcceptsATurn = 64;
 constexpr std::chrono::milliseconds kRestWhenStarved{250};
 
-}  // namespace
-
-Result<UniqueFd> listen_on(const SocketAddress& address) {
+Result<UniqueFd> bound_socket(const SocketAddress& address, bool shares) {
   UniqueFd fd(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return system_error(errno, "open a socket");
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-  if (::bind(fd.get(), address.raw(), address.length) != 0 || ::listen(fd.get(), kBacklog) != 0)
+  if (shares) ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+  if (::bind(fd.get(), address.raw(), address.length) != 0)
     return system_error(errno, "listen on " + address.to_string());
+  // The first one shares from now on: had it before, it would join those of another process.
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
   return fd;
+}
+
+}  // namespace
+
+Result<std::vector<UniqueFd>> listen_on(SocketAddress address, std::size_t sockets) {
+  std::vector<UniqueFd> all;
+  for (std::size_t i = 0; i < sockets; ++i) {
+    auto fd = bound_socket(address, i > 0);
+    if (!fd) return fd.error();
+    if (::listen(fd->get(), kBacklog) != 0) return system_error(errno, "listen on " + address.to_string());
+    if (address.port() == 0) address.set_port(SocketAddress::local_of(fd->get()).port());
+    all.push_back(std::move(*fd));
+  }
+  return all;
 }
 
 Listener::Listener(Loop& loop, UniqueFd fd, std::function<void(UniqueFd)> taken)

@@ -3,7 +3,9 @@
 
 #include <uv.h>
 
+#include <cstddef>
 #include <functional>
+#include <vector>
 
 #include "common/async/loop.h"
 #include "common/base/error.h"
@@ -12,8 +14,10 @@
 
 namespace wherry {
 
-/// A bound, listening, non-blocking socket with SO_REUSEPORT. Errors: kIo with the address in its message.
-Result<UniqueFd> listen_on(const SocketAddress& address);
+/// Listening, non-blocking sockets on one address (the kernel chooses a port where it is 0), among which the kernel
+/// divides what comes in. Errors: kIo with the address in its message; an address on which somebody else listens,
+/// another process of the same user included, is one.
+Result<std::vector<UniqueFd>> listen_on(SocketAddress address, std::size_t sockets);
 
 /// Hands every connection that comes in on `fd` to `taken`. When the process is out of descriptors it sheds connections
 /// (accept and close, by a descriptor kept for that) and rests, so that it does not spin.

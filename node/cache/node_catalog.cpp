@@ -107,9 +107,7 @@ Task<Result<StoredManifest>> NodeCatalog::by_tag(const RepositoryName& repositor
   }
   auto answer = co_await revalidate(repository, tag, before);
   if (answer) {
-    const bool is_followed = upstreams_.parent() == &remote->origin() && followed_.is_enabled();
-    if (!is_followed) answer->set_position(std::nullopt);
-    if (answer->position()) followed_.answered_ahead(repository, tag, *answer->position());
+    if (!is_followed(remote->origin())) answer->set_position(std::nullopt);
     co_return answer;
   }
   if (before && may_stand_in(before->age, rule.stale_if(answer.error().kind()))) {
@@ -122,6 +120,10 @@ Task<Result<StoredManifest>> NodeCatalog::by_tag(const RepositoryName& repositor
   co_return answer;
 }
 
+bool NodeCatalog::is_followed(const Origin& origin) const {
+  return upstreams_.parent() == &origin && followed_.is_enabled();
+}
+
 std::optional<FollowedNames::Standing> NodeCatalog::standing(const Origin& origin) const {
   if (upstreams_.parent() != &origin) return std::nullopt;
   return followed_.standing();
@@ -131,7 +133,7 @@ Task<std::optional<NodeCatalog::Answer>> NodeCatalog::by_followed_tag(const Repo
                                                                       const Remote& remote, const FreshnessRule& rule) {
   const auto standing_now = standing(remote.origin());
   if (!standing_now || standing_now->age > rule.unreachable) co_return std::nullopt;
-  if (followed_.is_behind_an_answer(repository, tag, standing_now->position)) co_return std::nullopt;
+  if (followed_.answered_ahead().is_behind(repository, tag, standing_now->position)) co_return std::nullopt;
   auto digest = co_await followed_.tag(repository, tag);
   if (!digest) co_return std::nullopt;
   auto manifest = co_await held_.by_digest(repository, *digest);
@@ -145,7 +147,7 @@ Task<std::optional<NodeCatalog::Answer>> NodeCatalog::by_followed_tag(const Repo
     if (!manifest && is_gone(manifest.error()))
       co_return std::optional<Answer>(registry::manifest_unknown(repository, tag.text()));
     if (!manifest) co_return std::optional<Answer>(manifest);
-    co_await keep_tag_if_possible(repository, tag, *digest);  // named as long as it is held
+    co_await keep_tag_if_possible(repository, tag, *digest, std::nullopt);  // named as long as it is held
   }
   manifest->set_position(standing_now->position);
   manifest->set_age(standing_now->age);
@@ -204,7 +206,8 @@ Task<Result<StoredManifest>> NodeCatalog::ask(RepositoryName repository, Tag tag
   else  // nothing that a HEAD could confirm: one question is enough
     answer = co_await fetch(repository, reference, false);
   if (answer)
-    co_await keep_tag_if_possible(repository, tag, answer->digest());
+    co_await keep_tag_if_possible(repository, tag, answer->digest(),
+                                  is_followed(remote->origin()) ? answer->position() : std::nullopt);
   else if (known && is_gone(answer.error()) && !may_stand_in(known->age, rule_of(repository, tag, *remote).not_found))
     co_await forget_tag(repository, tag);
   co_return answer;
@@ -235,8 +238,11 @@ Task<Result<StoredManifest>> NodeCatalog::confirm(const Remote& remote, const Re
   co_return fetched;
 }
 
-Task<void> NodeCatalog::keep_tag_if_possible(const RepositoryName& repository, const Tag& tag, const Digest& digest) {
-  auto kept = co_await keep_tag(repository, tag, digest);
+Task<void> NodeCatalog::keep_tag_if_possible(const RepositoryName& repository, const Tag& tag, const Digest& digest,
+                                             std::optional<std::uint64_t> position) {
+  const bool is_ahead = position && followed_.is_ahead(*position);
+  if (is_ahead) followed_.note_ahead(repository, tag, *position);
+  auto kept = co_await keep_tag(repository, tag, digest, is_ahead ? position : std::nullopt);
   if (!kept) log::warn("a tag could not be kept", {{"tag", tag.text()}, {"error", kept.error().to_string()}});
 }
 
@@ -294,7 +300,8 @@ Task<Result<void>> NodeCatalog::keep(const RepositoryName& repository, const Sto
   });
 }
 
-Task<Result<void>> NodeCatalog::keep_tag(const RepositoryName& repository, const Tag& tag, const Digest& digest) {
+Task<Result<void>> NodeCatalog::keep_tag(const RepositoryName& repository, const Tag& tag, const Digest& digest,
+                                         std::optional<std::uint64_t> ahead) {
   auto known = co_await held_.resolve(repository, tag);
   const bool changed = !known || *known != digest;
   std::string now;
@@ -302,13 +309,17 @@ Task<Result<void>> NodeCatalog::keep_tag(const RepositoryName& repository, const
   co_return co_await storage_.names().transact(
       [&](kv::Transaction& transaction) -> Result<void> {
         transaction.put(tables::validated_key(repository, tag.text()), now);
+        if (ahead) {
+          auto noted = followed_.answered_ahead().put(transaction, repository, tag, *ahead);
+          if (!noted) return noted;
+        }
         if (!changed) return {};
         auto before = registry::put_tag(transaction, repository, tag.text(), digest);
         if (!before) return before.error();
         if (*before) space_.untagged(repository, **before);
         return {};
       },
-      kv::Durability::kLazy);
+      ahead ? kv::Durability::kSynced : kv::Durability::kLazy);
 }
 
 Task<void> NodeCatalog::forget_tag(const RepositoryName& repository, const Tag& tag) {

@@ -57,6 +57,7 @@ class NodeCatalog final : public registry::Catalog {
   /// As the feed has it. Nothing when it does not have that tag, is not followed, or is older than the rule allows.
   Task<std::optional<Answer>> by_followed_tag(const RepositoryName& repository, const Tag& tag, const Remote& remote,
                                               const FreshnessRule& rule);
+  bool is_followed(const Origin& origin) const;
   /// How far the feed of that server has been followed; nothing when it is not.
   std::optional<FollowedNames::Standing> standing(const Origin& origin) const;
   Task<Answer> by_digest(const RepositoryName& repository, const Digest& digest);
@@ -82,8 +83,11 @@ class NodeCatalog final : public registry::Catalog {
   Task<Answer> fetch(const RepositoryName& repository, Reference reference, bool refresh);
   Task<Answer> fetch_now(RepositoryName repository, Reference reference, bool refresh);
   Task<Result<void>> keep(const RepositoryName& repository, const registry::StoredManifest& manifest);
-  Task<Result<void>> keep_tag(const RepositoryName& repository, const Tag& tag, const Digest& digest);
-  Task<void> keep_tag_if_possible(const RepositoryName& repository, const Tag& tag, const Digest& digest);
+  /// `ahead`: it is answered as of that position, which the feed has not brought yet.
+  Task<Result<void>> keep_tag(const RepositoryName& repository, const Tag& tag, const Digest& digest,
+                              std::optional<std::uint64_t> ahead);
+  Task<void> keep_tag_if_possible(const RepositoryName& repository, const Tag& tag, const Digest& digest,
+                                  std::optional<std::uint64_t> position);
   Task<void> forget_tag(const RepositoryName& repository, const Tag& tag);
   /// What is held of a list, given because its upstream cannot be asked: `why`.
   template <class Page>

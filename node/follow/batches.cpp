@@ -16,7 +16,7 @@ Result<feed::Head> apply_batches(kv::Transaction& transaction, CacheSpace& space
       auto holds = cached.holds(entry.change()->repository());
       if (!holds) return holds.error();
       if (!*holds) continue;
-      auto done = apply_to_cache(transaction, space, *entry.change());
+      auto done = apply_to_cache(transaction, space, *entry.change(), entry.position());
       if (!done) return done.error();
     }
     transaction.put(rows::signed_head_key(batch.head.head.position), batch.head.encode());

@@ -2,13 +2,16 @@
 
 #include "common/registry/name_store.h"
 #include "common/registry/tables.h"
+#include "node/follow/answered_ahead.h"
 
 namespace wherry::node {
 
 namespace tables = registry::tables;
 
-Result<void> cached_tag_removed(kv::Transaction& transaction, CacheSpace& space, const RepositoryName& repository,
-                                std::string_view tag) {
+namespace {
+
+Result<void> forget_tag(kv::Transaction& transaction, CacheSpace& space, const RepositoryName& repository,
+                        std::string_view tag) {
   auto erased = registry::erase_tag(transaction, repository, tag);
   if (!erased) return erased.error();
   if (!*erased) return {};
@@ -17,12 +20,24 @@ Result<void> cached_tag_removed(kv::Transaction& transaction, CacheSpace& space,
   return {};
 }
 
+}  // namespace
+
+Result<void> cached_tag_removed(kv::Transaction& transaction, CacheSpace& space, const RepositoryName& repository,
+                                std::string_view tag, std::uint64_t position) {
+  auto is_behind = AnsweredAhead::is_behind(transaction, repository, tag, position);
+  if (!is_behind) return is_behind.error();
+  return *is_behind ? Result<void>() : forget_tag(transaction, space, repository, tag);
+}
+
 /// A tag is cached while its manifest is: then the eviction's ledger knows that somebody may ask for it by name.
 Result<void> cached_tag_moved(kv::Transaction& transaction, CacheSpace& space, const RepositoryName& repository,
-                              std::string_view tag, const Digest& digest) {
+                              std::string_view tag, const Digest& digest, std::uint64_t position) {
+  auto is_behind = AnsweredAhead::is_behind(transaction, repository, tag, position);
+  if (!is_behind) return is_behind.error();
+  if (*is_behind) return {};
   auto held = transaction.exists(tables::manifest_key(repository, digest));
   if (!held) return held.error();
-  if (!*held) return cached_tag_removed(transaction, space, repository, tag);
+  if (!*held) return forget_tag(transaction, space, repository, tag);
   auto before = registry::put_tag(transaction, repository, tag, digest);
   if (!before) return before.error();
   if (*before && **before != digest) space.untagged(repository, **before);
@@ -64,14 +79,16 @@ Result<bool> CachedRepositories::holds(std::string_view repository) {
   return there;
 }
 
-Result<void> apply_to_cache(kv::Transaction& transaction, CacheSpace& space, const feed::Change& change) {
+Result<void> apply_to_cache(kv::Transaction& transaction, CacheSpace& space, const feed::Change& change,
+                            std::uint64_t position) {
   if (change.repository().empty()) return {};
   const auto repository = RepositoryName::parse(change.repository());
   if (!repository) return {};  // no client can ask for it
   switch (change.kind()) {
     case feed::ChangeKind::kTagSet:
-      return cached_tag_moved(transaction, space, *repository, change.tag(), *change.digest());
-    case feed::ChangeKind::kTagRemoved: return cached_tag_removed(transaction, space, *repository, change.tag());
+      return cached_tag_moved(transaction, space, *repository, change.tag(), *change.digest(), position);
+    case feed::ChangeKind::kTagRemoved:
+      return cached_tag_removed(transaction, space, *repository, change.tag(), position);
     case feed::ChangeKind::kManifestDeleted:
       return cached_manifest_deleted(transaction, space, *repository, *change.digest());
     case feed::ChangeKind::kRepositoryRemoved: return cached_repository_removed(transaction, *repository);

@@ -1,6 +1,7 @@
 // Keeps the names of what is cached in step with the feed.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -25,14 +26,17 @@ class CachedRepositories {
 };
 
 /// Applies one entry to what this node has cached, within the transaction that applies it to the state: a tag that is
-/// cached moves or goes, a manifest that was deleted goes with its tags. Errors: those of the transaction, kCorrupt.
-Result<void> apply_to_cache(kv::Transaction& transaction, CacheSpace& space, const feed::Change& change);
+/// cached moves or goes, unless it was answered as of a later position; a manifest that was deleted goes with its tags.
+/// Errors: those of the transaction, kCorrupt.
+Result<void> apply_to_cache(kv::Transaction& transaction, CacheSpace& space, const feed::Change& change,
+                            std::uint64_t position);
 
-/// The same for what a snapshot says: this tag names that, or is not there; this manifest is not there.
+/// The same for what a snapshot of that position says: this tag names that, or is not there; this manifest is not
+/// there.
 Result<void> cached_tag_moved(kv::Transaction& transaction, CacheSpace& space, const RepositoryName& repository,
-                              std::string_view tag, const Digest& digest);
+                              std::string_view tag, const Digest& digest, std::uint64_t position);
 Result<void> cached_tag_removed(kv::Transaction& transaction, CacheSpace& space, const RepositoryName& repository,
-                                std::string_view tag);
+                                std::string_view tag, std::uint64_t position);
 Result<void> cached_manifest_deleted(kv::Transaction& transaction, CacheSpace& space, const RepositoryName& repository,
                                      const Digest& digest);
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "common/base/bytes.h"
 
@@ -22,6 +23,14 @@ inline std::string pinned_key() { return "Fp"; }
 
 /// -> Membership::view() of the node that followed up to here
 inline std::string view_key() { return "Fv"; }
+
+/// Fa repo 0 tag -> be64(position): this tag was answered as of that position, before the feed had brought it
+inline std::string answered_ahead_prefix() { return "Fa"; }
+inline std::string answered_ahead_key(std::string_view repository, std::string_view tag) {
+  std::string key = answered_ahead_prefix();
+  key.append(repository).push_back('\0');
+  return key.append(tag);
+}
 
 /// -> the SignedHead of a snapshot that is whole and proven, and is being put in the place of what was
 inline std::string swapping_key() { return "Fw"; }

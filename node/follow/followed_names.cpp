@@ -21,31 +21,13 @@ void FollowedNames::advance(const feed::SignedHead& head, bool complete) {
   if (complete) complete_.store(true, std::memory_order_release);
 }
 
-void FollowedNames::answered_ahead(const RepositoryName& repository, const Tag& tag, std::uint64_t position) {
-  const std::uint64_t now = position_.load(std::memory_order_acquire);
-  if (position <= now && complete_.load(std::memory_order_acquire)) return;
-  const std::lock_guard lock(mutex_);
-  std::erase_if(ahead_, [&](const auto& each) { return each.second <= now; });
-  if (ahead_.size() >= kMostAhead)
-    ahead_.erase(std::ranges::min_element(ahead_, {}, [](const auto& each) { return each.second; }));
-  auto& known = ahead_[feed::state_tag_key(repository.text(), tag.text())];
-  known = std::max(known, position);
-  if (position > furthest_ahead_.load(std::memory_order_relaxed))
-    furthest_ahead_.store(position, std::memory_order_release);
+bool FollowedNames::is_ahead(std::uint64_t position) const {
+  return position > position_.load(std::memory_order_acquire) || !complete_.load(std::memory_order_acquire);
 }
 
-void FollowedNames::forget_answers() {
-  const std::lock_guard lock(mutex_);
-  ahead_.clear();
-  furthest_ahead_.store(0, std::memory_order_release);
-}
-
-bool FollowedNames::is_behind_an_answer(const RepositoryName& repository, const Tag& tag,
-                                        std::uint64_t position) const {
-  if (position >= furthest_ahead_.load(std::memory_order_acquire)) return false;
-  const std::lock_guard lock(mutex_);
-  const auto found = ahead_.find(feed::state_tag_key(repository.text(), tag.text()));
-  return found != ahead_.end() && found->second > position;
+void FollowedNames::note_ahead(const RepositoryName& repository, const Tag& tag, std::uint64_t position) {
+  const bool complete = complete_.load(std::memory_order_acquire);
+  answered_ahead_.note(repository, tag, position, complete ? position_.load(std::memory_order_acquire) : 0);
 }
 
 Task<Result<Digest>> FollowedNames::tag(const RepositoryName& repository, const Tag& tag) {

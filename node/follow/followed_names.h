@@ -4,21 +4,20 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "common/base/clock.h"
 #include "common/feed/signature.h"
 #include "common/registry/name_store.h"
+#include "node/follow/answered_ahead.h"
 
 namespace wherry::node {
 
 /// How far the feed has been applied, and when the master last said that this was the newest. Any loop.
 class FollowedNames {
  public:
-  explicit FollowedNames(kv::KeyValue& store) : store_(store) {}
+  explicit FollowedNames(kv::KeyValue& store) : store_(store), answered_ahead_(store) {}
 
   struct Standing {
     std::uint64_t position;
@@ -33,15 +32,11 @@ class FollowedNames {
   Task<Result<registry::NamePage>> tags(const RepositoryName& repository, std::string last, std::size_t limit);
   Task<Result<registry::NamePage>> repositories(std::string last, std::size_t limit);
 
-  /// Somebody was told what a tag names as of a position that the feed has not brought yet, because this node asked:
-  /// until it has, the feed's word on that tag is older than what was said. Bounded: kMostAhead, the furthest of them.
-  static constexpr std::size_t kMostAhead = 4096;
-  void answered_ahead(const RepositoryName& repository, const Tag& tag, std::uint64_t position);
-  /// O(1) and no lock when nothing is ahead of `position`.
-  bool is_behind_an_answer(const RepositoryName& repository, const Tag& tag, std::uint64_t position) const;
-
-  /// Another history counts from now on.
-  void forget_answers();
+  /// What somebody was told before the feed had brought it.
+  AnsweredAhead& answered_ahead() { return answered_ahead_; }
+  /// True when an answer of that position is to be noted there, which note_ahead() begins.
+  bool is_ahead(std::uint64_t position) const;
+  void note_ahead(const RepositoryName& repository, const Tag& tag, std::uint64_t position);
 
   /// The follower's: the feed is to be followed; what was applied is readable now.
   void enable() { enabled_.store(true, std::memory_order_relaxed); }
@@ -56,9 +51,7 @@ class FollowedNames {
   std::atomic<std::int64_t> said_at_ms_{0};
   std::atomic<bool> complete_{false};
   std::atomic<bool> enabled_{false};
-  std::atomic<std::uint64_t> furthest_ahead_{0};
-  mutable std::mutex mutex_;
-  std::map<std::string, std::uint64_t, std::less<>> ahead_;  // by state_tag_key, under mutex_
+  AnsweredAhead answered_ahead_;
 };
 
 }  // namespace wherry::node

@@ -96,6 +96,8 @@ Task<Result<void>> Follower::start() {
   if (!keys) co_return keys;
   auto placed = co_await load_place();
   if (!placed) co_return placed;
+  auto answered = co_await names_.answered_ahead().load(applier_.is_complete() ? applier_.at().position : 0);
+  if (!answered) co_return answered;
   client_ = std::make_unique<http::Client>(Loop::current(), feed_client_options(upstreams_));
   relay_client_ = std::make_unique<http::Client>(Loop::current(), feed_client_options(upstreams_));
   applier_.on_failed([this] { cut_stream(); });
@@ -264,6 +266,10 @@ Task<Result<void>> Follower::join(Join::Because because) {
   const feed::Head before = applier_.at();
   auto head = co_await join.take(ask, before, because);
   if (!head) co_return head.error();
+  if (because == Join::Because::kParted) {
+    auto forgotten = co_await names_.answered_ahead().forget();
+    if (!forgotten) co_return forgotten;
+  }
   auto swapped = co_await join.swap(*head, view);
   if (!swapped) co_return swapped;
   joins_.add();
@@ -271,7 +277,6 @@ Task<Result<void>> Follower::join(Join::Because because) {
                                                   {"epoch", std::to_string(head->head.epoch)},
                                                   {"position_before", std::to_string(before.position)},
                                                   {"epoch_before", std::to_string(before.epoch)}});
-  if (because == Join::Because::kParted) names_.forget_answers();
   auto placed = co_await load_place();
   if (!placed) co_return placed;
   co_return co_await tell_policies();

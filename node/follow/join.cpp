@@ -70,7 +70,8 @@ Task<Result<std::optional<feed::SignedHead>>> Join::unfinished() {
   co_return std::optional<feed::SignedHead>(std::move(*head));
 }
 
-Result<void> Join::take_away(kv::Transaction& transaction, feed::StateWriter& state, const std::string& key) {
+Result<void> Join::take_away(kv::Transaction& transaction, feed::StateWriter& state, const std::string& key,
+                             std::uint64_t position) {
   if (!feed::project_of_row(key)) return {};  // a project's digest: it goes with its rows
   auto stays = transaction.exists(feed::staged_key(key));
   if (!stays) return stays.error();
@@ -80,7 +81,7 @@ Result<void> Join::take_away(kv::Transaction& transaction, feed::StateWriter& st
   const feed::StateRow row = feed::parse_state_row(key);
   const auto repository = RepositoryName::parse(row.repository);
   Result<void> cached;
-  if (repository && !row.tag.empty()) cached = cached_tag_removed(transaction, space_, *repository, row.tag);
+  if (repository && !row.tag.empty()) cached = cached_tag_removed(transaction, space_, *repository, row.tag, position);
   if (repository && !row.digest.empty())
     if (const auto digest = Digest::from_binary(row.digest))
       cached = cached_manifest_deleted(transaction, space_, *repository, *digest);
@@ -88,7 +89,7 @@ Result<void> Join::take_away(kv::Transaction& transaction, feed::StateWriter& st
 }
 
 Result<void> Join::put_in_place(kv::Transaction& transaction, feed::StateWriter& state, const std::string& staged,
-                                const std::string& value) {
+                                const std::string& value, std::uint64_t position) {
   transaction.erase(staged);
   std::string key = staged;
   key.front() = feed::kStateTable;
@@ -100,7 +101,7 @@ Result<void> Join::put_in_place(kv::Transaction& transaction, feed::StateWriter&
   const auto repository = RepositoryName::parse(row.repository);
   const auto digest = Digest::from_binary(value);
   if (!repository || !digest) return {};
-  return cached_tag_moved(transaction, space_, *repository, row.tag, *digest);
+  return cached_tag_moved(transaction, space_, *repository, row.tag, *digest, position);
 }
 
 Task<Result<void>> Join::mark_all_gone() {
@@ -133,8 +134,9 @@ Task<Result<void>> Join::resume(const feed::SignedHead& head) {
   };
   auto done = co_await for_each(std::string(1, feed::kEntryPrefix), erase);
   if (done) done = co_await for_each(rows::signed_heads_prefix(), erase);
-  const Step away = [this](kv::Transaction& transaction, feed::StateWriter& state, const std::string& key,
-                           const std::string&) { return take_away(transaction, state, key); };
+  const std::uint64_t position = head.head.position;
+  const Step away = [this, position](kv::Transaction& transaction, feed::StateWriter& state, const std::string& key,
+                                     const std::string&) { return take_away(transaction, state, key, position); };
   auto all_gone = co_await storage_.names().get(rows::placing_key());
   if (!all_gone) co_return all_gone.error();
   // What has been put in place is not staged any more, so that this must not be done once that has begun.
@@ -142,8 +144,10 @@ Task<Result<void>> Join::resume(const feed::SignedHead& head) {
     done = co_await for_each(std::string(1, feed::kStateTable), away);
     if (done) done = co_await mark_all_gone();
   }
-  const Step in_place = [this](kv::Transaction& transaction, feed::StateWriter& state, const std::string& key,
-                               const std::string& value) { return put_in_place(transaction, state, key, value); };
+  const Step in_place = [this, position](kv::Transaction& transaction, feed::StateWriter& state, const std::string& key,
+                                         const std::string& value) {
+    return put_in_place(transaction, state, key, value, position);
+  };
   if (done) done = co_await for_each(std::string(1, feed::kStagedTable), in_place);
   if (!done) co_return done;
   const feed::PublicKey* signer = keys_.find(head.key_id);

@@ -49,9 +49,10 @@ class Join {
   /// Calls `step` for each row below a prefix, some in each transaction.
   Task<Result<void>> for_each(std::string prefix, Step step);
   Task<Result<void>> mark_all_gone();
-  Result<void> take_away(kv::Transaction& transaction, feed::StateWriter& state, const std::string& key);
+  Result<void> take_away(kv::Transaction& transaction, feed::StateWriter& state, const std::string& key,
+                         std::uint64_t position);
   Result<void> put_in_place(kv::Transaction& transaction, feed::StateWriter& state, const std::string& staged,
-                            const std::string& value);
+                            const std::string& value, std::uint64_t position);
 
   registry::Storage& storage_;
   CacheSpace& space_;

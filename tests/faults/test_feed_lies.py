@@ -1,11 +1,13 @@
 """A tier that lies about the feed, and one that is late with it."""
 
 import struct
+import threading
 import time
 from hashlib import sha256
+from inspect import isgenerator
 
 import pytest
-from tiers import Weather, alarms_of, feed_of, follows, position_at, put_version, version_of
+from tiers import Weather, alarms_of, feed_of, follows, position_at, put_version, version_at, version_of
 from wherry.client import Registry
 from wherry.process import Master, Node, wait_until
 from wherry.proxy import CountingProxy
@@ -104,6 +106,10 @@ class LyingTier(CountingProxy):
                     if batch[-1][0] != b"H":
                         continue
                     told = self.lie(batch, before) if self.lie else batch
+                    if isgenerator(told):
+                        for part in told:
+                            handler.wfile.write(b"%x\r\n%s\r\n" % (len(framed(part)), framed(part)))
+                        told = []
                     self.lies_told += told != batch or self.lie is begins_anew
                     if told is None:
                         handler.wfile.write(b"%x\r\n%s\r\n" % (7, framed(batch)[:7]))
@@ -151,6 +157,14 @@ def test_a_tier_that_hides_what_this_node_may_see_is_not_believed(area, run_serv
     tell_lies(area, run_server, [hides])
 
 
+def position_of(batch):
+    return struct.unpack(">Q", batch[-1][1][8:16])[0]
+
+
+def has_come_to(node, position):
+    wait_until(lambda: feed_of(node)["position"] >= position, f"{node.name} has come to {position}", 20)
+
+
 def slows(batch, _):
     time.sleep(0.2)
     return batch
@@ -177,3 +191,52 @@ def test_a_tag_that_was_asked_for_ahead_of_the_feed_does_not_go_back(area, run_s
     wait_until(look, "the feed has brought the last version", 20)
     assert seen == sorted(seen), f"the tag went back: {seen}"
     slow.close()
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("parent_is_away", [False, True])
+def test_a_killed_node_remembers_what_it_answered_ahead_of_the_feed(area, run_server, parent_is_away):
+    """It was told the second version before its feed had the first: killed and fed the first alone, it does not give that."""
+    master = run_server(Master(area))
+    tier = LyingTier(master.address, slows)
+    node = run_server(Node(area, tier.url, "killed"))
+    registry, edge = Registry(master.address), Registry(node.address)
+    put_version(registry, "other", 1)
+    follows(node)
+    has_come_to(node, position_at(master))
+    brought, held_back, may_bring = position_at(master), [], threading.Semaphore(0)
+
+    def holds_back(batch, _):
+        held_back.append(batch)
+        return []
+
+    def brings_one_by_one(batch, _):
+        if position_of(batch) <= brought:
+            yield batch
+            return
+        for each in held_back:
+            may_bring.acquire()
+            yield each
+
+    tier.lie = holds_back
+    put_version(registry, "new", 1)
+    first = position_at(master)
+    put_version(registry, "new", 2)
+    second = position_at(master)
+    assert version_at(node, "new") == 2
+    wait_until(lambda: held_back and position_of(held_back[-1]) == second, "the tier has both", 20)
+    node.kill()
+    tier.lie = brings_one_by_one
+    node.start()
+    may_bring.release()
+    has_come_to(node, first)
+    assert feed_of(node)["position"] < second
+    tier.broken = parent_is_away
+    assert version_at(node, "new") == 2
+    tier.broken = False
+    may_bring.release()
+    has_come_to(node, second)
+    tier.broken = True
+    answer = edge.get_manifest("team/app", "new")
+    assert (version_of(answer.body), int(answer["Wherry-Position"])) == (2, second)  # by the feed alone
+    tier.close()

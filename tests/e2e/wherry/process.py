@@ -28,17 +28,44 @@ def wait_until(predicate, what, seconds=20.0, interval=0.01):
         time.sleep(interval)
 
 
-_handed_out = set()
+class _Ports:
+    """Ports below those that the kernel gives to connections, a block for each run of tests: of two that run at the same
+    time none has one of the other's."""
+
+    FIRST, LAST, BLOCK = 10_000, 32_000, 2_000
+
+    def __init__(self):
+        self.mark = socket.socket(socket.AF_UNIX)  # its name is ours for as long as we run
+        for first in range(self.FIRST, self.LAST - self.BLOCK + 1, self.BLOCK):
+            try:
+                self.mark.bind(f"\0wherry-test-ports-{first}")
+            except OSError:
+                continue
+            self.first = self.next = first
+            return
+        raise AssertionError("too many runs of tests at the same time")
+
+    def free(self):
+        for _ in range(self.BLOCK):
+            port = self.next
+            self.next = self.first + (port + 1 - self.first) % self.BLOCK
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+                return port
+        raise AssertionError("no port is free")
+
+
+_ports = None
 
 
 def free_port():
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if port not in _handed_out:
-            _handed_out.add(port)
-            return port
+    global _ports
+    _ports = _ports or _Ports()
+    return _ports.free()
 
 
 _libc = ctypes.CDLL(None, use_errno=True)

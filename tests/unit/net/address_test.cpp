@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "common/net/listener.h"
 #include "tests/unit/support/error_kind.h"
 
 namespace wherry {
@@ -81,25 +80,6 @@ TEST(SocketAddress, ARefusalShowsWhatWasGivenAndWhatIsWanted) {
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message().find("'registry:5000'"), std::string::npos);
   EXPECT_NE(refused.error().message().find("127.0.0.1:5000"), std::string::npos);
-}
-
-TEST(SocketAddress, AListenerOnPortZeroHasARealPortThatOthersCanShare) {
-  for (const char* text : {"127.0.0.1:0", "[::1]:0"}) {
-    auto address = SocketAddress::parse(text).value();
-    const auto first = listen_on(address);
-    if (!first && address.storage.ss_family == AF_INET6) continue;  // a machine without IPv6
-    ASSERT_TRUE(first) << first.error().message();
-    const auto real = SocketAddress::local_of(first->get());
-    EXPECT_GT(real.port(), 0);
-    EXPECT_TRUE(real.is_loopback());
-    EXPECT_TRUE(listen_on(real));
-  }
-}
-
-TEST(SocketAddress, AnAddressThatIsNotOursIsRefusedByName) {
-  const auto refused = listen_on(SocketAddress::parse("192.0.2.1:5000").value());
-  ASSERT_EQ(testing::kind_of(refused), ErrorKind::kIo);
-  EXPECT_NE(refused.error().message().find("192.0.2.1:5000"), std::string::npos);
 }
 
 TEST(SocketAddress, OnlyGloballyReachableAddressesArePublic) {
