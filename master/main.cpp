@@ -11,25 +11,37 @@ namespace {
 
 int serve(ServeOptions& options) {
   MasterOptions master;
-  auto complete = options.complete([&](ConfigSection& file) -> Result<void> {
-    auto uploads = file.section("uploads");
-    if (!uploads) return uploads.error();
-    auto read = uploads->read_duration("expire-after", master.upload_expiry);
-    if (!read) return read;
-    if (auto finished = uploads->finish(); !finished) return finished;
-    auto feed = file.section("feed");
-    if (!feed) return feed.error();
-    read = feed->read_count("keep-entries", 1, INT64_MAX, master.feed_keep_entries);
-    if (!read) return read;
-    read = feed->read("registered-only", master.feed_registered_only);
-    if (!read) return read;
-    return feed->finish();
-  });
+  auto complete = options.complete(
+      [&](ConfigSection& file) -> Result<void> {
+        auto uploads = file.section("uploads");
+        if (!uploads) return uploads.error();
+        auto read = uploads->read_duration("expire-after", master.upload_expiry);
+        if (!read) return read;
+        if (auto finished = uploads->finish(); !finished) return finished;
+        auto feed = file.section("feed");
+        if (!feed) return feed.error();
+        read = feed->read_count("keep-entries", 1, INT64_MAX, master.feed_keep_entries);
+        if (!read) return read;
+        read = feed->read("registered-only", master.feed_registered_only);
+        if (!read) return read;
+        return feed->finish();
+      },
+      [&](ConfigSection& access) -> Result<void> {
+        auto read = access.read("service", master.access.service);
+        if (read) read = access.read_duration("offline-grace", master.access.offline_grace);
+        if (read) read = access.read("cache-passwords", master.access.cache_passwords);
+        return read;
+      });
   if (!complete) {
     std::fprintf(stderr, "wherry-master: %s\n", complete.error().message().c_str());
     return options.config.empty() ? kExitUsage : kExitConfig;
   }
   master.data = options.data;
+  master.is_open = options.insecure_open;
+  master.access.url = options.access_url;
+  master.access.speaks_tls = options.speaks_tls();
+  // Names are not for everybody where rights are.
+  master.feed_registered_only = master.feed_registered_only || !master.is_open;
   master.scrub_round = options.scrub_round;
   if (options.low_water_bytes > 0) master.low_water_bytes = options.low_water_bytes;
   Daemon daemon("wherry-master", options.daemon);
@@ -48,5 +60,6 @@ int main(int argc, char** argv) {
     wherry::master::add_airgap_commands(program);
     wherry::master::add_replication(program);
     wherry::master::add_nodes(program);
+    wherry::master::add_identity(program);
   });
 }

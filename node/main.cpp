@@ -51,6 +51,9 @@ int serve(ServeOptions& options, const std::string& parent_flag, const std::stri
     return options.config.empty() ? kExitUsage : kExitConfig;
   }
   node.data = options.data;
+  node.is_open = options.insecure_open;
+  node.access.url = options.access_url;
+  node.access.speaks_tls = options.speaks_tls();
   node.scrub_round = options.scrub_round;
   if (options.low_water_bytes > 0) node.low_water_bytes = options.low_water_bytes;
   Daemon daemon("wherry-node", options.daemon);

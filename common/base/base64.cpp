@@ -2,6 +2,8 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
+
 namespace wherry {
 namespace {
 
@@ -28,6 +30,25 @@ std::optional<std::string> from_base64(std::string_view text) {
   if (length < 0) return std::nullopt;
   out.resize(static_cast<std::size_t>(length) - padding);
   return out;
+}
+
+std::string to_base64url(std::string_view bytes) {
+  std::string out = to_base64(bytes);
+  while (out.ends_with('=')) out.pop_back();
+  std::ranges::replace(out, '+', '-');
+  std::ranges::replace(out, '/', '_');
+  return out;
+}
+
+std::optional<std::string> from_base64url(std::string_view text) {
+  if (text.find_first_of("+/=") != text.npos) return std::nullopt;
+  std::string plain(text);
+  std::ranges::replace(plain, '-', '+');
+  std::ranges::replace(plain, '_', '/');
+  plain.append((4 - plain.size() % 4) % 4, '=');
+  auto bytes = from_base64(plain);
+  if (!bytes || to_base64url(*bytes) != text) return std::nullopt;
+  return bytes;
 }
 
 }  // namespace wherry

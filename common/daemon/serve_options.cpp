@@ -61,7 +61,8 @@ void ServeOptions::add_flags(Command command) {
                "no authentication: everyone may do everything; on a loopback address only");
 }
 
-Result<void> ServeOptions::complete(const std::function<Result<void>(ConfigSection&)>& own) {
+Result<void> ServeOptions::complete(const std::function<Result<void>(ConfigSection&)>& own,
+                                    const std::function<Result<void>(ConfigSection&)>& own_access) {
   Setting data_setting{data, "data"};
   Setting listen_setting{listen, "listen"};
   Setting observe_setting{observe, "observe"};
@@ -101,7 +102,13 @@ Result<void> ServeOptions::complete(const std::function<Result<void>(ConfigSecti
     if (!read) return read;
     read = scrub->finish();
     if (!read) return read;
-    read = own(*file);
+    auto access = file->section("access");
+    if (!access) return access.error();
+    read = access->read("url", access_url);
+    if (read) read = access->read("behind-tls", behind_tls);
+    if (read && own_access) read = own_access(*access);
+    if (read) read = access->finish();
+    if (read) read = own(*file);
     if (!read) return read;
     read = file->finish();
     if (!read) return read;
@@ -122,11 +129,14 @@ Result<void> ServeOptions::complete(const std::function<Result<void>(ConfigSecti
   if (!level) return Error(ErrorKind::kInvalid, "--log-level: {}", level.error().message());
   daemon.log_level = *level;
   daemon.loops = static_cast<std::size_t>(loops);
-  if (!insecure_open)
-    return Error(ErrorKind::kInvalid,
-                 "--insecure-open: this version knows no users yet, so it serves only when told that everyone may do "
-                 "everything, on a loopback address");
-  if (!daemon.listen.is_loopback())
+  const bool in_clear = daemon.tls.certificate.empty() && !behind_tls && !daemon.listen.is_loopback();
+  if (!insecure_open && in_clear)
+    return Error(
+        ErrorKind::kInvalid,
+        "--listen: passwords and tokens would go over {} in clear: name --tls-certificate and --tls-key, or set "
+        "access.behind-tls when something that speaks TLS stands before this",
+        listen);
+  if (insecure_open && !daemon.listen.is_loopback())
     return Error(ErrorKind::kInvalid,
                  "--insecure-open: {} is not a loopback address; without authentication nobody else "
                  "may be let in",

@@ -29,6 +29,8 @@ std::optional<Parts> parts_of(std::uint8_t kind) {
     case ChangeKind::kKeyAnnounced: return Parts{false, false, false, true};
     case ChangeKind::kPolicySet: return Parts{false, true, false, true};
     case ChangeKind::kPolicyRemoved: return Parts{false, true, false, false};
+    case ChangeKind::kProjectSet: return Parts{true, false, false, true};
+    case ChangeKind::kProjectRemoved: return Parts{true, false, false, false};
   }
   return std::nullopt;
 }
@@ -86,6 +88,14 @@ Change Change::policy_removed(std::string name, WallTime time) {
   Change change(ChangeKind::kPolicyRemoved, {}, time);
   change.tag_ = std::move(name);
   return change;
+}
+Change Change::project_set(std::string project, std::string json, WallTime time) {
+  Change change(ChangeKind::kProjectSet, std::move(project), time);
+  change.payload_ = std::move(json);
+  return change;
+}
+Change Change::project_removed(std::string project, WallTime time) {
+  return Change(ChangeKind::kProjectRemoved, std::move(project), time);
 }
 
 std::string Change::encode() const {

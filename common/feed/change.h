@@ -27,6 +27,8 @@ enum class ChangeKind : std::uint8_t {
   kKeyAnnounced = 8,     ///< payload: the key that signs from here on (KeyRecord); of no repository
   kPolicySet = 9,        ///< tag: its name; payload: JSON; of no repository
   kPolicyRemoved = 10,   ///< tag: its name; of no repository
+  kProjectSet = 11,      ///< repository: the project's name; payload: JSON: who may do what in it
+  kProjectRemoved = 12,  ///< repository: the project's name
 };
 
 /// Something that happened, at a position of the feed. Position, epoch and salt are given when it is appended. The salt
@@ -49,6 +51,8 @@ class Change {
   static Change key_announced(std::string record, WallTime time);
   static Change policy_set(std::string name, std::string json, WallTime time);
   static Change policy_removed(std::string name, WallTime time);
+  static Change project_set(std::string project, std::string json, WallTime time);
+  static Change project_removed(std::string project, WallTime time);
 
   std::uint64_t position() const { return position_; }
   std::uint64_t epoch() const { return epoch_; }

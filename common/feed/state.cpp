@@ -12,6 +12,7 @@ constexpr char kTag = 't';
 constexpr char kManifest = 'm';
 constexpr char kPolicy = 'p';
 constexpr char kKey = 'k';
+constexpr char kProject = 'j';
 constexpr char kProjectDigest = 'd';
 constexpr std::size_t kRawKeyBytes = 32;
 
@@ -51,6 +52,9 @@ bool is_row(std::string_view key, std::string_view value) {
     case kTag: return RepositoryName::parse(first) && Tag::parse(second) && Digest::from_binary(value);
     case kManifest: return RepositoryName::parse(first) && Digest::from_binary(second) && value.empty();
     case kPolicy: return rest.size() <= Change::kMaxTagBytes && value.size() <= Change::kMaxPayloadBytes;
+    case kProject:
+      return RepositoryName::parse(rest) && rest.find('/') == std::string_view::npos &&
+             value.size() <= Change::kMaxPayloadBytes;
     case kKey: return rest.size() == kRawKeyBytes && value.size() <= Change::kMaxPayloadBytes;
     default: return false;
   }
@@ -71,6 +75,7 @@ std::string state_manifest_key(std::string_view repository, const Digest& digest
 std::string state_digests_prefix() { return row_key(kProjectDigest, {}); }
 std::string state_repositories_prefix() { return row_key(kRepository, {}); }
 std::string state_policies_prefix() { return row_key(kPolicy, {}); }
+std::string state_projects_prefix() { return row_key(kProject, {}); }
 std::string state_keys_prefix() { return row_key(kKey, {}); }
 
 StateRow parse_state_row(std::string_view key) {
@@ -94,6 +99,7 @@ std::optional<std::string_view> project_of_row(std::string_view key) {
       const std::string_view repository = rest.substr(0, rest.find('\0'));
       return repository.substr(0, repository.find('/'));
     }
+    case kProject: return rest;
     case kPolicy:
     case kKey: return std::string_view();
     default: return std::nullopt;
@@ -101,7 +107,8 @@ std::optional<std::string_view> project_of_row(std::string_view key) {
 }
 
 std::vector<std::string> state_prefixes() {
-  return {row_key(kKey, {}), row_key(kManifest, {}), row_key(kPolicy, {}), row_key(kRepository, {}), row_key(kTag, {})};
+  return {row_key(kProject, {}), row_key(kKey, {}),        row_key(kManifest, {}),
+          row_key(kPolicy, {}),  row_key(kRepository, {}), row_key(kTag, {})};
 }
 
 Result<SetDigest*> StateWriter::digest_of(std::string_view project) {
@@ -162,6 +169,8 @@ Result<std::optional<Digest>> StateWriter::apply(const Change& change) {
       break;
     case ChangeKind::kPolicySet: before = put(project, row_key(kPolicy, change.tag()), change.payload()); break;
     case ChangeKind::kPolicyRemoved: before = erase(project, row_key(kPolicy, change.tag())); break;
+    case ChangeKind::kProjectSet: before = put(project, row_key(kProject, project), change.payload()); break;
+    case ChangeKind::kProjectRemoved: before = erase(project, row_key(kProject, project)); break;
   }
   if (!before) return before.error();
   const bool of_tag = change.kind() == ChangeKind::kTagSet || change.kind() == ChangeKind::kTagRemoved;

@@ -51,6 +51,7 @@ std::string state_manifest_key(std::string_view repository, const Digest& digest
 std::string state_repositories_prefix();
 std::string state_digests_prefix();   ///< n d project -> SetDigest; not a row of the state itself
 std::string state_policies_prefix();  ///< n p name -> JSON
+std::string state_projects_prefix();  ///< n j project -> JSON
 std::string state_keys_prefix();      ///< n k raw public key -> KeyRecord
 
 /// The project that a row counts for; nothing for a key that is no row of a state.

@@ -10,12 +10,14 @@
 #include "common/oci/error_body.h"
 #include "common/oci/media_types.h"
 #include "common/oci/referrers_index.h"
+#include "common/registry/rights.h"
 
 namespace wherry::registry {
 namespace {
 
 constexpr std::string_view kJson = "application/json";
 constexpr const char* kCutHelp = "Answers that broke off: the client left, or what the bytes came from failed";
+constexpr std::size_t kMostPagesLooked = 1000;  // of repositories, for those of them that somebody may see
 constexpr std::string_view kBlobBytes = "application/octet-stream";
 
 constexpr RequestKinds kKinds{
@@ -105,9 +107,10 @@ http::Response method_not_allowed(std::string_view allow, std::string message) {
   return response;
 }
 
-RegistryService::RegistryService(Catalog& catalog, Blobs& blobs, Metrics& metrics)
+RegistryService::RegistryService(Catalog& catalog, Blobs& blobs, auth::Gate& gate, Metrics& metrics)
     : catalog_(catalog),
       blobs_(blobs),
+      gate_(gate),
       metrics_(metrics),
       cut_by_client_(metrics.counter("wherry_http_cut_answers_total", kCutHelp, "by", "client")),
       cut_by_source_(metrics.counter("wherry_http_cut_answers_total", kCutHelp, "by", "source")) {
@@ -124,10 +127,29 @@ Task<Result<void>> RegistryService::handle(http::Exchange& exchange) {
     auto placed = place(*route, exchange.request());
     if (!placed) co_return placed.error();
   }
+  if (auto known = gate_.try_admit(exchange)) {
+    if (!*known) co_return co_await refuse_visitor(exchange, *route, known->error());
+    co_return co_await answer(exchange, *route, **known);
+  }
+  auto visitor = co_await gate_.admit(exchange);
+  if (!visitor) co_return co_await refuse_visitor(exchange, *route, visitor.error());
+  co_return co_await answer(exchange, *route, *visitor);
+}
+
+Task<Result<void>> RegistryService::answer(http::Exchange& exchange, const Route& route, const auth::Visitor& visitor) {
+  if (auto refused = refuse(gate_, exchange.request(), route, visitor, extra_rights(route, visitor)))
+    co_return co_await exchange.send(std::move(*refused));
   const std::string_view method = exchange.request().method;
-  const bool session = route->endpoint == Endpoint::kUploads || route->endpoint == Endpoint::kUpload;
-  if (session || (method != "GET" && method != "HEAD")) co_return co_await handle_write(exchange, *route);
-  co_return co_await pull(exchange, *route);
+  const bool session = route.endpoint == Endpoint::kUploads || route.endpoint == Endpoint::kUpload;
+  if (session || (method != "GET" && method != "HEAD")) co_return co_await handle_write(exchange, route, visitor);
+  co_return co_await pull(exchange, route, visitor);
+}
+
+Task<Result<void>> RegistryService::refuse_visitor(http::Exchange& exchange, const Route& route, const Error& why) {
+  if (why.kind() != ErrorKind::kUnauthorized) co_return why;
+  const http::Request& request = exchange.request();
+  auto refused = unauthorized(gate_, request, why, scope_of(route, request.method), "invalid_token");
+  co_return co_await exchange.send(std::move(refused));
 }
 
 http::Response RegistryService::render(const Error& error) const {
@@ -154,7 +176,7 @@ void RegistryService::finished(const http::Exchange& exchange, Duration took) {
   if (exchange.cut() == http::Exchange::Cut::kBySource) cut_by_source_.add();
 }
 
-Task<Result<void>> RegistryService::pull(http::Exchange& exchange, const Route& route) {
+Task<Result<void>> RegistryService::pull(http::Exchange& exchange, const Route& route, const auth::Visitor& visitor) {
   switch (route.endpoint) {
     case Endpoint::kPing: {
       auto response = v2_response(200);
@@ -164,7 +186,7 @@ Task<Result<void>> RegistryService::pull(http::Exchange& exchange, const Route& 
     case Endpoint::kManifest: co_return co_await pull_manifest(exchange, route);
     case Endpoint::kBlob: co_return co_await pull_blob(exchange, route);
     case Endpoint::kTags: co_return co_await list_tags(exchange, route);
-    case Endpoint::kCatalog: co_return co_await list_repositories(exchange);
+    case Endpoint::kCatalog: co_return co_await list_repositories(exchange, visitor);
     case Endpoint::kReferrers: co_return co_await list_referrers(exchange, route);
     default: break;
   }
@@ -235,12 +257,38 @@ Task<Result<void>> RegistryService::list_tags(http::Exchange& exchange, const Ro
   co_return co_await exchange.send(std::move(response));
 }
 
-Task<Result<void>> RegistryService::list_repositories(http::Exchange& exchange) {
+Task<Result<NamePage>> RegistryService::visible_repositories(const auth::Visitor& visitor, std::string last,
+                                                             std::size_t limit) {
+  if (visitor.is_everyone() || limit == 0) co_return co_await catalog_.repositories(std::move(last), limit);
+  std::vector<std::string> visible;
+  for (std::size_t pages = 0; pages < kMostPagesLooked; ++pages) {
+    auto page = co_await catalog_.repositories(last, kMaxPage);
+    if (!page) co_return page;
+    bool more = page->more();
+    for (const std::string& name : page->names()) {
+      if (visible.size() == limit) {
+        more = true;
+        break;
+      }
+      last = name;
+      if (visitor.policy().allowed(visitor.who(), name).has(auth::Permission::kList)) visible.push_back(name);
+    }
+    if (more && visible.size() < limit) continue;
+    NamePage found(std::move(visible), more);
+    found.warn(page->warning());
+    if (page->age()) found.set_age(*page->age());
+    if (page->position()) found.set_position(*page->position());
+    co_return found;
+  }
+  co_return NamePage(std::move(visible), false);
+}
+
+Task<Result<void>> RegistryService::list_repositories(http::Exchange& exchange, const auth::Visitor& visitor) {
   const std::string_view query = exchange.request().query;
   const auto limit = page_size(query);
   if (!limit) co_return limit.error();
   auto last = http::query_value(query, "last").value_or("");
-  auto page = co_await catalog_.repositories(std::move(last), *limit);
+  auto page = co_await visible_repositories(visitor, std::move(last), *limit);
   if (!page) co_return page.error();
   std::string body = "{\"repositories\":";
   append_names(body, page->names());

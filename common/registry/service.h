@@ -1,6 +1,7 @@
 // RegistryService: /v2/ as both roles serve it. Pulls are answered here; what changes something is the role's own.
 #pragma once
 
+#include "common/auth/gate.h"
 #include "common/http/server.h"
 #include "common/observe/metrics.h"
 #include "common/registry/catalog.h"
@@ -11,7 +12,7 @@ namespace wherry::registry {
 /// The service behind a role's listener. Source: OCI distribution-spec 1.1.1 and its main branch.
 class RegistryService : public http::Service {
  public:
-  RegistryService(Catalog& catalog, Blobs& blobs, Metrics& metrics);
+  RegistryService(Catalog& catalog, Blobs& blobs, auth::Gate& gate, Metrics& metrics);
 
   Task<Result<void>> handle(http::Exchange& exchange) final;
   http::Response render(const Error& error) const final;
@@ -19,20 +20,28 @@ class RegistryService : public http::Service {
 
  protected:
   /// Answers a method other than GET and HEAD on a path of the API, and all methods of upload sessions.
-  virtual Task<Result<void>> handle_write(http::Exchange& exchange, const Route& route) = 0;
+  /// `visitor` may do what the endpoint's method needs by itself.
+  virtual Task<Result<void>> handle_write(http::Exchange& exchange, const Route& route,
+                                          const auth::Visitor& visitor) = 0;
   /// Puts the name that a repository is kept under into the route, where that may be another than the one asked for.
   virtual Result<void> place(Route& /*route*/, const http::Request& /*request*/) const { return {}; }
+  /// What a visitor may do with repositories that the policy does not know.
+  virtual auth::Permissions extra_rights(const Route& /*route*/, const auth::Visitor& /*visitor*/) const { return {}; }
 
  private:
-  Task<Result<void>> pull(http::Exchange& exchange, const Route& route);
+  Task<Result<void>> answer(http::Exchange& exchange, const Route& route, const auth::Visitor& visitor);
+  Task<Result<void>> refuse_visitor(http::Exchange& exchange, const Route& route, const Error& why);
+  Task<Result<void>> pull(http::Exchange& exchange, const Route& route, const auth::Visitor& visitor);
   Task<Result<void>> pull_manifest(http::Exchange& exchange, const Route& route);
   Task<Result<void>> pull_blob(http::Exchange& exchange, const Route& route);
   Task<Result<void>> list_tags(http::Exchange& exchange, const Route& route);
-  Task<Result<void>> list_repositories(http::Exchange& exchange);
+  Task<Result<void>> list_repositories(http::Exchange& exchange, const auth::Visitor& visitor);
+  Task<Result<NamePage>> visible_repositories(const auth::Visitor& visitor, std::string last, std::size_t limit);
   Task<Result<void>> list_referrers(http::Exchange& exchange, const Route& route);
 
   Catalog& catalog_;
   Blobs& blobs_;
+  auth::Gate& gate_;
   Metrics& metrics_;
   Counter cut_by_client_;
   Counter cut_by_source_;

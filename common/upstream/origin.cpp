@@ -30,6 +30,12 @@ struct Taken {
   }
 };
 
+/// Path and query of a URL, as they are sent.
+std::string_view target_of(std::string_view url) {
+  const auto path = url.find('/', url.find("://") + 3);
+  return path == std::string_view::npos ? std::string_view("/") : url.substr(path);
+}
+
 UpstreamOptions tidied(UpstreamOptions options) {
   options.url = without_final_slashes(std::move(options.url));
   return options;
@@ -141,12 +147,15 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::ask(Question question) {
     if (!only_asks && question.stream == nullptr && question.body.empty()) request.header("Content-Length", "0");
     std::string shown;
     if (at_home) {
-      auto authorization = co_await tokens_.authorization(question.scope);
-      if (!authorization) {
-        if (authorization.error().retry_after()) budget_.closed_for(*authorization.error().retry_after());
-        co_return authorization.error();
+      if (signer_) shown = signer_(question.method, target_of(url)).value_or(std::string());
+      if (shown.empty()) {
+        auto authorization = co_await tokens_.authorization(question.scope);
+        if (!authorization) {
+          if (authorization.error().retry_after()) budget_.closed_for(*authorization.error().retry_after());
+          co_return authorization.error();
+        }
+        shown = std::move(*authorization);
       }
-      shown = std::move(*authorization);
       if (!shown.empty()) request.header("Authorization", shown);
       if (asked_for != nullptr && asked_for->trace) request.header("traceparent", asked_for->trace.text());
     } else if (std::find(options_.redirects.begin(), options_.redirects.end(), place->name()) ==

@@ -1,8 +1,11 @@
 // Origin: the server of one upstream: how it is reached, what it is shown, and when it is left alone.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/async/per_loop.h"
@@ -47,6 +50,10 @@ class Origin {
   /// Whether a question of that scope would not be answered now: the server or, when a token has to be fetched, the
   /// token server was found to be out of reach.
   bool is_down(const std::string& scope) const { return circuit_.is_open() || tokens_.is_down(scope); }
+  /// Gives an Authorization header for a method and a target of this server, instead of tokens; nothing when there is
+  /// nothing to show yet. Any loop. Before the first question.
+  using Signer = std::function<std::optional<std::string>(std::string_view method, std::string_view target)>;
+  void sign_by(Signer signer) { signer_ = std::move(signer); }
   Budget& budget() { return budget_; }
   const Budget& budget() const { return budget_; }
   const CallRecord& calls() const { return calls_; }
@@ -73,6 +80,7 @@ class Origin {
   const UpstreamOptions options_;
   const std::optional<http::Place> own_;  // nothing when the URL is none, which configuration does not let through
   PerLoop<std::unique_ptr<http::Client>> clients_;
+  Signer signer_;
   Tokens tokens_;
   Circuit circuit_;
   Budget budget_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/auth/token_gate.h"
 #include "common/base/log.h"
 #include "common/http/uri.h"
 #include "master/api/browser_guard.h"
@@ -30,6 +31,7 @@ http::Response response_of(const Answer& answer) {
   http::Response response(answer.status());
   response.header("Cache-Control", "no-store").header("X-Content-Type-Options", "nosniff");
   if (!answer.location().empty()) response.header("Location", answer.location());
+  if (!answer.etag().empty()) response.header("ETag", answer.etag());
   // What came from outside need not be UTF-8.
   if (!answer.body().is_null())
     response.body(answer.is_problem() ? kProblemType : "application/json",
@@ -37,10 +39,34 @@ http::Response response_of(const Answer& answer) {
   return response;
 }
 
+/// Errors: kUnauthorized for who has not said who he is or has a token for something else, kDenied; kNotFound for a
+/// project of which he may not even know that it is there.
+Result<void> check_needs(const auth::Visitor& visitor, const Needs& needs, std::string_view project) {
+  using May = auth::Visitor::May;
+  if (visitor.is_everyone() || needs.where == Needs::Where::kNothing) return {};
+  if (visitor.who().is_anonymous()) return Error(ErrorKind::kUnauthorized, "log in first");
+  if (needs.where == Needs::Where::kLogin) {
+    const bool covered = visitor.claims()->covers(auth::kRegistryScope, auth::kApiName, {}, auth::Scope::Action::kAny);
+    if (!covered) return Error(ErrorKind::kUnauthorized, "this token was not asked for the administration");
+    return {};
+  }
+  const bool in_project = needs.where == Needs::Where::kProject;
+  const May may =
+      in_project ? visitor.may_in_project(needs.permission, project) : visitor.may_everywhere(needs.permission);
+  if (may == May::kYes) return {};
+  if (may == May::kWithAnotherToken)
+    return Error(ErrorKind::kUnauthorized, "this token was not asked for the administration");
+  if (in_project && visitor.may_in_project(auth::Permission::kReadProject, project) == May::kNo)
+    return Error(ErrorKind::kNotFound, "there is no project {}, or you have no right in it", project);
+  return Error(ErrorKind::kDenied, "{} has no right to do that: it takes {}", visitor.who().name,
+               auth::name_of(needs.permission));
+}
+
 }  // namespace
 
-Api::Api(Loop& home, Metrics& metrics)
+Api::Api(Loop& home, auth::Gate& gate, Metrics& metrics)
     : home_(home),
+      gate_(gate),
       good_(metrics.counter(kRequests, kRequestsHelp, "status", "2xx")),
       refused_(metrics.counter(kRequests, kRequestsHelp, "status", "4xx")),
       failed_(metrics.counter(kRequests, kRequestsHelp, "status", "5xx")) {
@@ -50,11 +76,15 @@ Api::Api(Loop& home, Metrics& metrics)
        .tag = "api",
        .summary = "This document",
        .response = {{"type", "object"}},
-       .handler = [this](const Call&) { return describe(); }});
+       .handler = [this](const Call&) { return describe(); },
+       .needs = Needs::nothing()});
 }
 
 void Api::add(Endpoint endpoint) {
-  routes_.push_back({endpoint.method, PathPattern(endpoint.path), endpoint.handler});
+  if (!endpoint.needs)
+    endpoint.needs =
+        Needs::in_registry(endpoint.method == "GET" ? auth::Permission::kReadSystem : auth::Permission::kManageSystem);
+  routes_.push_back({endpoint.method, PathPattern(endpoint.path), endpoint.handler, *endpoint.needs});
   endpoints_.push_back(std::move(endpoint));
 }
 
@@ -84,15 +114,37 @@ Task<Result<void>> Api::handle(http::Exchange& exchange) {
     refused.header("Allow", found.allow);
     co_return co_await exchange.send(std::move(refused));
   }
-  auto answered = co_await answer(exchange, found.route->handler, std::move(found.values));
+  auto answered = co_await answer(exchange, *found.route, std::move(found.values));
+  if (!answered && answered.error().kind() == ErrorKind::kUnauthorized) {
+    auto challenged = response_of(problem_of(answered.error()));
+    challenged.header("WWW-Authenticate", gate_.challenge(request, "registry:api:*", {}));
+    co_return co_await exchange.send(std::move(challenged));
+  }
   if (!answered) co_return answered.error();
   auto response = response_of(*answered);
   co_return co_await exchange.send(std::move(response));
 }
 
-Task<Result<Answer>> Api::answer(http::Exchange& exchange, const Handler& handler,
+Task<Result<auth::Visitor>> Api::visitor_of(http::Exchange& exchange, const Needs& needs) {
+  Result<auth::Visitor> visitor = auth::Visitor::everyone();
+  if (auto known = gate_.try_admit(exchange))
+    visitor = std::move(*known);
+  else
+    visitor = co_await gate_.admit(exchange);
+  // Who may not log in for now (with a password that has to be changed) may still do what everybody may.
+  if (!visitor && needs.where == Needs::Where::kNothing)
+    co_return auth::Visitor(std::make_shared<auth::Policy>(), nullptr);
+  co_return visitor;
+}
+
+Task<Result<Answer>> Api::answer(http::Exchange& exchange, const Route& route,
                                  std::map<std::string, std::string> path) {
   const http::Request& request = exchange.request();
+  auto visitor = co_await visitor_of(exchange, route.needs);
+  if (!visitor) co_return visitor.error();
+  const auto project = path.find("project");
+  auto may = check_needs(*visitor, route.needs, project == path.end() ? std::string_view() : project->second);
+  if (!may) co_return may.error();
   if (!http::is_well_escaped(request.query))
     co_return Error(ErrorKind::kInvalid, "the query holds a percent sign that begins no escape");
   auto admitted = admit(request);
@@ -105,8 +157,10 @@ Task<Result<Answer>> Api::answer(http::Exchange& exchange, const Handler& handle
     if (!read) co_return read.error();
     document = std::move(*read);
   }
-  Call call(std::move(path), std::string(request.query), std::move(document));
-  co_return co_await run_at_home(handler, std::move(call));
+  Call call(std::move(path), std::string(request.query), std::move(document), std::move(*visitor));
+  call.came_from(auth::address_of(exchange.remote()));
+  call.set_if_match(std::string(request.header("if-match")));
+  co_return co_await run_at_home(route.handler, std::move(call));
 }
 
 Task<Result<Answer>> Api::describe() { co_return Answer(openapi_document(endpoints_, schemas_)); }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/auth/gate.h"
 #include "common/http/server.h"
 #include "common/observe/metrics.h"
 #include "master/api/endpoint.h"
@@ -23,7 +24,7 @@ class Api final : public http::Service {
   static constexpr int kMaxDepth = 32;  ///< of a document that is sent
 
   /// Handlers run on `home`.
-  Api(Loop& home, Metrics& metrics);
+  Api(Loop& home, auth::Gate& gate, Metrics& metrics);
 
   void add(Endpoint endpoint);
   /// A schema that endpoints name by ref().
@@ -38,6 +39,7 @@ class Api final : public http::Service {
     std::string method;
     PathPattern pattern;
     Handler handler;
+    Needs needs;
   };
   struct Found {
     const Route* route = nullptr;
@@ -45,12 +47,13 @@ class Api final : public http::Service {
     std::string allow;  ///< the methods of that path; empty: there is no such path
   };
   Found find(std::string_view method, std::string_view path) const;
-  Task<Result<Answer>> answer(http::Exchange& exchange, const Handler& handler,
-                              std::map<std::string, std::string> path);
+  Task<Result<Answer>> answer(http::Exchange& exchange, const Route& route, std::map<std::string, std::string> path);
+  Task<Result<auth::Visitor>> visitor_of(http::Exchange& exchange, const Needs& needs);
   Task<Result<Answer>> describe();
   Task<Result<Answer>> run_at_home(const Handler& handler, Call call);
 
   Loop& home_;
+  auth::Gate& gate_;
   std::vector<Endpoint> endpoints_;
   std::vector<Route> routes_;
   std::map<std::string, Json> schemas_;

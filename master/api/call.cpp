@@ -18,6 +18,15 @@ Result<std::uint64_t> Call::number(const std::string& name, std::uint64_t otherw
   return *number;
 }
 
+Result<std::optional<std::uint64_t>> Call::if_version() const {
+  if (if_match_.empty() || if_match_ == "*") return std::optional<std::uint64_t>();
+  const std::string_view text = if_match_;
+  const bool quoted = text.size() > 2 && text.front() == '"' && text.back() == '"';
+  const auto version = quoted ? parse_decimal(text.substr(1, text.size() - 2)) : std::nullopt;
+  if (!version) return Error(ErrorKind::kInvalid, "If-Match: {} is no ETag of this API", if_match_);
+  return version;
+}
+
 Answer Answer::problem(int status, std::string detail) { return Answer(problem_document(status, detail), status); }
 
 }  // namespace wherry::api

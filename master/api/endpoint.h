@@ -2,6 +2,7 @@
 // same, so that neither can be behind the other.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,23 @@ struct QueryParameter {
   Json schema = {{"type", "string"}};
 };
 
+/// What somebody needs who calls an endpoint.
+struct Needs {
+  enum class Where {
+    kNothing,   ///< anybody may; the handler decides what he sees
+    kLogin,     ///< to be somebody
+    kRegistry,  ///< the permission, in the whole registry
+    kProject,   ///< the permission in the project that the path's {project} names, or in the whole registry
+  };
+  Where where = Where::kRegistry;
+  auth::Permission permission = auth::Permission::kManageSystem;
+
+  static Needs nothing() { return {.where = Where::kNothing}; }
+  static Needs login() { return {.where = Where::kLogin}; }
+  static Needs in_registry(auth::Permission permission) { return {.permission = permission}; }
+  static Needs in_project(auth::Permission permission) { return {.where = Where::kProject, .permission = permission}; }
+};
+
 /// `path` is a pattern (path_pattern.h). Schemas are JSON Schema 2020-12, or ref() to a named one.
 struct Endpoint {
   std::string method;
@@ -28,6 +46,8 @@ struct Endpoint {
   Json response{};   ///< of what it answers when all is well; null: nothing (204)
   int status = 200;  ///< of that answer
   Handler handler{};
+  /// Left out: kReadSystem for GET, else kManageSystem.
+  std::optional<Needs> needs{};
 };
 
 /// A reference to a schema that was given to Api::add_schema().

@@ -25,13 +25,12 @@ Json problem_document(int status, const std::string& detail) {
 }
 
 Answer problem_of(const Error& error) {
-  const int status = http_status(error.kind());
+  int status = http_status(error.kind());
+  const Json more = error.detail_json().empty() ? Json() : Json::parse(error.detail_json(), nullptr, false);
+  if (more.is_object() && more.contains("status") && more["status"].is_number_integer()) status = more["status"];
   Json document = problem_document(status, std::string(told_message(error)));
-  if (!error.detail_json().empty()) {
-    const auto more = Json::parse(error.detail_json(), nullptr, false);
-    if (more.is_object())
-      for (const auto& [key, value] : more.items()) document[key] = value;
-  }
+  if (more.is_object())
+    for (const auto& [key, value] : more.items()) document[key] = value;
   return Answer(std::move(document), status);
 }
 

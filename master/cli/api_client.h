@@ -1,6 +1,7 @@
 // ApiClient: a command's calls to the administration API of a master that runs.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "common/http/client.h"
@@ -13,6 +14,9 @@ struct ServerOptions {
   std::string server = "http://127.0.0.1:5000";
   std::string ca_file;
   bool json = false;
+  std::string user;           ///< with password_file: for this command alone
+  std::string password_file;  ///< "-": standard input
+  bool is_nobody = false;     ///< shows nothing, whoever is logged in
 };
 
 /// One loop.
@@ -25,8 +29,16 @@ class ApiClient {
   /// The document that is answered; null when there is none. `path` begins with /api/v1/. Errors: kInvalid with what
   /// the master says of a refusal; those of http::Client::open().
   Task<Result<api::Json>> ask(std::string method, std::string path, api::Json document = {});
+  /// Begins a session; gives its refresh token. Errors: kInvalid with what the master says.
+  Task<Result<std::string>> log_in(std::string user, std::string password);
 
  private:
+  /// The header that shows who asks: of `user`, or of who is logged in; nothing when nobody is.
+  Task<Result<std::optional<std::string>>> authorization();
+  Task<Result<api::Json>> ask_for_token(std::string form);
+
+  const ServerOptions options_;
+  std::optional<std::string> shown_;
   std::string server_;
   http::Client client_;
 };

@@ -8,5 +8,6 @@ namespace wherry::master {
 /// Each adds its command.
 void add_replication(Command& program);
 void add_nodes(Command& program);
+void add_identity(Command& program);
 
 }  // namespace wherry::master

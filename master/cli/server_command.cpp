@@ -18,6 +18,8 @@ Command add_server_command(Command& below, std::string program, std::shared_ptr<
   });
   command.option("--server", options->server, "URL of the master; http://127.0.0.1:5000 if left out");
   command.option("--ca-file", options->ca_file, "PEM of who vouches for the master's certificate");
+  command.option("--user", options->user, "logs in for this command alone; with --password-file or asking for it");
+  command.option("--password-file", options->password_file, "file with the password of --user; - for standard input");
   command.flag("--json", options->json, "as the API has it");
   return command;
 }

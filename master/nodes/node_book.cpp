@@ -221,6 +221,21 @@ Result<feed::Admitted> NodeBook::admit(const http::Exchange& exchange) {
   return feed::Admitted{projects.empty() ? feed::Visibility() : feed::Visibility(projects), found->second.revoked};
 }
 
+Result<std::optional<auth::Identity>> NodeBook::identity(const http::Request& request) const {
+  auto name = who(request, {});
+  if (!name) return name.error();
+  if (!*name) return std::optional<auth::Identity>();
+  const auto record = find(**name);
+  if (!record) return Error(ErrorKind::kUnauthorized, "node {} was removed", **name);
+  auth::Identity node;
+  node.kind = auth::Identity::Kind::kNode;
+  node.id = record->serials.back();
+  node.name = record->name;
+  node.projects = record->projects;
+  node.as_of = clock_.wall();
+  return std::optional<auth::Identity>(std::move(node));
+}
+
 Result<void> NodeBook::report(const std::string& name, api::Json report, std::size_t bytes) {
   const std::lock_guard lock(mutex_);
   const auto found = known_.find(name);

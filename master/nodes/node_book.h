@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "common/auth/identity.h"
 #include "common/auth/node_authority.h"
 #include "common/auth/signed_request.h"
 #include "common/feed/admission.h"
@@ -63,6 +64,8 @@ class NodeBook final : public feed::Admission {
   api::Json list() const;
 
   Result<feed::Admitted> admit(const http::Exchange& exchange) override;
+  /// The same as who reads what is stored: which projects that node may see. Errors: as who().
+  Result<std::optional<auth::Identity>> identity(const http::Request& request) const;
 
  private:
   struct Known {

@@ -2,6 +2,7 @@
 #include "common/base/failpoint.h"
 #include "common/http/uri.h"
 #include "common/oci/error_body.h"
+#include "common/registry/tables.h"
 #include "master/registry/changes.h"
 #include "master/registry/push_service.h"
 
@@ -44,9 +45,23 @@ Result<Digest> digest_of(const Reference& reference, std::string_view query, std
   return actual;
 }
 
+/// For who may set new tags alone. Errors: kDenied when one of them names something else already.
+Result<void> none_moves(kv::Transaction& transaction, const RepositoryName& repository,
+                        const std::vector<std::string>& tags, const Digest& digest) {
+  for (const std::string& tag : tags) {
+    auto row = transaction.get(registry::tables::tag_key(repository, tag));
+    if (!row) return row.error();
+    if (*row && **row != digest.binary())
+      return Error(ErrorKind::kDenied, "the tag {} is there already, and you have no right to move it (tag.overwrite)",
+                   tag);
+  }
+  return {};
+}
+
 }  // namespace
 
-Task<Result<void>> PushService::put_manifest(http::Exchange& exchange, const Route& route) {
+Task<Result<void>> PushService::put_manifest(http::Exchange& exchange, const Route& route,
+                                             const auth::Visitor& visitor) {
   const http::Request& request = exchange.request();
   const RepositoryName& repository = *route.repository;
   auto reference = Reference::parse(route.last);
@@ -74,7 +89,10 @@ Task<Result<void>> PushService::put_manifest(http::Exchange& exchange, const Rou
   if (!digest) co_return digest.error();
 
   const WallTime now = sessions_.clock().wall();
+  const bool may_overwrite = visitor.may(auth::Permission::kOverwrite, repository.text()) == auth::Visitor::May::kYes;
   auto stored = co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
+    auto free = may_overwrite ? Result<void>() : none_moves(transaction, repository, *tags, *digest);
+    if (!free) return free;
     return store_manifest(transaction, repository, *digest, *manifest, *body, *tags, now);
   });
   if (!stored) co_return stored;

@@ -15,22 +15,27 @@ namespace wherry::master {
 class PushService final : public registry::RegistryService {
  public:
   PushService(registry::Storage& storage, registry::NameStore& names, registry::Blobs& blobs, UploadSessions& sessions,
-              Metrics& metrics)
-      : RegistryService(names, blobs, metrics), storage_(storage), names_(names), sessions_(sessions) {}
+              auth::Gate& gate, Metrics& metrics)
+      : RegistryService(names, blobs, gate, metrics), storage_(storage), names_(names), sessions_(sessions) {}
 
  protected:
-  Task<Result<void>> handle_write(http::Exchange& exchange, const registry::Route& route) override;
+  Task<Result<void>> handle_write(http::Exchange& exchange, const registry::Route& route,
+                                  const auth::Visitor& visitor) override;
 
  private:
   // uploads.cpp
-  Task<Result<void>> begin_upload(http::Exchange& exchange, const registry::Route& route);
+  Task<Result<void>> begin_upload(http::Exchange& exchange, const registry::Route& route, const auth::Visitor& visitor);
   Task<Result<void>> take_whole(http::Exchange& exchange, const registry::Route& route, const Digest& digest);
-  Task<Result<void>> mount(http::Exchange& exchange, const registry::Route& route, const Digest& digest,
-                           const std::string& from, bool& mounted);
-  Task<Result<void>> append_upload(http::Exchange& exchange, const registry::Route& route);
-  Task<Result<void>> finish_upload(http::Exchange& exchange, const registry::Route& route);
-  Task<Result<void>> upload_status(http::Exchange& exchange, const registry::Route& route);
-  Task<Result<void>> cancel_upload(http::Exchange& exchange, const registry::Route& route);
+  Task<Result<void>> mount(http::Exchange& exchange, const registry::Route& route, const auth::Visitor& visitor,
+                           const Digest& digest, const std::string& from, bool& mounted);
+  Task<Result<void>> append_upload(http::Exchange& exchange, const registry::Route& route,
+                                   const auth::Visitor& visitor);
+  Task<Result<void>> finish_upload(http::Exchange& exchange, const registry::Route& route,
+                                   const auth::Visitor& visitor);
+  Task<Result<void>> upload_status(http::Exchange& exchange, const registry::Route& route,
+                                   const auth::Visitor& visitor);
+  Task<Result<void>> cancel_upload(http::Exchange& exchange, const registry::Route& route,
+                                   const auth::Visitor& visitor);
   Task<Result<store::BlobWriter>> writer_of(const UploadSession& session, DigestAlgorithm algorithm);
   Task<Result<store::BlobWriter>> rehash(const UploadSession& session, DigestAlgorithm algorithm);
   Task<void> drop(store::BlobWriter& writer);
@@ -43,7 +48,7 @@ class PushService final : public registry::RegistryService {
   Task<Result<void>> delete_blob(http::Exchange& exchange, const registry::Route& route);
 
   // manifests.cpp
-  Task<Result<void>> put_manifest(http::Exchange& exchange, const registry::Route& route);
+  Task<Result<void>> put_manifest(http::Exchange& exchange, const registry::Route& route, const auth::Visitor& visitor);
   Task<Result<void>> delete_manifest(http::Exchange& exchange, const registry::Route& route);
 
   registry::Storage& storage_;

@@ -10,7 +10,7 @@
 namespace wherry::master {
 namespace {
 
-constexpr char kRowVersion = 1;
+constexpr char kRowVersion = 2;
 constexpr std::size_t kIdBytes = 16;
 constexpr std::chrono::milliseconds kHoldPatience{5'000};
 constexpr std::chrono::milliseconds kHoldPause{10};
@@ -31,6 +31,7 @@ std::string UploadSession::encode() const {
   row.push_back(static_cast<char>(algorithm_));
   append_be64(row, static_cast<std::uint64_t>(to_millis(touched_)));
   append_text(row, repository_);
+  append_text(row, owner_);
   if (state_) row.append(state_->encode());
   return row;
 }
@@ -43,8 +44,9 @@ Result<UploadSession> UploadSession::decode(std::string id, std::string_view row
   row.remove_prefix(2);
   const auto touched = take_be64(row);
   const auto repository = take_text(row);
-  if (!touched || *touched > INT64_MAX || !repository) return corrupt();
-  UploadSession session(std::move(id), std::string(*repository), algorithm,
+  const auto owner = take_text(row);
+  if (!touched || *touched > INT64_MAX || !repository || !owner) return corrupt();
+  UploadSession session(std::move(id), std::string(*repository), algorithm, std::string(*owner),
                         from_millis(static_cast<std::int64_t>(*touched)));
   if (!row.empty()) {
     auto state = store::UploadState::decode(row);
@@ -79,8 +81,9 @@ Task<Result<UploadSessions::Hold>> UploadSessions::hold(std::string id) {
   }
 }
 
-Task<Result<UploadSession>> UploadSessions::begin(const RepositoryName& repository, DigestAlgorithm algorithm) {
-  UploadSession session(random_hex(kIdBytes), repository.text(), algorithm, clock_.wall());
+Task<Result<UploadSession>> UploadSessions::begin(const RepositoryName& repository, DigestAlgorithm algorithm,
+                                                  std::string owner) {
+  UploadSession session(random_hex(kIdBytes), repository.text(), algorithm, std::move(owner), clock_.wall());
   auto put = co_await storage_.names().transact(
       [&](kv::Transaction& transaction) -> Result<void> {
         transaction.put(registry::tables::upload_key(session.id()), session.encode());
@@ -91,14 +94,15 @@ Task<Result<UploadSession>> UploadSessions::begin(const RepositoryName& reposito
   co_return session;
 }
 
-Task<Result<UploadSession>> UploadSessions::find(const RepositoryName& repository, const std::string& id) {
+Task<Result<UploadSession>> UploadSessions::find(const RepositoryName& repository, const std::string& id,
+                                                 const std::string& owner) {
   if (!is_id(id)) co_return unknown(id);
   auto row = co_await storage_.names().get(registry::tables::upload_key(id));
   if (!row) co_return row.error();
   if (!*row) co_return unknown(id);
   auto session = UploadSession::decode(id, **row);
   if (!session) co_return session.error();
-  if (session->repository() != repository.text()) co_return unknown(id);
+  if (session->repository() != repository.text() || session->owner() != owner) co_return unknown(id);
   co_return session;
 }
 
@@ -135,7 +139,7 @@ Task<Result<std::size_t>> UploadSessions::expire(std::chrono::milliseconds age) 
       auto held = try_hold(key.substr(prefix.size()));
       if (!held) continue;
       if (!session)  // a row that cannot be read stands for nothing that could go on
-        session = UploadSession(key.substr(prefix.size()), {}, DigestAlgorithm::kSha256, now);
+        session = UploadSession(key.substr(prefix.size()), {}, DigestAlgorithm::kSha256, {}, now);
       auto cancelled = co_await cancel(*session);
       if (!cancelled) co_return cancelled.error();
       ++ended;

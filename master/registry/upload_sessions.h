@@ -20,12 +20,18 @@ namespace wherry::master {
 /// after a restart is going on.
 class UploadSession {
  public:
-  UploadSession(std::string id, std::string repository, DigestAlgorithm algorithm, WallTime touched)
-      : id_(std::move(id)), repository_(std::move(repository)), algorithm_(algorithm), touched_(touched) {}
+  UploadSession(std::string id, std::string repository, DigestAlgorithm algorithm, std::string owner, WallTime touched)
+      : id_(std::move(id)),
+        repository_(std::move(repository)),
+        algorithm_(algorithm),
+        owner_(std::move(owner)),
+        touched_(touched) {}
 
   const std::string& id() const { return id_; }
   const std::string& repository() const { return repository_; }
   DigestAlgorithm algorithm() const { return algorithm_; }
+  /// The id of who began it; empty where everybody may do everything.
+  const std::string& owner() const { return owner_; }
   WallTime touched() const { return touched_; }
   /// Bytes that are on the disk and acknowledged.
   std::uint64_t size() const { return state_ ? state_->size() : 0; }
@@ -43,6 +49,7 @@ class UploadSession {
   std::string id_;
   std::string repository_;
   DigestAlgorithm algorithm_;
+  std::string owner_;
   WallTime touched_;
   std::optional<store::UploadState> state_;
 };
@@ -68,9 +75,9 @@ class UploadSessions {
   UploadSessions(registry::Storage& storage, const Clock& clock) : storage_(storage), clock_(clock) {}
 
   /// A new session; its row may be lost by a power cut (the client starts anew) but not by a crash.
-  Task<Result<UploadSession>> begin(const RepositoryName& repository, DigestAlgorithm algorithm);
-  /// Errors: kUploadUnknown, also when the session is another repository's.
-  Task<Result<UploadSession>> find(const RepositoryName& repository, const std::string& id);
+  Task<Result<UploadSession>> begin(const RepositoryName& repository, DigestAlgorithm algorithm, std::string owner);
+  /// Errors: kUploadUnknown, also when the session is another repository's, or began by another owner.
+  Task<Result<UploadSession>> find(const RepositoryName& repository, const std::string& id, const std::string& owner);
   /// Holds it, waiting for a request that works on it: a client whose connection broke goes on sooner than the server
   /// has put away what came through it. Errors: kUnavailable when it is held for longer than kHoldPatience.
   Task<Result<Hold>> hold(std::string id);

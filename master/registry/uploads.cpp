@@ -56,7 +56,8 @@ Result<Digest> digest_of(std::string_view query) {
 
 }  // namespace
 
-Task<Result<void>> PushService::begin_upload(http::Exchange& exchange, const Route& route) {
+Task<Result<void>> PushService::begin_upload(http::Exchange& exchange, const Route& route,
+                                             const auth::Visitor& visitor) {
   const RepositoryName& repository = *route.repository;
   const std::string_view query = exchange.request().query;
   DigestAlgorithm algorithm = DigestAlgorithm::kSha256;
@@ -70,7 +71,7 @@ Task<Result<void>> PushService::begin_upload(http::Exchange& exchange, const Rou
     if (!digest) co_return digest.error();
     bool mounted = false;
     const std::string from = http::query_value(query, "from").value_or("");
-    auto outcome = co_await mount(exchange, route, *digest, from, mounted);
+    auto outcome = co_await mount(exchange, route, visitor, *digest, from, mounted);
     if (!outcome || mounted) co_return outcome;
     algorithm = digest->algorithm();
   } else if (http::query_value(query, "digest")) {
@@ -80,7 +81,7 @@ Task<Result<void>> PushService::begin_upload(http::Exchange& exchange, const Rou
   }
   auto admitted = storage_.space().admit(exchange.request().content_length.value_or(0));
   if (!admitted) co_return admitted;
-  auto session = co_await sessions_.begin(repository, algorithm);
+  auto session = co_await sessions_.begin(repository, algorithm, visitor.who().id);
   if (!session) co_return session.error();
   co_return co_await exchange.send(session_response(202, repository, *session));
 }
@@ -100,12 +101,13 @@ Task<Result<void>> PushService::take_whole(http::Exchange& exchange, const Route
   co_return co_await exchange.send(blob_created(*route.repository, digest));
 }
 
-Task<Result<void>> PushService::mount(http::Exchange& exchange, const Route& route, const Digest& digest,
-                                      const std::string& from, bool& mounted) {
+Task<Result<void>> PushService::mount(http::Exchange& exchange, const Route& route, const auth::Visitor& visitor,
+                                      const Digest& digest, const std::string& from, bool& mounted) {
   // Whatever stands in the way (no such repository, no such blob there, a name outside the grammar) is no error: the
   // client uploads then (distribution-spec, "Mounting a blob from another repository").
   auto source = RepositoryName::parse(from);
   if (!source) co_return Result<void>();
+  if (visitor.may(auth::Permission::kPull, source->text()) != auth::Visitor::May::kYes) co_return Result<void>();
   auto row = co_await names_.member(*source, digest);
   if (!row) co_return Result<void>();
   const RepositoryName& repository = *route.repository;
@@ -158,10 +160,11 @@ Task<Result<void>> PushService::receive(http::Exchange& exchange, store::BlobWri
   }
 }
 
-Task<Result<void>> PushService::append_upload(http::Exchange& exchange, const Route& route) {
+Task<Result<void>> PushService::append_upload(http::Exchange& exchange, const Route& route,
+                                              const auth::Visitor& visitor) {
   auto held = co_await sessions_.hold(route.last);
   if (!held) co_return held.error();
-  auto session = co_await sessions_.find(*route.repository, route.last);
+  auto session = co_await sessions_.find(*route.repository, route.last, visitor.who().id);
   if (!session) co_return session.error();
   const http::Request& request = exchange.request();
   std::optional<http::ByteRange> chunk;
@@ -201,12 +204,13 @@ Task<Result<void>> PushService::append_upload(http::Exchange& exchange, const Ro
   co_return co_await exchange.send(session_response(202, *route.repository, *session));
 }
 
-Task<Result<void>> PushService::finish_upload(http::Exchange& exchange, const Route& route) {
+Task<Result<void>> PushService::finish_upload(http::Exchange& exchange, const Route& route,
+                                              const auth::Visitor& visitor) {
   auto digest = digest_of(exchange.request().query);
   if (!digest) co_return digest.error();
   auto held = co_await sessions_.hold(route.last);
   if (!held) co_return held.error();
-  auto session = co_await sessions_.find(*route.repository, route.last);
+  auto session = co_await sessions_.find(*route.repository, route.last, visitor.who().id);
   if (!session) co_return session.error();
   const http::Request& request = exchange.request();
   if (request.has_header("content-range")) {
@@ -311,16 +315,18 @@ Task<Result<void>> PushService::complete(http::Exchange& exchange, const Route& 
   co_return co_await exchange.send(blob_created(*route.repository, digest));
 }
 
-Task<Result<void>> PushService::upload_status(http::Exchange& exchange, const Route& route) {
-  auto session = co_await sessions_.find(*route.repository, route.last);
+Task<Result<void>> PushService::upload_status(http::Exchange& exchange, const Route& route,
+                                              const auth::Visitor& visitor) {
+  auto session = co_await sessions_.find(*route.repository, route.last, visitor.who().id);
   if (!session) co_return session.error();
   co_return co_await exchange.send(session_response(204, *route.repository, *session));
 }
 
-Task<Result<void>> PushService::cancel_upload(http::Exchange& exchange, const Route& route) {
+Task<Result<void>> PushService::cancel_upload(http::Exchange& exchange, const Route& route,
+                                              const auth::Visitor& visitor) {
   auto held = co_await sessions_.hold(route.last);
   if (!held) co_return held.error();
-  auto session = co_await sessions_.find(*route.repository, route.last);
+  auto session = co_await sessions_.find(*route.repository, route.last, visitor.who().id);
   if (!session) co_return session.error();
   auto cancelled = co_await sessions_.cancel(*session);
   if (!cancelled) co_return cancelled;

@@ -7,6 +7,11 @@
 #include "master/replication/local_side.h"
 
 namespace wherry::replication {
+namespace {
+
+const std::string kOwner = "replication";  // of its upload sessions: no id of anybody else is like this
+
+}  // namespace
 
 Task<Result<bool>> LocalSide::mount(const RepositoryName& repository, const Digest& digest,
                                     const RepositoryName& from) {
@@ -25,11 +30,11 @@ Task<Result<bool>> LocalSide::mount(const RepositoryName& repository, const Dige
 Task<Result<master::UploadSession>> LocalSide::session_of(const RepositoryName& repository, const Digest& digest,
                                                           std::string& session) {
   if (!session.empty()) {
-    auto found = co_await sessions_.find(repository, session);
+    auto found = co_await sessions_.find(repository, session, kOwner);
     if (found) co_return found;
     if (found.error().kind() != ErrorKind::kUploadUnknown) co_return found;
   }
-  auto begun = co_await sessions_.begin(repository, digest.algorithm());
+  auto begun = co_await sessions_.begin(repository, digest.algorithm(), kOwner);
   if (begun) session = begun->id();
   co_return begun;
 }

@@ -6,10 +6,12 @@
 #include "common/http/place.h"
 #include "common/oci/excerpt.h"
 #include "common/oci/media_types.h"
-#include "master/replication/document.h"
+#include "master/api/document.h"
 
 namespace wherry::replication {
 namespace {
+
+using api::Document;
 
 constexpr std::int64_t kMaxBytesPerSecond = std::int64_t{1} << 40;
 constexpr std::int64_t kMaxLatest = 100'000;

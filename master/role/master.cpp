@@ -27,18 +27,26 @@ Task<Result<void>> Master::start(Daemon& daemon) {
   scrubber_->start();
   blobs_ = std::make_unique<MasterBlobs>(*names_, *checked_);
   sessions_ = std::make_unique<UploadSessions>(*storage_, Clock::system());
-  push_ = std::make_unique<PushService>(*storage_, *names_, *blobs_, *sessions_, daemon.metrics());
   replication_ = std::make_unique<replication::Replication>(*storage_, *names_, *blobs_, *sessions_, daemon.metrics());
   auto feed = co_await start_feed(daemon);
   if (!feed) {
     co_await stop();
     co_return feed;
   }
-  api_ = std::make_unique<api::Api>(Loop::current(), daemon.metrics());
+  auto access = co_await start_access(daemon);
+  if (!access) {
+    co_await stop();
+    co_return access;
+  }
+  auth::Gate& gate = identities_ ? identities_->gate() : open_;
+  push_ = std::make_unique<PushService>(*storage_, *names_, *blobs_, *sessions_, gate, daemon.metrics());
+  api_ = std::make_unique<api::Api>(Loop::current(), gate, daemon.metrics());
+  if (identities_) identities_->add_to(*api_);
   add_node_endpoints(*api_, *nodes_, [this] { authority_->wake_streams(); });
   add_fill_ahead_endpoints(*api_, storage_->names());
   replication_->add_to(*api_);
   router_ = std::make_unique<http::Router>(*push_);
+  if (identities_) identities_->add_to(*router_);
   router_->add(std::string(NodeService::kPrefix), *node_service_);
   router_->add(std::string(feed::FeedService::kPrefix), *feed_);
   router_->add(std::string(api::Api::kPrefix), *api_);
@@ -75,6 +83,14 @@ Task<Result<void>> Master::start_feed(Daemon& daemon) {
   daemon.metrics().gauge("wherry_feed_streams", "Followers that read the feed",
                          [this] { return static_cast<double>(feed_->streams()); });
   co_return Result<void>();
+}
+
+Task<Result<void>> Master::start_access(Daemon& daemon) {
+  if (options_.is_open) co_return Result<void>();
+  identities_ =
+      std::make_unique<identity::Identities>(options_.data, options_.access, storage_->names(), Clock::system());
+  auth::NodeCheck nodes = [this](const http::Exchange& exchange) { return nodes_->identity(exchange.request()); };
+  co_return co_await identities_->start(daemon.disk(), std::move(nodes), daemon.loops());
 }
 
 Task<void> Master::stop() {

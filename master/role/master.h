@@ -12,6 +12,7 @@
 #include "common/registry/scrubber.h"
 #include "master/api/api.h"
 #include "master/feed/authority.h"
+#include "master/identity/identities.h"
 #include "master/nodes/endpoints.h"
 #include "master/nodes/fill_ahead_endpoints.h"
 #include "master/nodes/node_service.h"
@@ -29,6 +30,8 @@ struct MasterOptions {
   std::optional<std::uint64_t> low_water_bytes;                         ///< space.low-water-bytes
   std::uint64_t feed_keep_entries = 1'000'000;                          ///< feed.keep-entries
   bool feed_registered_only = false;                                    ///< feed.registered-only
+  bool is_open = false;                                                 ///< --insecure-open
+  identity::AccessOptions access;                                       ///< access
 };
 
 class Master final : public Role {
@@ -42,6 +45,7 @@ class Master final : public Role {
 
  private:
   Task<Result<void>> start_feed(Daemon& daemon);
+  Task<Result<void>> start_access(Daemon& daemon);
   Task<void> expire_uploads();
 
   MasterOptions options_;
@@ -49,6 +53,8 @@ class Master final : public Role {
   std::unique_ptr<registry::NameStore> names_;
   std::unique_ptr<registry::CheckedBlobs> checked_;
   std::unique_ptr<registry::Scrubber> scrubber_;
+  auth::OpenGate open_;
+  std::unique_ptr<identity::Identities> identities_;  // null where everybody may do everything
   std::unique_ptr<MasterBlobs> blobs_;
   std::unique_ptr<UploadSessions> sessions_;
   std::unique_ptr<PushService> push_;

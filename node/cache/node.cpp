@@ -34,15 +34,17 @@ Task<Result<void>> Node::start(Daemon& daemon) {
   fills_ = std::make_unique<Fills>(*storage_, *space_, *upstreams_, negatives_, loops, metrics);
   prefetch_ = std::make_unique<Prefetch>(*upstreams_, *fills_, loops);
   followed_ = std::make_unique<FollowedNames>(storage_->names());
+  policy_ = std::make_unique<registry::PolicyKeeper>(storage_->names());
   publisher_ = std::make_unique<feed::Publisher>(loops);
   const std::string join_token = follow.join;
+  const bool follows = upstreams_->parent() != nullptr && follow.enabled;
   if (follow.key.empty() && !join_token.empty())
     if (const auto token = JoinToken::parse(join_token)) follow.key = token->feed_key;
   membership_ = std::make_unique<Membership>(options_.data, parent_url(*upstreams_), feed_client_options(*upstreams_),
                                              storage_->names(), daemon.disk(),
                                              [this] { return node_report(*space_, *follower_); });
-  follower_ = std::make_unique<Follower>(*storage_, *space_, *upstreams_, std::move(follow), *followed_, *publisher_,
-                                         *membership_, metrics);
+  follower_ = std::make_unique<Follower>(*storage_, *space_, *upstreams_, std::move(follow), *followed_, *policy_,
+                                         *publisher_, *membership_, metrics);
   catalog_ = std::make_unique<NodeCatalog>(*storage_, *space_, *names_, *followed_, *upstreams_, options_.freshness,
                                            negatives_, *prefetch_, loops, metrics);
   Prefetch::Get get = [this](RepositoryName of, Digest digest) {
@@ -52,17 +54,36 @@ Task<Result<void>> Node::start(Daemon& daemon) {
       storage_->names(), *prefetch_, std::move(get), [this] { return membership_->name(); }, metrics);
   follower_->on_applied([this](const feed::Change& change) { fill_ahead_->applied(change); });
   blobs_ = std::make_unique<NodeBlobs>(*storage_, *space_, *names_, *checked_, *upstreams_, *fills_, metrics);
-  service_ = std::make_unique<NodeService>(*catalog_, *blobs_, metrics, *upstreams_);
+  auto access = co_await start_access(daemon, follows);
+  if (!access) {
+    co_await stop();
+    co_return access;
+  }
+  auth::Gate& gate = access_ ? access_->gate() : open_;
+  service_ = std::make_unique<NodeService>(*catalog_, *blobs_, gate, metrics, *upstreams_);
   using registry::Endpoint;
   metrics.name_sources({static_cast<std::uint8_t>(Endpoint::kManifest), static_cast<std::uint8_t>(Endpoint::kBlob)});
   name_node_metrics(metrics, *space_, fills_->board(), *upstreams_);
   feed_ = std::make_unique<feed::FeedService>(storage_->names(), *publisher_, *follower_, *membership_);
   router_ = std::make_unique<http::Router>(*service_);
+  if (access_) router_->add(std::string(auth::TokenGate::kTokenPath), access_->tokens());
   router_->add(std::string(Membership::kPrefix), *membership_);
   router_->add(std::string(feed::FeedService::kPrefix), *feed_);
   auto following = co_await start_following(join_token);
   if (!following) co_await stop();
   co_return following;
+}
+
+Task<Result<void>> Node::start_access(Daemon& daemon, bool follows) {
+  if (follows)
+    upstreams_->sign_for_parent([membership = membership_.get()](std::string_view method, std::string_view target) {
+      return membership->authorization(method, target, {});
+    });
+  if (options_.is_open) co_return Result<void>();
+  access_ =
+      std::make_unique<Access>(options_.data, options_.access, follows ? parent_url(*upstreams_) : std::string(),
+                               feed_client_options(*upstreams_), storage_->names(), *policy_, *followed_, *membership_);
+  co_return co_await access_->start(daemon.disk(), daemon.loops());
 }
 
 Task<Result<void>> Node::start_following(const std::string& join_token) {
@@ -77,6 +98,7 @@ Task<Result<void>> Node::start_following(const std::string& join_token) {
 Task<void> Node::stop() {
   co_await membership_->stop();
   co_await follower_->stop();
+  if (access_) co_await access_->stop();
   co_await upstreams_->cancel();
   co_await fill_ahead_->stop();
   co_await prefetch_->stop();

@@ -8,7 +8,9 @@
 #include "common/daemon/daemon.h"
 #include "common/feed/feed_service.h"
 #include "common/http/router.h"
+#include "common/registry/policy_keeper.h"
 #include "common/registry/scrubber.h"
+#include "node/access/access.h"
 #include "node/cache/fill_ahead.h"
 #include "node/cache/node_blobs.h"
 #include "node/cache/node_catalog.h"
@@ -28,6 +30,8 @@ struct NodeOptions {
   std::chrono::milliseconds scrub_round{std::chrono::hours(24 * 7)};  ///< scrub.round
   std::optional<std::uint64_t> low_water_bytes;                       ///< space.low-water-bytes
   CacheOptions cache;                                                 ///< cache
+  bool is_open = false;                                               ///< --insecure-open
+  AccessOptions access;                                               ///< access
 };
 
 class Node final : public Role {
@@ -42,6 +46,7 @@ class Node final : public Role {
   Task<void> stop() override;
 
  private:
+  Task<Result<void>> start_access(Daemon& daemon, bool follows);
   Task<Result<void>> start_following(const std::string& join_token);
 
   NodeOptions options_;
@@ -57,8 +62,11 @@ class Node final : public Role {
   std::unique_ptr<NodeCatalog> catalog_;
   std::unique_ptr<FillAhead> fill_ahead_;
   std::unique_ptr<NodeBlobs> blobs_;
+  auth::OpenGate open_;
+  std::unique_ptr<Access> access_;  // null where everybody may do everything
   std::unique_ptr<NodeService> service_;
   std::unique_ptr<FollowedNames> followed_;
+  std::unique_ptr<registry::PolicyKeeper> policy_;
   std::unique_ptr<feed::Publisher> publisher_;
   std::unique_ptr<Membership> membership_;
   std::unique_ptr<Follower> follower_;

@@ -10,12 +10,15 @@ namespace wherry::node {
 /// is the root, `/v2/library/alpine/...` (docker) mean the same.
 class NodeService final : public registry::RegistryService {
  public:
-  NodeService(registry::Catalog& catalog, registry::Blobs& blobs, Metrics& metrics, const Upstreams& upstreams)
-      : RegistryService(catalog, blobs, metrics), upstreams_(upstreams) {}
+  NodeService(registry::Catalog& catalog, registry::Blobs& blobs, auth::Gate& gate, Metrics& metrics,
+              const Upstreams& upstreams)
+      : RegistryService(catalog, blobs, gate, metrics), upstreams_(upstreams) {}
 
  protected:
-  Task<Result<void>> handle_write(http::Exchange& exchange, const registry::Route& route) override;
+  Task<Result<void>> handle_write(http::Exchange& exchange, const registry::Route& route,
+                                  const auth::Visitor& visitor) override;
   Result<void> place(registry::Route& route, const http::Request& request) const override;
+  auth::Permissions extra_rights(const registry::Route& route, const auth::Visitor& visitor) const override;
 
  private:
   const Upstreams& upstreams_;

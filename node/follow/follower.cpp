@@ -63,12 +63,14 @@ Error meaning_of(int status, std::string_view text) {
 }  // namespace
 
 Follower::Follower(registry::Storage& storage, CacheSpace& space, const Upstreams& upstreams, FollowOptions options,
-                   FollowedNames& names, feed::Publisher& publisher, Membership& membership, Metrics& metrics)
+                   FollowedNames& names, registry::PolicyKeeper& policy, feed::Publisher& publisher,
+                   Membership& membership, Metrics& metrics)
     : storage_(storage),
       space_(space),
       upstreams_(upstreams),
       options_(std::move(options)),
       names_(names),
+      policy_(policy),
       publisher_(publisher),
       membership_(membership),
       home_(Loop::current()),
@@ -111,8 +113,13 @@ Task<Result<void>> Follower::load_place() {
   if (!loaded) co_return loaded;
   const auto& last = applier_.last();
   if (!last) co_return loaded;
+  auto policy = co_await policy_.load();
+  if (!policy) co_return policy;
   names_.advance(*last, applier_.is_complete());
-  if (applier_.is_complete()) membership_.feed_is_complete();
+  if (applier_.is_complete()) {
+    membership_.feed_is_complete();
+    policy_.publish();
+  }
   publisher_.publish(feed::Segment::make({}, *last));
   co_return loaded;
 }
@@ -370,17 +377,22 @@ void Follower::applied(const std::vector<feed::Batch>& batches, bool was_complet
     log::info("the parent's feed is followed",
               {{"position", std::to_string(head.head.position)}, {"epoch", std::to_string(head.head.epoch)}});
   names_.advance(head, applier_.is_complete());
-  if (applier_.is_complete()) membership_.feed_is_complete();
   for (const feed::Batch& batch : batches) {
     entries_.add(batch.entries.size());
     for (const feed::Entry& entry : batch.entries)
       if (entry.change()) tell(*entry.change(), was_complete);
     publisher_.publish(feed::Segment::make(batch.entries, batch.head));
   }
+  // What was granted and taken back since is not granted for the time of catching up.
+  if (applier_.is_complete()) {
+    membership_.feed_is_complete();
+    policy_.publish();
+  }
   trouble_.clear();
 }
 
 void Follower::tell(const feed::Change& change, bool live) {
+  policy_.apply(change);
   if (change.kind() == feed::ChangeKind::kPolicySet) membership_.take_policy(change.tag(), true);
   if (change.kind() == feed::ChangeKind::kPolicyRemoved) membership_.take_policy(change.tag(), false);
   if (on_applied_ && (live || change.repository().empty())) on_applied_(change);

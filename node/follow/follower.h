@@ -15,6 +15,7 @@
 #include "common/feed/verifier.h"
 #include "common/http/client.h"
 #include "common/observe/metrics.h"
+#include "common/registry/policy_keeper.h"
 #include "common/registry/storage.h"
 #include "node/eviction/cache_space.h"
 #include "node/follow/applier.h"
@@ -43,7 +44,8 @@ class Follower final : public feed::Heads {
 
   /// All outlive it.
   Follower(registry::Storage& storage, CacheSpace& space, const Upstreams& upstreams, FollowOptions options,
-           FollowedNames& names, feed::Publisher& publisher, Membership& membership, Metrics& metrics);
+           FollowedNames& names, registry::PolicyKeeper& policy, feed::Publisher& publisher, Membership& membership,
+           Metrics& metrics);
 
   /// Reads where it was, and begins. Errors: kCorrupt, kInvalid for a configured key that is none.
   Task<Result<void>> start();
@@ -97,6 +99,7 @@ class Follower final : public feed::Heads {
   const Upstreams& upstreams_;
   const FollowOptions options_;
   FollowedNames& names_;
+  registry::PolicyKeeper& policy_;
   feed::Publisher& publisher_;
   Membership& membership_;
   Loop& home_;

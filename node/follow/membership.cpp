@@ -295,6 +295,25 @@ void Membership::revoke(const std::string& serial) {
   flag->store(true, std::memory_order_release);
 }
 
+Result<std::optional<auth::Identity>> Membership::identity(const http::Request& request) {
+  const auto authorization = request.header("authorization");
+  const std::lock_guard lock(mutex_);
+  if (!identity_) return Error(ErrorKind::kUnauthorized, "this node is not registered, and knows no other");
+  auto certificate = auth::check_request(authorization, {request.method, request.target(), {}}, identity_->authority(),
+                                         Clock::system().wall());
+  if (!certificate) return certificate.error();
+  const auto revoked = revoked_.find(certificate->serial());
+  if (revoked != revoked_.end() && revoked->second->load(std::memory_order_acquire))
+    return Error(ErrorKind::kUnauthorized, "node {} was removed", certificate->name());
+  auth::Identity node;
+  node.kind = auth::Identity::Kind::kNode;
+  node.id = certificate->serial();
+  node.name = certificate->name();
+  node.projects = certificate->projects();
+  node.as_of = Clock::system().wall();
+  return std::optional<auth::Identity>(std::move(node));
+}
+
 Result<feed::Admitted> Membership::admit(const http::Exchange& exchange) {
   const http::Request& request = exchange.request();
   const auto authorization = request.header("authorization");

@@ -12,6 +12,7 @@
 #include "common/async/pool.h"
 #include "common/async/scope.h"
 #include "common/async/sleep.h"
+#include "common/auth/identity.h"
 #include "common/auth/node_identity.h"
 #include "common/auth/signed_request.h"
 #include "common/feed/admission.h"
@@ -52,7 +53,7 @@ class Membership final : public feed::Admission, public http::Service {
   Task<Result<void>> start(std::string join_token, std::function<void()> joined);
   Task<void> stop();
 
-  /// The header that shows who asks; nothing without an identity. Home loop.
+  /// The header that shows who asks; nothing without an identity. Any loop.
   std::optional<std::string> authorization(std::string_view method, std::string_view target, std::string_view body);
   const std::string& name() const { return name_; }
 
@@ -71,6 +72,8 @@ class Membership final : public feed::Admission, public http::Service {
 
   // Any loop:
   Result<feed::Admitted> admit(const http::Exchange& exchange) override;
+  /// A child, as who reads what is stored; nothing for who shows no certificate. Errors: kUnauthorized.
+  Result<std::optional<auth::Identity>> identity(const http::Request& request);
   Task<Result<void>> handle(http::Exchange& exchange) override;
   http::Response render(const Error& error) const override;
   void finished(const http::Exchange&, Duration) override {}

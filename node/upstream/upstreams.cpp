@@ -39,6 +39,10 @@ Result<void> Upstreams::add(UpstreamOptions options, const std::vector<Loop*>& l
   return {};
 }
 
+void Upstreams::sign_for_parent(Origin::Signer signer) {
+  if (parent_ != nullptr) parent_->origin.sign_by(std::move(signer));
+}
+
 Result<std::unique_ptr<Upstreams>> Upstreams::make(Registries registries, const std::vector<Loop*>& loops) {
   std::unique_ptr<Upstreams> all(new Upstreams);
   std::set<std::string> names;
@@ -56,6 +60,7 @@ Result<std::unique_ptr<Upstreams>> Upstreams::make(Registries registries, const 
     if (const auto place = http::Place::of(parent.url)) parent.aliases.push_back(place->name());
     if (auto added = all->add(std::move(parent), loops); !added) return added.error();
     all->parent_ = &all->entries_.back();
+    all->follows_ = registries.follow.enabled;
     if (all->root_ == nullptr) all->root_ = all->parent_;
   }
   return all;

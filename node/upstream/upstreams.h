@@ -32,6 +32,8 @@ class Remote {
 /// speaks. Immutable but for what its origins remember: any loop.
 class Upstreams {
  public:
+  /// How this node shows the parent who it is. Before the first question.
+  void sign_for_parent(Origin::Signer signer);
   /// Reads the credentials. Errors: kInvalid, naming the file or the upstream.
   static Result<std::unique_ptr<Upstreams>> make(Registries registries, const std::vector<Loop*>& loops);
 
@@ -45,6 +47,8 @@ class Upstreams {
   Origin* root() const { return root_ != nullptr ? &root_->origin : nullptr; }
   /// The parent; null without one.
   Origin* parent() const { return parent_ != nullptr ? &parent_->origin : nullptr; }
+  /// Whether who may pull from it is known by its feed.
+  bool follows(const Origin& origin) const { return follows_ && parent() == &origin; }
   /// Everyone, for whoever shows them.
   std::vector<const Origin*> all() const;
 
@@ -69,6 +73,7 @@ class Upstreams {
 
   mutable std::deque<Entry> entries_;
   Entry* parent_ = nullptr;
+  bool follows_ = false;
   Entry* root_ = nullptr;
 };
 

@@ -196,6 +196,7 @@ class Server:
 
 class WherryServer(Server):
     role = None
+    is_open = True  # everybody may do everything
 
     def __init__(self, folder, name=None, data=None):
         super().__init__(folder, name or self.role)
@@ -206,7 +207,7 @@ class WherryServer(Server):
     def command(self):
         return [
             BIN / f"wherry-{self.role}", "serve", "--data", self.data, "--listen", self.address,
-            "--observe", f"127.0.0.1:{self.observe_port}", "--insecure-open",
+            "--observe", f"127.0.0.1:{self.observe_port}", *(["--insecure-open"] if self.is_open else []),
         ]  # fmt: skip
 
     def is_ready(self):

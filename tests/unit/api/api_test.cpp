@@ -49,7 +49,8 @@ void add_endpoints(Api& api) {
 
 Task<std::string> ask(std::string request) {
   Metrics metrics("test");
-  Api api(Loop::current(), metrics);
+  auth::OpenGate gate;
+  Api api(Loop::current(), gate, metrics);
   add_endpoints(api);
   LocalServer server(api);
   co_await server.start();

@@ -118,10 +118,20 @@ TEST_F(ServeOptionsTest, WhatIsWrongInTheFileIsNamedWithItsLine) {
   EXPECT_TRUE(complaint(options).starts_with(path + ":2: listen: 'nowhere'")) << complaint(options);
 }
 
-TEST_F(ServeOptionsTest, WithoutAuthenticationNobodyButThisMachineIsLetIn) {
+TEST_F(ServeOptionsTest, PasswordsDoNotLeaveThisMachineInClear) {
   ServeOptions options = good();
   options.insecure_open = false;
-  EXPECT_TRUE(complaint(options).starts_with("--insecure-open: "));
+  EXPECT_EQ(complaint(options), "none");
+  options.listen = "0.0.0.0:5000";
+  EXPECT_TRUE(complaint(options).starts_with("--listen: ")) << complaint(options);
+  options = with_file("data: x\nlisten: 0.0.0.0:5000\naccess:\n  behind-tls: true\n");
+  options.insecure_open = false;
+  options.listen.clear();
+  EXPECT_EQ(complaint(options), "none");
+}
+
+TEST_F(ServeOptionsTest, WithoutAuthenticationNobodyButThisMachineIsLetIn) {
+  ServeOptions options = good();
   for (const char* outside :
        {"0.0.0.0:5000", "[::]:5000", "192.168.1.1:5000", "[fe80::1]:5000", "[::ffff:127.0.0.1]:5000"}) {
     options = good();

@@ -33,7 +33,7 @@ store::UploadState state_of(std::string_view bytes, DigestAlgorithm algorithm = 
 TEST(UploadSession, IsReadBackAsItWasWritten) {
   for (const auto algorithm : {DigestAlgorithm::kSha256, DigestAlgorithm::kSha512})
     for (const bool has_bytes : {false, true}) {
-      UploadSession session(kId, "team/app", algorithm, from_millis(1790000000123));
+      UploadSession session(kId, "team/app", algorithm, "u-1", from_millis(1790000000123));
       if (has_bytes) session.advance(state_of("twelve bytes", algorithm), from_millis(1790000000456));
       const auto read = UploadSession::decode(kId, session.encode());
       ASSERT_TRUE(read) << read.error().message();
@@ -49,7 +49,7 @@ TEST(UploadSession, IsReadBackAsItWasWritten) {
 }
 
 TEST(UploadSession, ARowThatIsNotInItsFormIsDamage) {
-  UploadSession session(kId, "team/app", DigestAlgorithm::kSha256, from_millis(1));
+  UploadSession session(kId, "team/app", DigestAlgorithm::kSha256, "u-1", from_millis(1));
   const std::string empty = session.encode();
   session.advance(state_of("x"), from_millis(1));
   const std::string whole = session.encode();
@@ -58,18 +58,18 @@ TEST(UploadSession, ARowThatIsNotInItsFormIsDamage) {
     EXPECT_EQ(kind_of(UploadSession::decode(kId, whole.substr(0, size))), ErrorKind::kCorrupt) << size;
   }
   EXPECT_EQ(kind_of(UploadSession::decode(kId, whole + '\0')), ErrorKind::kCorrupt);
-  for (const char version : {'\0', '\2', '\x7f'}) {
+  for (const char version : {'\0', '\1', '\3', '\x7f'}) {
     std::string other = whole;
     other[0] = version;
     EXPECT_EQ(kind_of(UploadSession::decode(kId, other)), ErrorKind::kCorrupt);
     other = whole;
-    other[1] = static_cast<char>(version + 8);
+    other[1] = static_cast<char>(version + 16);
     EXPECT_EQ(kind_of(UploadSession::decode(kId, other)), ErrorKind::kCorrupt);
   }
 }
 
 TEST(UploadSession, WhatIsReadOfAChangedRowIsWrittenBackTheSame) {
-  UploadSession session(kId, "team/app", DigestAlgorithm::kSha256, from_millis(1790000000123));
+  UploadSession session(kId, "team/app", DigestAlgorithm::kSha256, "u-1", from_millis(1790000000123));
   session.advance(state_of("x"), from_millis(1790000000123));
   const std::string whole = session.encode();
   for (std::size_t i = 0; i < whole.size(); ++i)
@@ -84,11 +84,11 @@ TEST(UploadSession, WhatIsReadOfAChangedRowIsWrittenBackTheSame) {
 }
 
 TEST(UploadSession, AStateOfAnotherAlgorithmOrATimeBefore1970IsDamage) {
-  UploadSession session(kId, "a", DigestAlgorithm::kSha256, from_millis(1));
+  UploadSession session(kId, "a", DigestAlgorithm::kSha256, "u-1", from_millis(1));
   session.advance(state_of("x", DigestAlgorithm::kSha512), from_millis(1));
   EXPECT_EQ(kind_of(UploadSession::decode(kId, session.encode())), ErrorKind::kCorrupt);
   for (const std::int64_t millis : {std::int64_t{-1}, INT64_MIN}) {
-    const UploadSession early(kId, "a", DigestAlgorithm::kSha256, from_millis(millis));
+    const UploadSession early(kId, "a", DigestAlgorithm::kSha256, "u-1", from_millis(millis));
     EXPECT_EQ(kind_of(UploadSession::decode(kId, early.encode())), ErrorKind::kCorrupt);
   }
 }
@@ -105,10 +105,12 @@ class UploadSessionsTest : public ::testing::Test {
     sessions.emplace(*storage, clock);
   }
   UploadSession begin(std::string_view repository = "a") {
-    return run_task(sessions->begin(RepositoryName::parse(repository).value(), DigestAlgorithm::kSha256)).value();
+    return run_task(sessions->begin(RepositoryName::parse(repository).value(), DigestAlgorithm::kSha256, "u-1"))
+        .value();
   }
-  Result<UploadSession> find(const std::string& id, std::string_view repository = "a") {
-    return run_task(sessions->find(RepositoryName::parse(repository).value(), id));
+  Result<UploadSession> find(const std::string& id, std::string_view repository = "a",
+                             const std::string& owner = "u-1") {
+    return run_task(sessions->find(RepositoryName::parse(repository).value(), id, owner));
   }
   std::size_t expire(std::chrono::milliseconds age) { return run_task(sessions->expire(age)).value(); }
   void write_row(const std::string& id, const std::string& row) {
@@ -225,7 +227,7 @@ TEST_F(UploadSessionsTest, RowsThatCannotBeReadEndAndStopNobodyElsesEnd) {
   for (const std::string& id : {std::string(32, '0'), std::string("../../etc/passwd"), std::string("\0\xff", 2),
                                 std::string(300, 'x'), std::string()})
     write_row(id, "?");
-  std::string far_away = UploadSession(kId, "a", DigestAlgorithm::kSha256, from_millis(INT64_MIN)).encode();
+  std::string far_away = UploadSession(kId, "a", DigestAlgorithm::kSha256, "u-1", from_millis(INT64_MIN)).encode();
   write_row(kId, far_away);
   const auto old = begin();
   clock.advance(10s);

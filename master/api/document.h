@@ -9,14 +9,14 @@
 
 #include "master/api/call.h"
 
-namespace wherry::replication {
+namespace wherry::api {
 
 /// One object of a document. What is absent, or null, leaves the target as it is; finish() refuses what nobody read.
 /// Errors: kInvalid, with the member's place as `field`.
 class Document {
  public:
   /// `place` is where it stands, for messages: "" or "filters".
-  Document(const api::Json& object, std::string place) : object_(object), place_(std::move(place)) {}
+  Document(const Json& object, std::string place) : object_(object), place_(std::move(place)) {}
 
   Result<void> read(const std::string& key, std::string& into);
   Result<void> read(const std::string& key, bool& into);
@@ -32,12 +32,12 @@ class Document {
   Error wrong(const std::string& key, const std::string& why) const;
 
  private:
-  const api::Json* find(const std::string& key);
+  const Json* find(const std::string& key);
   std::string place_of(const std::string& key) const { return place_.empty() ? key : place_ + "." + key; }
 
-  const api::Json& object_;
+  const Json& object_;
   std::string place_;
   std::set<std::string> known_;
 };
 
-}  // namespace wherry::replication
+}  // namespace wherry::api

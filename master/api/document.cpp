@@ -1,15 +1,15 @@
-#include "master/replication/document.h"
+#include "master/api/document.h"
 
 #include "common/base/json.h"
 #include "common/oci/excerpt.h"
 
-namespace wherry::replication {
+namespace wherry::api {
 namespace {
 
 constexpr std::size_t kMaxTextBytes = 4096;
 constexpr std::size_t kMaxItems = 256;
 
-const api::Json kEmptyObject = api::Json::object();
+const Json kEmptyObject = Json::object();
 
 }  // namespace
 
@@ -18,7 +18,7 @@ Error Document::wrong(const std::string& key, const std::string& why) const {
   return Error(ErrorKind::kInvalid, "{}: {}", place, why).with_detail("{\"field\":" + json_string(place) + "}");
 }
 
-const api::Json* Document::find(const std::string& key) {
+const Json* Document::find(const std::string& key) {
   known_.insert(key);
   const auto found = object_.find(key);
   return found == object_.end() || found->is_null() ? nullptr : &*found;
@@ -55,7 +55,7 @@ Result<void> Document::read(const std::string& key, std::int64_t least, std::int
 Result<void> Document::read(const std::string& key, std::vector<std::string>& into) {
   const auto* value = find(key);
   if (value == nullptr) return {};
-  const auto list = value->is_string() ? api::Json::array({*value}) : *value;
+  const auto list = value->is_string() ? Json::array({*value}) : *value;
   if (!list.is_array() || list.size() > kMaxItems)
     return wrong(key, fmt::format("must be a list of at most {} texts", kMaxItems));
   std::vector<std::string> texts;
@@ -107,4 +107,4 @@ Result<void> Document::finish() const {
   return {};
 }
 
-}  // namespace wherry::replication
+}  // namespace wherry::api

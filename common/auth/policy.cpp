@@ -1,0 +1,215 @@
+#include "common/auth/policy.h"
+
+#include <algorithm>
+
+#include "common/auth/jwt.h"
+#include "common/base/glob.h"
+
+namespace wherry::auth {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kDocumentLevels = 8;
+constexpr const char* kNoPolicy = "that is no document of who may do what";
+constexpr std::chrono::hours kMostGrace{24 * 366};
+
+/// A member of a type; nothing when it is not there or is of another.
+template <class T>
+const T* member(const json& document, const char* name) {
+  const auto found = document.find(name);
+  return found == document.end() ? nullptr : found->get_ptr<const T*>();
+}
+
+std::string text_in(const json& document, const char* name) {
+  const auto* text = member<json::string_t>(document, name);
+  return text == nullptr ? std::string() : *text;
+}
+
+bool is_true(const json& document, const char* name) {
+  const auto* flag = member<json::boolean_t>(document, name);
+  return flag != nullptr && *flag;
+}
+
+Result<Grant> read_grant(const json& document) {
+  const auto* names = document.is_object() ? member<json::array_t>(document, "permissions") : nullptr;
+  Grant grant;
+  if (names != nullptr) {
+    grant.subject = text_in(document, "subject");
+    grant.repository = text_in(document, "repository");
+    for (const json& each : *names)
+      if (const auto* name = each.get_ptr<const json::string_t*>())
+        if (const auto permission = permission_named(*name)) grant.permissions |= Permissions{*permission};
+  }
+  if (grant.subject.empty()) return Error(ErrorKind::kInvalid, kNoPolicy);
+  return grant;
+}
+
+}  // namespace
+
+ProjectPolicy::ProjectPolicy(std::string id, bool is_public, const std::vector<Grant>& grants)
+    : id_(std::move(id)), is_public_(is_public) {
+  for (const Grant& grant : grants) grants_[grant.subject].push_back(grant);
+}
+
+Result<ProjectPolicy> ProjectPolicy::from_json(std::string_view text) {
+  const json document = strict_object(text, kDocumentLevels);
+  const auto* grants = document.is_object() ? member<json::array_t>(document, "grants") : nullptr;
+  std::string id = document.is_object() ? text_in(document, "id") : std::string();
+  if (grants == nullptr || id.empty()) return Error(ErrorKind::kInvalid, kNoPolicy);
+  std::vector<Grant> read;
+  for (const json& each : *grants) {
+    auto grant = read_grant(each);
+    if (!grant) return grant.error();
+    read.push_back(std::move(*grant));
+  }
+  return ProjectPolicy(std::move(id), is_true(document, "public"), read);
+}
+
+std::string ProjectPolicy::to_json() const {
+  json grants = json::array();
+  for (const auto& [subject, of_subject] : grants_)
+    for (const Grant& grant : of_subject) {
+      json document = {{"subject", subject}, {"permissions", grant.permissions.names()}};
+      if (!grant.repository.empty()) document["repository"] = grant.repository;
+      grants.push_back(std::move(document));
+    }
+  return json{{"id", id_}, {"public", is_public_}, {"grants", std::move(grants)}}.dump();
+}
+
+template <class Counts>
+Permissions ProjectPolicy::sum(const Identity& who, Counts counts) const {
+  Permissions all;
+  const auto add = [&](std::string_view subject) {
+    const auto found = grants_.find(subject);
+    if (found == grants_.end()) return;
+    for (const Grant& grant : found->second)
+      if (counts(grant)) all |= grant.permissions;
+  };
+  if (!who.id.empty()) add(who.id);
+  for (const std::string& group : who.groups) add(group);
+  return all;
+}
+
+Permissions ProjectPolicy::allowed(const Identity& who, std::string_view repository) const {
+  return sum(who, [&](const Grant& grant) {
+    return grant.repository.empty() || path_glob_matches(grant.repository, repository);
+  });
+}
+
+Permissions ProjectPolicy::allowed(const Identity& who) const {
+  return sum(who, [](const Grant& grant) { return grant.repository.empty(); });
+}
+
+Result<AccessSettings> AccessSettings::from_json(std::string_view text) {
+  const json document = strict_object(text, kDocumentLevels);
+  const auto* keys = document.is_object() ? member<json::array_t>(document, "keys") : nullptr;
+  if (keys == nullptr) return Error(ErrorKind::kInvalid, kNoPolicy);
+  AccessSettings settings;
+  if (auto service = text_in(document, "service"); !service.empty()) settings.service = std::move(service);
+  if (const auto* seconds = member<json::number_unsigned_t>(document, "offline_grace_seconds"))
+    settings.offline_grace = std::chrono::seconds(
+        std::min<std::uint64_t>(*seconds, static_cast<std::uint64_t>(std::chrono::seconds(kMostGrace).count())));
+  settings.cache_passwords = is_true(document, "cache_passwords");
+  for (const json& each : *keys) {
+    auto key = PublicJwtKey::from_jwk(each.dump());
+    if (!key) return key.error();
+    if (key->algorithm() != "ES256") return Error(ErrorKind::kInvalid, kNoPolicy);
+    settings.keys.push_back(std::move(*key));
+  }
+  return settings;
+}
+
+std::string AccessSettings::to_json() const {
+  json all = json::array();
+  for (const PublicJwtKey& key : keys) all.push_back(json::parse(key.to_jwk()));
+  return json{{"service", service},
+              {"offline_grace_seconds", offline_grace.count()},
+              {"cache_passwords", cache_passwords},
+              {"keys", std::move(all)}}
+      .dump();
+}
+
+const ProjectPolicy* Policy::project(std::string_view name) const {
+  const auto found = projects_.find(name);
+  return found == projects_.end() ? nullptr : found->second.get();
+}
+
+Permissions Policy::allowed_everywhere(const Identity& who) const {
+  if (who.kind == Identity::Kind::kEveryone) return Permissions::all();
+  return system_ ? system_->allowed(who) : Permissions();
+}
+
+Permissions Policy::allowed(const Identity& who, std::string_view repository) const {
+  Permissions all = allowed_everywhere(who);
+  const std::string_view name = project_of(repository);
+  if (who.kind == Identity::Kind::kNode) {
+    if (who.projects.empty() || any_glob_matches(who.projects, name))
+      all |= Permissions{Permission::kList, Permission::kPull};
+    return all;
+  }
+  const ProjectPolicy* of = project(name);
+  if (of == nullptr) return all;
+  all |= of->allowed(who, repository);
+  if (of->is_public()) all |= Permissions{Permission::kList, Permission::kPull};
+  return all;
+}
+
+Permissions Policy::allowed_in_project(const Identity& who, std::string_view name) const {
+  const ProjectPolicy* of = project(name);
+  return allowed_everywhere(who) | (of == nullptr ? Permissions() : of->allowed(who));
+}
+
+bool Policy::is_revoked(std::string_view id, WallTime as_of) const {
+  const auto found = revoked_.find(id);
+  return found != revoked_.end() && as_of <= found->second;
+}
+
+Result<void> Policy::set_project(std::string name, std::string_view text) {
+  auto read = ProjectPolicy::from_json(text);
+  if (!read) return read.error();
+  projects_.insert_or_assign(std::move(name), std::make_shared<const ProjectPolicy>(std::move(*read)));
+  return {};
+}
+
+void Policy::remove_project(std::string_view name) {
+  if (const auto found = projects_.find(name); found != projects_.end()) projects_.erase(found);
+}
+
+Result<bool> Policy::set(std::string_view name, std::string_view text) {
+  if (name == kAccessPolicy) {
+    auto read = AccessSettings::from_json(text);
+    if (!read) return read.error();
+    settings_ = std::make_shared<const AccessSettings>(std::move(*read));
+    return true;
+  }
+  if (name == kSystemPolicy) {
+    auto read = ProjectPolicy::from_json(text);
+    if (!read) return read.error();
+    system_ = std::make_shared<const ProjectPolicy>(std::move(*read));
+    return true;
+  }
+  if (!name.starts_with(kRevokedPolicy)) return false;
+  const json document = strict_object(text, 1);
+  const auto* before = document.is_object() ? member<json::number_unsigned_t>(document, "before_ms") : nullptr;
+  if (before == nullptr) return Error(ErrorKind::kInvalid, kNoPolicy);
+  revoked_.insert_or_assign(std::string(name.substr(kRevokedPolicy.size())),
+                            from_millis(static_cast<std::int64_t>(std::min<std::uint64_t>(*before, INT64_MAX))));
+  return true;
+}
+
+bool Policy::remove(std::string_view name) {
+  if (name == kAccessPolicy) {
+    settings_ = nullptr;
+  } else if (name == kSystemPolicy) {
+    system_ = nullptr;
+  } else if (name.starts_with(kRevokedPolicy)) {
+    if (const auto found = revoked_.find(name.substr(kRevokedPolicy.size())); found != revoked_.end())
+      revoked_.erase(found);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace wherry::auth

@@ -1,0 +1,52 @@
+#include "master/identity/login_guard.h"
+
+#include <algorithm>
+#include <array>
+
+namespace wherry::identity {
+namespace {
+
+constexpr std::chrono::hours kForgottenAfter{1};
+
+std::array<std::string, 3> keys_of(const std::string& account, const std::string& address) {
+  return {"both " + account + " " + address, "account " + account, "address " + address};
+}
+
+}  // namespace
+
+Result<void> LoginGuard::check(const std::string& account, const std::string& address) {
+  const Monotonic now = clock_.monotonic();
+  for (const std::string& key : keys_of(account, address)) {
+    const auto found = counts_.find(key);
+    if (found == counts_.end() || found->second.until <= now) continue;
+    const auto left = std::chrono::ceil<std::chrono::seconds>(found->second.until - now);
+    return Error(ErrorKind::kTooManyRequests, "too many wrong passwords: try again in {} s", left.count())
+        .with_retry_after(left);
+  }
+  return {};
+}
+
+void LoginGuard::count(const std::string& key, unsigned free) {
+  const Monotonic now = clock_.monotonic();
+  if (counts_.size() >= kMost) std::erase_if(counts_, [&](const auto& each) { return each.second.until <= now; });
+  if (counts_.size() >= kMost) return;
+  Count& count = counts_[key];
+  if (now - count.last > kForgottenAfter) count.wrong = 0;
+  count.last = now;
+  if (++count.wrong <= free) return;
+  const unsigned doublings = std::min(count.wrong - free - 1, 16U);
+  count.until = now + std::min(std::chrono::seconds(1U << doublings), kLongestPause);
+}
+
+void LoginGuard::was_wrong(const std::string& account, const std::string& address) {
+  const auto keys = keys_of(account, address);
+  count(keys[0], kFreeOfBoth);
+  count(keys[1], kFreeOfAccount);
+  count(keys[2], kFreeOfAddress);
+}
+
+void LoginGuard::was_right(const std::string& account, const std::string& address) {
+  counts_.erase(keys_of(account, address)[0]);
+}
+
+}  // namespace wherry::identity

@@ -1,0 +1,171 @@
+#include "master/identity/logins.h"
+
+#include <sys/resource.h>
+
+#include "common/auth/password_hash.h"
+#include "common/auth/signed_request.h"
+#include "common/base/log.h"
+
+namespace wherry::identity {
+namespace {
+
+constexpr int kNiceness = 10;
+
+Error wrong() { return Error(ErrorKind::kUnauthorized, "name or password is wrong"); }
+
+/// Of the calling thread: Linux has it by thread.
+void give_way() {
+  thread_local const bool gives_way = ::setpriority(PRIO_PROCESS, 0, kNiceness) == 0;
+  (void)gives_way;
+}
+
+}  // namespace
+
+MasterLogins::MasterLogins(Directory& directory, const Clock& clock)
+    : directory_(directory), clock_(clock), home_(Loop::current()), guard_(clock), hashers_("passwords", kHashers) {}
+
+Result<void> MasterLogins::take_turn() {
+  if (waiting_ >= kMostWaiting)
+    return Error(ErrorKind::kTooManyRequests, "too many are logging in just now")
+        .with_retry_after(std::chrono::seconds(2));
+  ++waiting_;
+  return {};
+}
+
+Task<Result<bool>> MasterLogins::fits(std::string password, std::string hash) {
+  auto turn = take_turn();
+  if (!turn) co_return turn.error();
+  auto fit = co_await hashers_.run([&]() -> Result<bool> {
+    give_way();
+    return auth::password_fits(password, hash);
+  });
+  --waiting_;
+  co_return fit;
+}
+
+Task<Result<std::string>> MasterLogins::hash(std::string password) {
+  auto turn = take_turn();
+  if (!turn) co_return turn.error();
+  auto hashed = co_await hashers_.run([&]() -> Result<std::string> {
+    give_way();
+    return auth::hash_password(password);
+  });
+  --waiting_;
+  co_return hashed;
+}
+
+Result<auth::Identity> MasterLogins::identity_of(const User& user, std::vector<std::string> groups) const {
+  if (user.disabled) return wrong();
+  if (user.must_change_password)
+    return Error(
+        ErrorKind::kDenied,
+        "{} has to change the password first: wherry-master user password {}, or PUT /api/v1/users/{}/password",
+        user.name, user.name, user.name);
+  auth::Identity who;
+  who.kind = auth::Identity::Kind::kUser;
+  who.id = user.id;
+  who.name = user.name;
+  who.groups = std::move(groups);
+  who.as_of = clock_.wall();
+  return who;
+}
+
+Task<Result<User>> MasterLogins::check_user(const auth::LoginAttempt& attempt) {
+  auto may_try = guard_.check(attempt.name, attempt.remote);
+  if (!may_try) co_return may_try.error();
+  const User* known = directory_.users().named(attempt.name);
+  const bool is_local = known != nullptr && known->source == Source::kLocal;
+  const std::string id = is_local ? known->id : std::string();
+  const std::string hash = is_local ? known->password_hash : std::string();
+  auto fit = co_await fits(attempt.password, hash);
+  if (!fit) co_return fit.error();
+  known = directory_.users().find(id);
+  if (!*fit || known == nullptr || known->disabled) {
+    guard_.was_wrong(attempt.name, attempt.remote);
+    co_return wrong();
+  }
+  guard_.was_right(attempt.name, attempt.remote);
+  co_return *known;
+}
+
+Task<Result<auth::Identity>> MasterLogins::admit(Source source, const Person& person) {
+  const User* known = directory_.external(source, person.external_id);
+  if (known == nullptr) {
+    User user;
+    user.name = person.name;
+    user.source = source;
+    user.external_id = person.external_id;
+    user.mail = person.mail;
+    auto made = co_await directory_.create_user(user);
+    if (!made) {
+      log::warn("somebody whom another server vouches for is not let in",
+                {{"source", std::string(name_of(source))}, {"name", person.name}, {"why", made.error().message()}});
+      co_return wrong();
+    }
+    known = directory_.users().find(made->id);
+    if (known == nullptr) co_return wrong();
+  }
+  co_return identity_of(*known, directory_.groups_of(*known, person.groups));
+}
+
+Task<Result<auth::Identity>> MasterLogins::log_in_user(const auth::LoginAttempt& attempt) {
+  const User* known = directory_.users().named(attempt.name);
+  const bool is_local = known != nullptr && known->source == Source::kLocal;
+  if (is_local || sources_.empty()) {
+    auto user = co_await check_user(attempt);
+    if (!user) co_return user.error();
+    co_return identity_of(*user, directory_.groups_of(*user, {}));
+  }
+  auto may_try = guard_.check(attempt.name, attempt.remote);
+  if (!may_try) co_return may_try.error();
+  const std::optional<Source> alone = known == nullptr ? std::nullopt : std::optional(known->source);
+  Error last = wrong();
+  for (PasswordSource* source : sources_) {
+    if (alone && *alone != source->source()) continue;
+    auto person = co_await source->log_in(attempt.name, attempt.password);
+    if (person) {
+      guard_.was_right(attempt.name, attempt.remote);
+      co_return co_await admit(source->source(), *person);
+    }
+    if (person.error().kind() != ErrorKind::kUnauthorized) last = person.error();
+  }
+  if (last.kind() == ErrorKind::kUnauthorized) guard_.was_wrong(attempt.name, attempt.remote);
+  co_return last;
+}
+
+Task<Result<auth::Identity>> MasterLogins::log_in_robot(const auth::LoginAttempt& attempt) {
+  auto may_try = guard_.check(attempt.name, attempt.remote);
+  if (!may_try) co_return may_try.error();
+  const WallTime now = clock_.wall();
+  const Robot* robot = directory_.robots().named(std::string_view(attempt.name).substr(kRobotPrefix.size()));
+  const std::string hash = auth::secret_hash_of(attempt.password);
+  bool is_right = false;
+  if (robot != nullptr)
+    for (const Robot::Secret& secret : robot->secrets)
+      if ((!secret.expires || *secret.expires > now) && auth::equal_secrets(secret.hash, hash)) is_right = true;
+  if (!is_right || robot->disabled || (robot->expires && *robot->expires <= now)) {
+    guard_.was_wrong(attempt.name, attempt.remote);
+    co_return wrong();
+  }
+  auth::Identity who;
+  who.kind = auth::Identity::Kind::kRobot;
+  who.id = robot->id;
+  who.name = attempt.name;
+  who.as_of = now;
+  co_await directory_.note_use(who.id);
+  co_return who;
+}
+
+Task<Result<auth::Identity>> MasterLogins::log_in(const auth::LoginAttempt& attempt) {
+  Loop& here = Loop::current();
+  co_await home_.enter();
+  Result<auth::Identity> who = wrong();
+  if (attempt.name.starts_with(kRobotPrefix))
+    who = co_await log_in_robot(attempt);
+  else if (!attempt.name.empty() && !attempt.password.empty())
+    who = co_await log_in_user(attempt);
+  co_await here.enter();
+  co_return who;
+}
+
+}  // namespace wherry::identity

@@ -1,0 +1,69 @@
+// MasterLogins: checks passwords and secrets, wherever they are known.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/async/pool.h"
+#include "common/auth/token_gate.h"
+#include "master/identity/directory.h"
+#include "master/identity/login_guard.h"
+
+namespace wherry::identity {
+
+/// Names that begin with kRobotPrefix are robots'. All others are asked for here first and then, when no local user has
+/// that name, in the sources beside: nobody takes over an account by having its name somewhere else.
+class MasterLogins final : public auth::Logins {
+ public:
+  static constexpr std::string_view kRobotPrefix = "robot$";
+  /// Hashing waits for one thread, which gives way to all others: logins do not slow pulls.
+  static constexpr std::size_t kHashers = 1;
+  static constexpr std::size_t kMostWaiting = 32;
+
+  /// What another server said of somebody whose password it took.
+  struct Person {
+    std::string external_id;
+    std::string name;
+    std::string mail;
+    std::vector<std::string> groups;
+  };
+  /// Another place where passwords are known; kUnauthorized when it does not know this one.
+  class PasswordSource {
+   public:
+    virtual ~PasswordSource() = default;
+    virtual Source source() const = 0;
+    virtual Task<Result<Person>> log_in(std::string name, std::string password) = 0;
+  };
+
+  MasterLogins(Directory& directory, const Clock& clock);
+  /// Asked in this order. Before anybody logs in.
+  void add(PasswordSource& source) { sources_.push_back(&source); }
+
+  Task<Result<auth::Identity>> log_in(const auth::LoginAttempt& attempt) override;
+  /// A user, also one who has to change the password. Home loop.
+  Task<Result<User>> check_user(const auth::LoginAttempt& attempt);
+  /// Who that is now, of somebody who logged in before. Errors: kUnauthorized for who may not any more. Home loop.
+  Result<auth::Identity> identity_of(const User& user, std::vector<std::string> groups) const;
+  /// Who another server has vouched for; makes the user where this is the first time. Home loop. Errors: kUnauthorized,
+  /// also when a user of another source has that name.
+  Task<Result<auth::Identity>> admit(Source source, const Person& person);
+
+  /// On the pool that hashes passwords. Errors: kTooManyRequests when too many wait.
+  Task<Result<std::string>> hash(std::string password);
+
+ private:
+  Task<Result<auth::Identity>> log_in_robot(const auth::LoginAttempt& attempt);
+  Task<Result<auth::Identity>> log_in_user(const auth::LoginAttempt& attempt);
+  Task<Result<bool>> fits(std::string password, std::string hash);
+  Result<void> take_turn();
+
+  Directory& directory_;
+  const Clock& clock_;
+  Loop& home_;
+  LoginGuard guard_;
+  Pool hashers_;
+  std::size_t waiting_ = 0;
+  std::vector<PasswordSource*> sources_;
+};
+
+}  // namespace wherry::identity

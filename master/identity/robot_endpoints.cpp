@@ -1,0 +1,214 @@
+// /api/v1/projects/{project}/robots: machines that log in.
+#include <algorithm>
+
+#include "common/auth/password_hash.h"
+#include "common/auth/signed_request.h"
+#include "master/api/document.h"
+#include "master/identity/endpoints.h"
+
+namespace wherry::identity {
+namespace {
+
+using api::Answer;
+using api::Call;
+using api::Document;
+using api::Needs;
+using auth::Permission;
+
+constexpr const char* kRobotTag = "robots";
+constexpr std::int64_t kMostDays = 3650;
+constexpr std::int64_t kMostOverlapHours = 24 * 30;
+
+/// "project+name": who may see one project learns nothing of the robots of another.
+std::string whole_name(const std::string& project, const std::string& name) { return project + "+" + name; }
+
+/// Of the project that the path names; nothing else can be reached by its name.
+const Robot* robot_of(const Administration& with, const Call& call) {
+  const Project* project = with.directory.projects().named(call.path("project"));
+  const Robot* robot = with.directory.robots().named(whole_name(call.path("project"), call.path("name")));
+  return project != nullptr && robot != nullptr && robot->project == project->id ? robot : nullptr;
+}
+
+Error no_robot(const Call& call) { return not_there("robot of this project", call.path("name")); }
+
+Task<Result<Answer>> list_robots(Administration& with, const Call& call) {
+  const Project* project = with.directory.projects().named(call.path("project"));
+  if (project == nullptr) co_return not_there("project", call.path("project"));
+  const auto is_its = [&](const Robot& robot) { return robot.project == project->id; };
+  auto limit = call.number("n", kMostItems, 1, kMostItems);
+  if (!limit) co_return limit.error();
+  const auto page = with.directory.robots().page(call.query("last").value_or(""), *limit, is_its);
+  Json items = Json::array();
+  for (const Robot* robot : page) items.push_back(view_of(*robot, with.directory));
+  co_return Answer(page_of(std::move(items), page.size() == *limit ? page.back()->name : std::string()));
+}
+
+Task<Result<Answer>> show_robot(Administration& with, const Call& call) {
+  const Robot* robot = robot_of(with, call);
+  if (robot == nullptr) co_return no_robot(call);
+  co_return Answer(view_of(*robot, with.directory)).of_version(robot->version);
+}
+
+Robot::Secret secret_of(const std::string& text, WallTime now) {
+  return {.hash = auth::secret_hash_of(text), .created = now, .expires = std::nullopt};
+}
+
+Task<Result<Answer>> create_robot(Administration& with, const Call& call) {
+  if (!call.body().is_object()) co_return Error(ErrorKind::kInvalid, "a JSON object is expected");
+  const Project* project = with.directory.projects().named(call.path("project"));
+  if (project == nullptr) co_return not_there("project", call.path("project"));
+  Document document(call.body(), "");
+  Robot robot;
+  robot.project = project->id;
+  GrantRecord grant;
+  std::vector<std::string> permissions;
+  std::int64_t days = 0;
+  auto read = document.read("name", robot.name);
+  if (read) read = document.read("description", robot.description);
+  if (read) read = document.read("role", grant.role);
+  if (read) read = document.read("permissions", permissions);
+  if (read) read = document.read("repository", grant.repository);
+  if (read) read = document.read("expires_in_days", 1, kMostDays, days);
+  if (read) read = document.finish();
+  if (!read) co_return read.error();
+  for (const std::string& name : permissions) {
+    const auto permission = auth::permission_named(name);
+    if (!permission || !auth::kOfProjects.has(*permission))
+      co_return document.wrong("permissions", name + " is none of a project");
+    grant.permissions |= auth::Permissions{*permission};
+  }
+  if (grant.role.empty() == permissions.empty()) co_return document.wrong("role", "either a role or permissions");
+  if (!grant.repository.empty() && auth::project_of(grant.repository) != project->name)
+    co_return document.wrong("repository", "a pattern of repositories of this project");
+  // Who manages robots hands out no more than he has.
+  const auto given = grant.role.empty() ? std::optional(grant.permissions) : with.directory.permissions_of(grant.role);
+  if (!given) co_return not_there("role", grant.role);
+  const auto& visitor = call.visitor();
+  if (!visitor.is_everyone() &&
+      !with.directory.policy().allowed_in_project(visitor.who(), project->name).has_all(*given))
+    co_return Error(ErrorKind::kDenied, "nobody can grant what he may not do himself");
+  auto fits = check_login(robot.name);
+  if (!fits) co_return document.wrong("name", fits.error().message());
+  robot.name = whole_name(project->name, robot.name);
+  const WallTime now = with.clock.wall();
+  if (days > 0) robot.expires = now + std::chrono::days(days);
+  const std::string secret = auth::random_secret();
+  robot.secrets.push_back(secret_of(secret, now));
+  std::vector<GrantRecord> grants;
+  grants.push_back(std::move(grant));
+  auto made = co_await with.directory.create_robot(robot, grants);
+  if (!made) co_return made.error();
+  Json view = view_of(*made, with.directory);
+  view["secret"] = secret;
+  co_return Answer(std::move(view), 201)
+      .at("/api/v1/projects/" + call.path("project") + "/robots/" + made->name.substr(made->name.find('+') + 1))
+      .of_version(made->version);
+}
+
+Task<Result<Answer>> change_robot(Administration& with, const Call& call) {
+  if (!call.body().is_object()) co_return Error(ErrorKind::kInvalid, "a JSON object is expected");
+  if (robot_of(with, call) == nullptr) co_return no_robot(call);
+  auto version = call.if_version();
+  if (!version) co_return version.error();
+  Document document(call.body(), "");
+  const Directory::Change<Robot> change = [&](Robot& robot) -> Result<void> {
+    auto read = document.read("description", robot.description);
+    if (read) read = document.read("disabled", robot.disabled);
+    return read ? document.finish() : read;
+  };
+  auto changed =
+      co_await with.directory.change_robot(whole_name(call.path("project"), call.path("name")), *version, change);
+  if (!changed) co_return changed.error();
+  co_return Answer(view_of(*changed, with.directory)).of_version(changed->version);
+}
+
+Task<Result<Answer>> delete_robot(Administration& with, const Call& call) {
+  if (robot_of(with, call) == nullptr) co_return no_robot(call);
+  auto gone = co_await with.directory.delete_robot(whole_name(call.path("project"), call.path("name")));
+  if (!gone) co_return gone.error();
+  co_return Answer::nothing();
+}
+
+/// A new secret; those of before go on for a while, so that whoever uses them can change.
+Task<Result<Answer>> rotate_secret(Administration& with, const Call& call) {
+  if (robot_of(with, call) == nullptr) co_return no_robot(call);
+  std::int64_t hours = 0;
+  if (!call.body().is_null()) {
+    if (!call.body().is_object()) co_return Error(ErrorKind::kInvalid, "a JSON object is expected");
+    Document document(call.body(), "");
+    auto read = document.read("overlap_hours", 0, kMostOverlapHours, hours);
+    if (read) read = document.finish();
+    if (!read) co_return read.error();
+  }
+  const WallTime now = with.clock.wall();
+  const std::string secret = auth::random_secret();
+  const Directory::Change<Robot> change = [&](Robot& robot) -> Result<void> {
+    const WallTime until = now + std::chrono::hours(hours);
+    for (Robot::Secret& each : robot.secrets) each.expires = each.expires ? std::min(*each.expires, until) : until;
+    std::erase_if(robot.secrets, [&](const Robot::Secret& each) { return *each.expires <= now; });
+    robot.secrets.push_back(secret_of(secret, now));
+    if (robot.secrets.size() <= Robot::kMostSecrets) return {};
+    return Error(ErrorKind::kInvalid, "{} has {} secrets that still hold: rotate with less overlap", robot.name,
+                 robot.secrets.size() - 1);
+  };
+  auto changed =
+      co_await with.directory.change_robot(whole_name(call.path("project"), call.path("name")), std::nullopt, change);
+  if (!changed) co_return changed.error();
+  Json view = view_of(*changed, with.directory);
+  view["secret"] = secret;
+  co_return Answer(std::move(view)).of_version(changed->version);
+}
+
+}  // namespace
+
+void add_robot_endpoints(api::Api& api, Administration& with) {
+  const std::string all = "/api/v1/projects/{project}/robots";
+  const std::string one = all + "/{name}";
+  const Json robot = api::ref("Robot");
+  const Needs manage = Needs::in_project(Permission::kManageRobots);
+  api.add_schema("Robot", {{"type", "object"},
+                           {"properties",
+                            {{"name", text_schema()},
+                             {"login", text_schema()},
+                             {"description", text_schema()},
+                             {"disabled", {{"type", "boolean"}}},
+                             {"expires", {{"type", Json::array({"string", "null"})}}},
+                             {"last_used", {{"type", Json::array({"string", "null"})}}},
+                             {"secret", {{"type", "string"}, {"description", "told once"}}}}}});
+  const auto add = [&](const char* method, const std::string& path, const char* id, const char* summary, Json request,
+                       Json response, int status, Task<Result<Answer>> (*work)(Administration&, const Call&)) {
+    api.add({.method = method,
+             .path = path,
+             .id = id,
+             .tag = kRobotTag,
+             .summary = summary,
+             .request = std::move(request),
+             .response = std::move(response),
+             .status = status,
+             .handler = [&with, work](const Call& call) { return work(with, call); },
+             .needs = manage});
+  };
+  add("GET", all, "listRobots", "The robots of a project", {},
+      {{"type", "object"}, {"properties", {{"items", api::list_of(robot)}, {"next", text_schema()}}}}, 200,
+      list_robots);
+  add("POST", all, "createRobot", "A robot; its secret is told once",
+      {{"type", "object"},
+       {"properties",
+        {{"name", text_schema()},
+         {"description", text_schema()},
+         {"role", text_schema()},
+         {"permissions", api::list_of(text_schema())},
+         {"repository", text_schema()},
+         {"expires_in_days", {{"type", "integer"}}}}},
+       {"required", Json::array({"name"})}},
+      robot, 201, create_robot);
+  add("GET", one, "getRobot", "One robot", {}, robot, 200, show_robot);
+  add("PATCH", one, "changeRobot", "Changes what is named",
+      {{"type", "object"}, {"properties", {{"description", text_schema()}, {"disabled", {{"type", "boolean"}}}}}},
+      robot, 200, change_robot);
+  add("DELETE", one, "deleteRobot", "Ends a robot with its grants", {}, {}, 204, delete_robot);
+  add("POST", one + "/secrets", "rotateSecret", "A new secret, told once; those of before hold for the overlap",
+      {{"type", "object"}, {"properties", {{"overlap_hours", {{"type", "integer"}}}}}}, robot, 200, rotate_secret);
+}
+
+}  // namespace wherry::identity

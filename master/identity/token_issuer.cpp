@@ -1,0 +1,84 @@
+#include "master/identity/token_issuer.h"
+
+#include <algorithm>
+
+#include "common/auth/password_hash.h"
+#include "common/auth/signed_request.h"
+#include "common/base/random.h"
+
+namespace wherry::identity {
+namespace {
+
+constexpr std::size_t kTokenIdBytes = 12;
+constexpr std::size_t kMostClientBytes = 128;
+constexpr std::string_view kIssuer = "wherry-master";
+
+}  // namespace
+
+Task<Result<auth::Identity>> MasterIssuer::by_session(const std::string& refresh_token) {
+  const Error over(ErrorKind::kUnauthorized, "this session is over: log in again");
+  auto session = co_await directory_.session(auth::secret_hash_of(refresh_token));
+  if (!session) co_return session.error();
+  if (!*session || (*session)->expires <= clock_.wall()) co_return over;
+  const User* user = directory_.users().find((*session)->user);
+  if (user == nullptr) co_return over;
+  // What was revoked since it began does not count.
+  if (directory_.policy().is_revoked(user->id, (*session)->created)) co_return over;
+  std::vector<std::string> groups = directory_.groups_of(*user, {});
+  for (const std::string& group : (*session)->groups)
+    if (directory_.groups().find(group) != nullptr && std::ranges::find(groups, group) == groups.end())
+      groups.push_back(group);
+  co_return logins_.identity_of(*user, std::move(groups));
+}
+
+Task<Result<auth::Identity>> MasterIssuer::who_asks(const auth::TokenRequest& request) {
+  if (!request.refresh_token.empty()) co_return co_await by_session(request.refresh_token);
+  if (!request.credentials) co_return auth::Identity();
+  auth::LoginAttempt attempt;
+  attempt.name = request.credentials->first;
+  attempt.password = request.credentials->second;
+  attempt.remote = request.remote;
+  co_return co_await logins_.log_in(attempt);
+}
+
+Task<Result<auth::IssuedToken>> MasterIssuer::issue(const auth::TokenRequest& request) {
+  Loop& here = Loop::current();
+  co_await home_.enter();
+  Result<auth::IssuedToken> issued = Error(ErrorKind::kInternal, "not issued");
+  auto who = co_await who_asks(request);
+  if (who)
+    issued = co_await issue_to(*who, request);
+  else
+    issued = who.error();
+  co_await here.enter();
+  co_return issued;
+}
+
+Task<Result<auth::IssuedToken>> MasterIssuer::issue_to(const auth::Identity& who, const auth::TokenRequest& request) {
+  const auth::Policy& policy = directory_.policy();
+  const WallTime now = clock_.wall();
+  auth::Claims claims;
+  claims.id = random_hex(kTokenIdBytes);
+  claims.expires = now + kTokenLasts;
+  claims.access = auth::granted_access(policy, who, request.scopes);
+  auth::IssuedToken issued;
+  issued.lasts = kTokenLasts;
+  issued.issued = now;
+  if (request.wants_refresh_token && who.kind == auth::Identity::Kind::kUser) {
+    issued.refresh_token = auth::random_secret();
+    Session session;
+    session.hash = auth::secret_hash_of(issued.refresh_token);
+    session.user = who.id;
+    session.client = request.client.substr(0, kMostClientBytes);
+    session.created = now;
+    session.expires = now + kSessionLasts;
+    session.groups = who.groups;
+    auto begun = co_await directory_.begin_session(session);
+    if (!begun) co_return begun.error();
+  }
+  claims.who = who;
+  issued.token = auth::sign_claims(keys_.present(), claims, kIssuer, policy.settings().service, now);
+  co_return issued;
+}
+
+}  // namespace wherry::identity

@@ -1,0 +1,217 @@
+"""Who may do what at nodes: decided by the feed, on line and cut off."""
+
+import json
+import time
+
+import pytest
+
+from wherry.access import (
+    PASSWORD,
+    Caller,
+    ClosedMaster,
+    ClosedNode,
+    add_project,
+    add_user,
+    administrator,
+    basic,
+    bearer,
+    claims_of,
+    token,
+    token_answer,
+)
+from wherry.client import Registry
+from wherry.process import wait_until
+from wherry.proxy import CountingProxy
+
+CONFIG = b"{}"
+PULL = "repository:team/app:pull"
+
+
+class Configured(ClosedMaster):
+    def __init__(self, area, **access):
+        super().__init__(area)
+        self.access = access
+
+    def command(self):
+        file = self.folder / "settings.yaml"
+        file.write_text(json.dumps({"access": self.access}))
+        return [*super().command(), "--config", file]
+
+
+class Tiers:
+    """A master, a region behind a proxy that can be cut, and a branch behind that."""
+
+    def __init__(self, area, run_server, **access):
+        self.master = run_server(Configured(area, **access))
+        self.admin = administrator(self.master)
+        self.dev = add_user(self.admin, "dev")
+        self.tester = add_user(self.admin, "tester")
+        self.stranger = add_user(self.admin, "stranger")
+        add_project(self.admin, "team", developer="user:dev", guest="user:tester")
+        add_project(self.admin, "open", public=True, developer="user:dev")
+        for repository in ("team/app", "open/app"):
+            self.dev.put_image(repository, "v1", [b"layer of " + repository.encode()])
+        self.link = CountingProxy(self.master.address)
+        self.region = self.join(area, run_server, "region", self.link.url)
+        self.branch = self.join(area, run_server, "branch", self.region.url)
+
+    def join(self, area, run_server, name, parent_url):
+        answer = self.admin.made("POST", "nodes", {"name": name})
+        node = run_server(ClosedNode(area, parent_url, name), extra=["--join", answer["join_token"]])
+        wait_until(lambda: follows(node), f"{name} follows", 20)
+        return node
+
+    def reach(self):
+        """Waits until both tiers have what the master has."""
+        self.dev.put_image("open/marks", f"m{time.monotonic_ns()}", [])
+        newest = int(
+            self.dev.get_manifest("open/app", "v1", **{"wherry-follows": "1"})["Wherry-Position"]
+        )
+        for node in (self.region, self.branch):
+            wait_until(lambda node=node: node.status()["feed"]["position"] >= newest, f"{node.name} has come along", 20)
+
+
+def follows(node):
+    feed = node.status()["feed"]
+    return feed["state"] == "following" and feed["complete"]
+
+
+@pytest.fixture(scope="module")
+def tiers(session_area):
+    started = []
+
+    def run_server(server, extra=()):
+        started.append(server)
+        return server.start(extra=extra)
+
+    yield Tiers(session_area / "access-tiers", run_server, **{"cache-passwords": True, "offline-grace": "1h"})
+    for server in started:
+        server.end()
+
+
+def nodes_of(tiers):
+    return (tiers.region, tiers.branch)
+
+
+def test_public_content_is_not_challenged(tiers):
+    for node in nodes_of(tiers):
+        nobody = Caller(node.address)
+        assert nobody.get_manifest("open/app", "v1").status == 200
+        assert nobody.get("/v2/open/app/tags/list").status == 200
+
+
+def test_private_content_is_for_those_who_may(tiers):
+    for node in nodes_of(tiers):
+        assert Caller(node.address).get_manifest("team/app", "v1").status == 401
+        answer = Registry(node.address).get("/v2/")
+        assert f'realm="http://{node.address}/wherry/v1/token"' in answer["WWW-Authenticate"]
+        for name in ("dev", "tester"):
+            client = bearer(node.address, PULL, credentials=(name, PASSWORD))
+            manifest = client.get_manifest("team/app", "v1")
+            assert manifest.status == 200, manifest
+            for layer in manifest.json["layers"]:
+                assert client.get_blob("team/app", layer["digest"]).status == 200
+            assert Caller(node.address, basic(name, PASSWORD)).get_manifest("team/app", "v1").status == 200
+        assert bearer(node.address, PULL, credentials=("stranger", PASSWORD)).get_manifest("team/app", "v1").status == 403
+        assert token_answer(node.address, [PULL], ("dev", "wrong")).status == 401
+
+
+def test_a_token_counts_in_every_tier(tiers):
+    text = token(tiers.master.address, PULL, credentials=("tester", PASSWORD))
+    for node in nodes_of(tiers):
+        assert Caller(node.address, "Bearer " + text).get_manifest("team/app", "v1").status == 200
+    of_branch = token(tiers.branch.address, PULL, credentials=("tester", PASSWORD))
+    assert claims_of(of_branch)["iss"] == "wherry-master"
+    assert Caller(tiers.master.address, "Bearer " + of_branch).get_manifest("team/app", "v1").status == 200
+
+
+def test_a_token_of_a_node_counts_there_alone(tiers):
+    anonymous = token(tiers.branch.address, "repository:open/app:pull")
+    assert claims_of(anonymous)["iss"] == "wherry-node"
+    assert Caller(tiers.branch.address, "Bearer " + anonymous).get_manifest("open/app", "v1").status == 200
+    for other in (tiers.master, tiers.region):
+        assert Caller(other.address, "Bearer " + anonymous).get_manifest("open/app", "v1").status == 401
+
+
+def test_lists_name_what_one_may_see(tiers):
+    for node in nodes_of(tiers):
+        seen = Caller(node.address, basic("stranger", PASSWORD)).get("/v2/_catalog").json["repositories"]
+        assert "open/app" in seen and "team/app" not in seen
+        seen = Caller(node.address, basic("dev", PASSWORD)).get("/v2/_catalog").json["repositories"]
+        assert "team/app" in seen
+
+
+def test_who_is_no_registered_node_reads_no_feed(tiers):
+    for server in (tiers.master, *nodes_of(tiers)):
+        for path in ("/wherry/v1/feed?from=1", "/wherry/v1/snapshot"):
+            assert Registry(server.address).get(path).status == 401
+            assert Caller(server.address, tiers.admin.authorization).get(path).status == 401
+
+
+def test_revocations_reach_the_last_tier(tiers):
+    leaver = add_user(tiers.admin, "leaver")
+    tiers.admin.made("POST", "projects/team/grants", {"subject": "user:leaver", "role": "guest"})
+    tiers.reach()
+    client = bearer(tiers.branch.address, PULL, credentials=("leaver", PASSWORD))
+    assert client.get_manifest("team/app", "v1").status == 200
+    at_region = Caller(tiers.region.address, client.authorization)
+    assert at_region.get_manifest("team/app", "v1").status == 200
+    tiers.admin.made("PATCH", "users/leaver", {"disabled": True})
+    for caller in (at_region, client):
+        wait_until(lambda c=caller: c.get_manifest("team/app", "v1").status == 401, "the tier refuses", 5, 0.002)
+    assert leaver.get("/v2/").status == 401
+
+
+def test_a_grant_and_its_end_reach_the_last_tier(tiers):
+    client = bearer(tiers.branch.address, PULL, credentials=("stranger", PASSWORD))
+    assert client.get_manifest("team/app", "v1").status == 403
+    tiers.admin.made("POST", "projects/team/grants", {"subject": "user:stranger", "role": "puller"})
+    tiers.reach()
+    client = bearer(tiers.branch.address, PULL, credentials=("stranger", PASSWORD))
+    wait_until(lambda: client.get_manifest("team/app", "v1").status == 200, "the grant has come", 5)
+    for grant in tiers.admin.made("GET", "projects/team/grants")["items"]:
+        if grant["subject"] == "user:stranger":
+            tiers.admin.made("DELETE", f"projects/team/grants/{grant['id']}")
+    wait_until(lambda: client.get_manifest("team/app", "v1").status == 403, "its end has come", 5)
+
+
+def test_a_tier_that_is_cut_off_goes_on_with_whom_it_knows(tiers):
+    known = ("tester", PASSWORD)
+    assert Caller(tiers.region.address, basic(*known)).get_manifest("team/app", "v1").status == 200
+    tiers.link.close()
+    tiers.link.broken = True
+    tiers.master.signal(19)  # SIGSTOP: streams that are open hear nothing either
+    try:
+        wait_until(lambda: token_answer(tiers.region.address, [PULL], known).status == 200, "it decides alone", 60, 0.5)
+        client = bearer(tiers.region.address, PULL, credentials=known)
+        assert claims_of(client.authorization.split()[1])["iss"] == "wherry-node"
+        assert client.get_manifest("team/app", "v1").status == 200
+        assert token_answer(tiers.region.address, [PULL], ("tester", "wrong password")).status == 401
+        assert token_answer(tiers.region.address, [PULL], ("stranger2", PASSWORD)).status == 503
+        assert Caller(tiers.region.address).get_manifest("open/app", "v1").status == 200
+    finally:
+        tiers.master.signal(18)
+        tiers.link.broken = False
+        tiers.link.reopen()
+
+
+def test_after_the_grace_only_public_content_is_left(area, run_server):
+    tiers = Tiers(area, run_server, **{"cache-passwords": True, "offline-grace": "3s"})
+    client = bearer(tiers.region.address, PULL, credentials=("tester", PASSWORD))
+    assert client.get_manifest("team/app", "v1").status == 200
+    assert client.get_manifest("open/app", "v1").status == 200
+    tiers.master.kill()
+    assert client.get_manifest("team/app", "v1").status == 200
+    wait_until(lambda: client.get_manifest("team/app", "v1").status == 401, "the grace is over", 30, 0.1)
+    assert tiers.region.status()["feed"]["age_seconds"] >= 3
+    assert Caller(tiers.region.address).get_manifest("open/app", "v1").status == 200
+    assert client.get_manifest("open/app", "v1").status == 200
+    tiers.master.start()
+    wait_until(lambda: client.get_manifest("team/app", "v1").status == 200, "the master is back", 60, 0.1)
+
+
+def test_passwords_are_kept_nowhere_unless_the_policy_allows_it(area, run_server):
+    tiers = Tiers(area, run_server)
+    assert Caller(tiers.region.address, basic("tester", PASSWORD)).get_manifest("team/app", "v1").status == 200
+    tiers.master.kill()
+    assert token_answer(tiers.region.address, [PULL], ("tester", PASSWORD)).status == 503

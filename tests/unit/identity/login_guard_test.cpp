@@ -1,0 +1,65 @@
+#include "master/identity/login_guard.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/support/error_kind.h"
+#include "tests/unit/support/turned_clock.h"
+
+namespace wherry::identity {
+namespace {
+
+using testing::kind_of;
+
+struct LoginGuardTest : ::testing::Test {
+  testing::TurnedClock clock;
+  LoginGuard guard{clock};
+
+  void be_wrong(unsigned times, const std::string& account, const std::string& address) {
+    for (unsigned i = 0; i < times; ++i) guard.was_wrong(account, address);
+  }
+};
+
+TEST_F(LoginGuardTest, SomeMistakesAreFree) {
+  be_wrong(LoginGuard::kFreeOfBoth, "alice", "a");
+  EXPECT_TRUE(guard.check("alice", "a"));
+  guard.was_wrong("alice", "a");
+  const auto refused = guard.check("alice", "a");
+  ASSERT_EQ(kind_of(refused), ErrorKind::kTooManyRequests);
+  EXPECT_EQ(refused.error().retry_after(), std::chrono::seconds(1));
+}
+
+TEST_F(LoginGuardTest, WhoTriesFromElsewhereDoesNotLockTheOwnerOut) {
+  be_wrong(LoginGuard::kFreeOfBoth + 5, "alice", "evil");
+  EXPECT_FALSE(guard.check("alice", "evil"));
+  EXPECT_TRUE(guard.check("alice", "home"));
+}
+
+TEST_F(LoginGuardTest, PausesDoubleUpToTheLongest) {
+  be_wrong(LoginGuard::kFreeOfBoth + 4, "alice", "a");
+  EXPECT_EQ(guard.check("alice", "a").error().retry_after(), std::chrono::seconds(8));
+  clock.advance(std::chrono::seconds(8));
+  EXPECT_TRUE(guard.check("alice", "a"));
+  be_wrong(60, "alice", "a");
+  EXPECT_LE(guard.check("alice", "a").error().retry_after(), LoginGuard::kLongestPause);
+}
+
+TEST_F(LoginGuardTest, BeingRightClearsOnesOwnMistakes) {
+  be_wrong(LoginGuard::kFreeOfBoth, "alice", "a");
+  guard.was_right("alice", "a");
+  be_wrong(LoginGuard::kFreeOfBoth, "alice", "a");
+  EXPECT_TRUE(guard.check("alice", "a"));
+}
+
+TEST_F(LoginGuardTest, OneAddressDoesNotTryManyAccounts) {
+  for (unsigned i = 0; i <= LoginGuard::kFreeOfAddress; ++i) guard.was_wrong("user" + std::to_string(i), "a");
+  EXPECT_FALSE(guard.check("somebody-else", "a"));
+  EXPECT_TRUE(guard.check("somebody-else", "b"));
+}
+
+TEST_F(LoginGuardTest, ManyAddressesDoNotTryOneAccount) {
+  for (unsigned i = 0; i <= LoginGuard::kFreeOfAccount; ++i) guard.was_wrong("alice", "a" + std::to_string(i));
+  EXPECT_FALSE(guard.check("alice", "home"));
+}
+
+}  // namespace
+}  // namespace wherry::identity
