@@ -52,6 +52,24 @@ class BadServer {
       while (!ending() && ::send(fd_, "\0", 1, MSG_NOSIGNAL) == 1)
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
+    /// Stands between the visitor and a server on another port.
+    void forward_to(int port) {
+      const UniqueFd there(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      sockaddr_in address = server_.address_;
+      address.sin_port = htons(static_cast<std::uint16_t>(port));
+      WHERRY_CHECK(::connect(there.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+      pollfd sides[] = {{fd_, POLLIN, 0}, {there.get(), POLLIN, 0}};
+      char buffer[4096];
+      while (!ending()) {
+        if (::poll(sides, 2, 20) <= 0) continue;
+        for (int from = 0; from < 2; ++from) {
+          if (sides[from].revents == 0) continue;
+          const auto got = ::recv(sides[from].fd, buffer, sizeof buffer, 0);
+          if (got <= 0 || ::send(sides[1 - from].fd, buffer, static_cast<std::size_t>(got), MSG_NOSIGNAL) != got)
+            return;
+        }
+      }
+    }
 
    private:
     BadServer& server_;

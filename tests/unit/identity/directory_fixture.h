@@ -14,6 +14,7 @@
 
 namespace wherry::testing {
 
+/// Skips its tests when there is no slapd on the machine.
 class DirectoryTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {

@@ -1,8 +1,8 @@
-#include <algorithm>
+#include <chrono>
 #include <string>
 #include <vector>
 
-#include "master/identity/ldap/groups.h"
+#include "master/identity/ldap/connection.h"
 #include "tests/unit/identity/directory_fixture.h"
 
 namespace wherry::master::ldap {
@@ -80,6 +80,17 @@ TEST_F(LdapLogin, NothingIsSentForWhatCannotBeRight) {
   expect_refused(login(with, "alice", std::string("a\0b", 3)));
   expect_refused(login(with, std::string(257, 'a'), "secret"));
   EXPECT_EQ(server.connections(), 0);
+}
+
+TEST_F(LdapLogin, AConnectionBindsAsNobodyForNobody) {
+  // This directory would call it a success (RFC 4513, 5.1.2).
+  const auto deadline = Clock::system().monotonic() + std::chrono::seconds(5);
+  auto connection = Connection::open(options(), deadline);
+  ASSERT_TRUE(connection) << connection.error().message();
+  EXPECT_EQ(kind_of(connection->bind(Slapd::kReader, "", deadline)), ErrorKind::kUnauthorized);
+  EXPECT_EQ(kind_of(connection->bind("", "secret", deadline)), ErrorKind::kUnauthorized);
+  EXPECT_EQ(kind_of(connection->bind(Slapd::kReader, std::string_view("\0", 1), deadline)), ErrorKind::kUnauthorized);
+  EXPECT_TRUE(connection->bind(Slapd::kReader, Slapd::kReaderPassword, deadline));
 }
 
 TEST_F(LdapLogin, MetacharactersInNamesAreNamesAndNothingElse) {
@@ -178,6 +189,18 @@ TEST_F(LdapLogin, APersonsBindLeavesTheSearchingAsItWas) {
     EXPECT_EQ(alice->groups, Names{"developers"});
     expect_refused(run_task(directory.login("alice", "wrong")));
   }
+}
+
+TEST_F(LdapLogin, TheSearchesOfManyLoginsShareAConnection) {
+  testing::BadServer between([](testing::BadServer::Visit& visit) { visit.forward_to(slapd()->port()); });
+  auto with = options();
+  with.url = between.url();
+  LdapDirectory directory(with);
+  for (int i = 0; i < 3; ++i) {
+    const auto alice = run_task(directory.login("alice", "alice-secret"));
+    ASSERT_TRUE(alice) << alice.error().to_string();
+  }
+  EXPECT_EQ(between.connections(), 1 + 3) << "one to search, and one for each password";
 }
 
 TEST_F(LdapLogin, TwentyAtOnceAllComeIn) {

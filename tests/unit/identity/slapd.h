@@ -36,6 +36,7 @@ class Slapd {
   /// kill -9
   void kill();
 
+  int port() const { return port_; }
   std::string url(const std::string& host = "127.0.0.1") const;
   std::string ldaps_url(const std::string& host = "127.0.0.1") const;
   std::string ca_file() const { return dir_ / "ca.pem"; }
