@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -112,6 +113,10 @@ class BadServer {
       if (!fd) continue;
       ++connections_;
       visits_.emplace_back([this, owned = std::move(fd)] {
+        sigset_t broken_pipes;  // a script's own TLS library knows no MSG_NOSIGNAL
+        ::sigemptyset(&broken_pipes);
+        ::sigaddset(&broken_pipes, SIGPIPE);
+        ::pthread_sigmask(SIG_BLOCK, &broken_pipes, nullptr);
         Visit visit(*this, owned.get());
         script_(visit);
       });
