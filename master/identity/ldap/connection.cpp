@@ -17,16 +17,14 @@ constexpr std::size_t kMaxDiagnosisBytes = 200;
 
 timeval to_timeval(std::chrono::microseconds time) { return {time.count() / 1'000'000, time.count() % 1'000'000}; }
 
-/// libldap on GnuTLS (Debian) knows the oldest version only as a part of the ciphers, libldap on OpenSSL as an option.
-bool require_tls_1_2(LDAP* handle) {
-  int oldest = LDAP_OPT_X_TLS_PROTOCOL_TLS1_2;
-  if (ldap_set_option(handle, LDAP_OPT_X_TLS_PROTOCOL_MIN, &oldest) != LDAP_OPT_SUCCESS) return false;
-  char* package = nullptr;
-  if (ldap_get_option(handle, LDAP_OPT_X_TLS_PACKAGE, &package) != LDAP_OPT_SUCCESS || package == nullptr) return false;
-  const bool is_gnutls = std::string_view(package) == "GnuTLS";
-  ldap_memfree(package);
-  return !is_gnutls || ldap_set_option(handle, LDAP_OPT_X_TLS_CIPHER_SUITE,
-                                       "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2") == LDAP_OPT_SUCCESS;
+/// Whether what was agreed on is TLS 1.2 or newer. Asked after the handshake, for libldap on GnuTLS (Debian) ignores
+/// the oldest version it is told, and leaks memory when it is told by the ciphers.
+bool is_modern_tls(LDAP* handle) {
+  char* raw = nullptr;
+  if (ldap_get_option(handle, LDAP_OPT_X_TLS_VERSION, &raw) != LDAP_OPT_SUCCESS || raw == nullptr) return false;
+  const std::unique_ptr<char, decltype(&ldap_memfree)> owner(raw, &ldap_memfree);
+  const std::string_view version(raw);
+  return version == "TLS1.2" || version == "TLS1.3" || version == "TLSv1.2" || version == "TLSv1.3";
 }
 
 /// The codes by which directories say: this is not his password, or he may not come in by it (RFC 4511, A.2; Active
@@ -92,7 +90,7 @@ Result<void> Connection::prepare(const LdapOptions& options) {
   if (tls_) {
     set_number(LDAP_OPT_X_TLS_REQUIRE_CERT, LDAP_OPT_X_TLS_DEMAND);
     set(LDAP_OPT_X_TLS_CACERTFILE, options.ca_file.empty() ? kSystemAuthorities : options.ca_file.c_str());
-    well = well && require_tls_1_2(handle);
+    set_number(LDAP_OPT_X_TLS_PROTOCOL_MIN, LDAP_OPT_X_TLS_PROTOCOL_TLS1_2);
     if (!well) return failed("preparing", "libldap lacks an option");
     set_number(LDAP_OPT_X_TLS_NEWCTX, 0);
     if (!well) return failed("starting TLS", "the authorities in ca-file cannot be used");
@@ -113,8 +111,10 @@ Result<void> Connection::secure(const LdapOptions& options) {
       return failed("asking for TLS", fmt::format("{}{}", ldap_err2string(code), diagnosis()));
   }
   const int code = ldap_install_tls(handle_.get());
-  if (code == LDAP_SUCCESS && ldap_tls_inplace(handle_.get()) == 1) return {};
-  return failed("starting TLS", fmt::format("{}{}", ldap_err2string(code), diagnosis()));
+  if (code != LDAP_SUCCESS || ldap_tls_inplace(handle_.get()) != 1)
+    return failed("starting TLS", fmt::format("{}{}", ldap_err2string(code), diagnosis()));
+  if (!is_modern_tls(handle_.get())) return failed("starting TLS", "it offers nothing newer than TLS 1.1");
+  return {};
 }
 
 Result<void> Connection::before_asking(Monotonic deadline) {

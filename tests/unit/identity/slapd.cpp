@@ -21,14 +21,6 @@ namespace {
 
 constexpr char kSlapd[] = "/usr/sbin/slapd";
 
-sockaddr_in loopback(int port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
-
 /// Runs a program that dies with this one; its output goes to a file.
 pid_t run_program(const std::vector<std::string>& words, const std::string& output) {
   std::vector<char*> arguments;
@@ -47,15 +39,6 @@ pid_t run_program(const std::vector<std::string>& words, const std::string& outp
 
 }  // namespace
 
-int free_port() {
-  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address = loopback(0);
-  socklen_t length = sizeof address;
-  WHERRY_CHECK(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length) == 0);
-  WHERRY_CHECK(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length) == 0);
-  return ntohs(address.sin_port);
-}
-
 bool Slapd::installed() { return ::access(kSlapd, X_OK) == 0; }
 
 Slapd::Slapd(const Options& options) {
@@ -67,8 +50,6 @@ Slapd::Slapd(const Options& options) {
   WHERRY_CHECK(::waitpid(loading, &status, 0) == loading);
   if (status != 0) fmt::print(stderr, "slapadd: {}\n", read_file(dir_ / "log"));
   WHERRY_CHECK(status == 0);
-  port_ = free_port();
-  tls_port_ = free_port();
   start();
 }
 
@@ -99,7 +80,10 @@ void Slapd::write_files(const Options& options) {
 
 bool Slapd::answers() const {
   const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const sockaddr_in address = loopback(port_);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port()));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
@@ -108,9 +92,9 @@ void Slapd::start() {
   if (std::filesystem::exists(dir_ / "server.pem")) places += " " + ldaps_url();
   process_ = run_program({"slapd", "-d", "0", "-h", places, "-f", dir_ / "slapd.conf"}, dir_ / "log");
   for (int i = 0; i < 2000 && !answers(); ++i) {
-    if (::waitpid(process_, nullptr, WNOHANG) == process_) process_ = -1;
-    if (process_ < 0) fmt::print(stderr, "slapd: {}\n", read_file(dir_ / "log"));
-    WHERRY_CHECK(process_ > 0);
+    const bool ended = ::waitpid(process_, nullptr, WNOHANG) == process_;
+    if (ended) fmt::print(stderr, "slapd: {}\n", read_file(dir_ / "log"));
+    WHERRY_CHECK(!ended);
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
 }
@@ -122,7 +106,9 @@ void Slapd::kill() {
   process_ = -1;
 }
 
-std::string Slapd::url(const std::string& host) const { return fmt::format("ldap://{}:{}", host, port_); }
-std::string Slapd::ldaps_url(const std::string& host) const { return fmt::format("ldaps://{}:{}", host, tls_port_); }
+std::string Slapd::url(const std::string& host) const { return fmt::format("ldap://{}:{}", host, port_.number()); }
+std::string Slapd::ldaps_url(const std::string& host) const {
+  return fmt::format("ldaps://{}:{}", host, tls_port_.number());
+}
 
 }  // namespace wherry::testing

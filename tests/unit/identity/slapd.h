@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "tests/unit/identity/local_port.h"
 #include "tests/unit/support/certificate.h"
 #include "tests/unit/support/temp_dir.h"
 
@@ -36,7 +37,7 @@ class Slapd {
   /// kill -9
   void kill();
 
-  int port() const { return port_; }
+  int port() const { return port_.number(); }
   std::string url(const std::string& host = "127.0.0.1") const;
   std::string ldaps_url(const std::string& host = "127.0.0.1") const;
   std::string ca_file() const { return dir_ / "ca.pem"; }
@@ -49,15 +50,12 @@ class Slapd {
   bool answers() const;
 
   TempDir dir_;
-  int port_ = 0;
-  int tls_port_ = 0;
+  LocalPort port_;
+  LocalPort tls_port_;
   pid_t process_ = -1;
 };
 
 /// What the directory holds, as LDIF.
 std::string directory_content(int elsewhere_port);
-
-/// A port of 127.0.0.1 that was free just now.
-int free_port();
 
 }  // namespace wherry::testing
