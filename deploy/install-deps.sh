@@ -26,6 +26,7 @@ libcli11-dev            # command lines
 libspdlog-dev           # logging
 libfmt-dev              # formatting, for spdlog
 prometheus-cpp-dev      # metrics
+libldap-dev             # logging in against LDAP and Active Directory
 libgtest-dev            # unit tests
 libgmock-dev            # unit tests
 libbenchmark-dev        # microbenchmarks
@@ -49,6 +50,8 @@ buildah                 # real client
 containerd              # real client: its ctr
 docker-registry         # a foreign parent for the node, and the peer of bench/
 nginx                   # the peer of bench/
+slapd                   # a real directory for the tests of logging in
+ldap-utils              # asks that directory by hand
 jq                      # reads JSON in scripts
 e2fsprogs               # small file systems for power cuts and full disks
 util-linux              # loop devices for the same
@@ -111,9 +114,13 @@ if [ -z "$llhttp" ]; then
 fi
 echo "install-deps.sh: installing ${missing[*]}"
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "${missing[@]}" >/dev/null
-# These are here for their programs: no daemon of theirs is wanted.
-if [ -d /run/systemd/system ]; then
-  for service in nginx docker-registry; do
-    [[ " ${missing[*]} " != *" $service "* ]] || "${as_root[@]}" systemctl disable --now --quiet "$service" || true
-  done
-fi
+# These are here for their programs: no daemon of theirs is wanted, though being installed starts it, by systemd or without.
+for service in nginx docker-registry slapd; do
+  [[ " ${missing[*]} " == *" $service "* ]] || continue
+  if [ -d /run/systemd/system ]; then
+    "${as_root[@]}" systemctl disable --now --quiet "$service" || true
+  elif [ -x "/etc/init.d/$service" ]; then
+    "${as_root[@]}" "/etc/init.d/$service" stop >/dev/null 2>&1 || true
+    "${as_root[@]}" update-rc.d "$service" disable >/dev/null 2>&1 || true
+  fi
+done

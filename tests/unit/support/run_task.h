@@ -1,6 +1,7 @@
 // Runs a Task to its end, for tests that are not coroutines themselves.
 #pragma once
 
+#include <deque>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -15,12 +16,15 @@
 
 namespace wherry::testing {
 
-/// A loop that lives to the end of the process: a pool's thread may still be waking it when its last task has ended.
+/// A loop that lives long: a pool's thread may still be waking it when its last task has ended, and what a test made on it
+/// may come back to it. Each has descriptors, so that they cannot all live to the end of the process.
 inline Loop& fresh_loop() {
+  constexpr std::size_t kMostLoops = 2500;
   static std::mutex mutex;
-  static auto* loops = new std::vector<std::unique_ptr<Loop>>;
+  static auto* loops = new std::deque<std::unique_ptr<Loop>>;
   const std::lock_guard lock(mutex);
   loops->push_back(std::make_unique<Loop>());
+  if (loops->size() > kMostLoops) loops->pop_front();
   return *loops->back();
 }
 
