@@ -170,8 +170,9 @@ Result<void> Appender::rotate() {
 
 void Appender::remove_old() {
   if (keep_bytes_ == 0) return;
-  // As full as the new file will be: the bound holds then, too.
-  while (!older_.empty() && older_bytes_ + rotate_bytes_ > keep_bytes_) {
+  // As full as the new file will be: the bound holds then, too. The file before it stays: until the new one has a line,
+  // that one alone knows the hash to go on with.
+  while (older_.size() > 1 && older_bytes_ + rotate_bytes_ > keep_bytes_) {
     const Kept oldest = older_.front();
     if (auto removed = remove_file(oldest.path); !removed) {
       log::warn("an old file of the audit log cannot be removed", {{"error", removed.error().to_string()}});

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -77,18 +78,36 @@ std::string table_of(const std::vector<AuditRecord>& records) {
   return text_table({"TIME", "ACTOR", "ACTION", "TARGET", "RESULT", "FROM"}, rows);
 }
 
-int list(const CommandOptions& options) {
+/// The last events that fit; a page at a time, for pages are bounded in bytes.
+Result<std::vector<AuditRecord>> last_events(const CommandOptions& options) {
   auto query = query_of(options);
-  if (!query) return failed("list", query.error());
-  auto page = AuditReader(audit_folder(options.data)).read(*query);
-  if (!page) return failed("list", page.error());
-  if (!options.json) {
-    std::fputs(table_of(page->records).c_str(), stdout);
-  } else {
-    for (const AuditRecord& record : page->records)
-      if (auto put = put_line(record.line); !put) return failed("list", put.error());
+  if (!query) return query.error();
+  const AuditReader reader(audit_folder(options.data));
+  std::vector<AuditRecord> all;
+  for (bool more = true; more && all.size() < options.limit;) {
+    query->limit = options.limit - all.size();
+    auto page = reader.read(*query);
+    if (!page) return page.error();
+    if (!page->records.empty()) query->before = page->records.front().sequence;
+    more = page->more;
+    page->records.insert(page->records.end(), std::make_move_iterator(all.begin()), std::make_move_iterator(all.end()));
+    all = std::move(page->records);
   }
-  return std::fflush(stdout) == 0 ? kExitOk : failed("list", system_error(errno, "write the output"));
+  return all;
+}
+
+int list(const CommandOptions& options) {
+  auto records = last_events(options);
+  if (!records) return failed("list", records.error());
+  Result<void> put;
+  if (options.json) {
+    for (const AuditRecord& record : *records)
+      if (put) put = put_line(record.line);
+  } else {
+    std::fputs(table_of(*records).c_str(), stdout);
+  }
+  if (put && std::fflush(stdout) != 0) put = system_error(errno, "write the output");
+  return put ? kExitOk : failed("list", put.error());
 }
 
 int verify(const CommandOptions& options) {
@@ -97,8 +116,8 @@ int verify(const CommandOptions& options) {
   if (verdict->fault) return failed("verify", Error(ErrorKind::kCorrupt, verdict->fault->to_string()));
   std::string line = fmt::format("{} events", verdict->events());
   if (verdict->events() > 0)
-    line += fmt::format(" ({} to {}) in {} files, nothing was changed; last hash {}", verdict->first, verdict->last,
-                        verdict->files, verdict->last_hash);
+    line += fmt::format(" ({} to {}) in {} file{}, nothing was changed; last hash {}", verdict->first, verdict->last,
+                        verdict->files, verdict->files == 1 ? "" : "s", verdict->last_hash);
   if (verdict->unfinished_bytes > 0) line += fmt::format("; {} bytes of an unfinished line", verdict->unfinished_bytes);
   std::printf("%s\n", line.c_str());
   return kExitOk;

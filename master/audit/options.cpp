@@ -51,8 +51,8 @@ Result<AuditOptions> read_audit(ConfigSection& file) {
   if (options.rotate_bytes < AuditOptions::kLeastRotateBytes) return wrong("rotate-bytes", "has to be at least 1MiB");
   read = section->read_bytes("keep-bytes", options.keep_bytes);
   if (!read) return read.error();
-  if (options.keep_bytes != 0 && options.keep_bytes < options.rotate_bytes)
-    return wrong("keep-bytes", "has to be at least rotate-bytes, or 0 to keep all");
+  if (options.keep_bytes != 0 && options.keep_bytes / 2 < options.rotate_bytes)
+    return wrong("keep-bytes", "has to be at least twice rotate-bytes, or 0 to keep all");
   std::string syslog;
   read = section->read("syslog", syslog);
   if (!read) return read.error();

@@ -41,7 +41,7 @@ class AuditOptions {
 };
 
 /// The section `audit` of a configuration file: `rotate-bytes` (at least 1 MiB), `keep-bytes` (0, or at least
-/// rotate-bytes), `syslog`. Errors: kInvalid, naming file, line and key.
+/// twice that), `syslog`. Errors: kInvalid, naming file, line and key.
 Result<AuditOptions> read_audit(ConfigSection& file);
 
 }  // namespace wherry::audit

@@ -3,64 +3,31 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <deque>
 #include <iterator>
 #include <utility>
 
 namespace wherry::audit {
 namespace {
 
-/// The last records of those that it is given, within the bounds of a page.
-class LastOnes {
- public:
-  explicit LastOnes(std::uint64_t limit) : limit_(limit) {}
+enum class Line { kSkip, kTake, kEnd };
 
-  void add(AuditRecord record) {
-    bytes_ += record.line.size();
-    records_.push_back(std::move(record));
-    while (records_.size() > limit_ || (bytes_ > AuditPage::kMaxBytes && records_.size() > 1)) {
-      bytes_ -= records_.front().line.size();
-      records_.pop_front();
-      ++left_out_;
-    }
-  }
-  /// Puts those of an earlier file before what is there.
-  void add_front(LastOnes earlier) {
-    left_out_ += earlier.left_out_;
-    for (auto& records = earlier.records_; !records.empty(); records.pop_back()) {
-      const std::size_t bytes = records.back().line.size();
-      if (full() || (bytes_ + bytes > AuditPage::kMaxBytes && !records_.empty())) {
-        left_out_ += records.size();
-        return;
-      }
-      bytes_ += bytes;
-      records_.push_front(std::move(records.back()));
-    }
-  }
-  bool full() const { return records_.size() >= limit_; }
-  bool cut() const { return left_out_ > 0; }
-  std::vector<AuditRecord> take() {
-    return {std::make_move_iterator(records_.begin()), std::make_move_iterator(records_.end())};
-  }
+/// What to do with a line, as far as it can be told without reading it as JSON.
+Line look_at(std::string_view line, const AuditQuery& query, const LineFilter& filter) {
+  const auto head = head_of(line);
+  if (!head) return Line::kTake;  // to say what is wrong with it
+  if (head->sequence <= query.after) return Line::kSkip;
+  if (query.before > 0 && head->sequence >= query.before) return Line::kEnd;
+  return filter.may_fit(line) ? Line::kTake : Line::kSkip;
+}
 
- private:
-  std::uint64_t limit_;
-  std::deque<AuditRecord> records_;
-  std::size_t bytes_ = 0;
-  std::uint64_t left_out_ = 0;
-};
-
-std::uint64_t limit_of(const AuditQuery& query) {
-  return std::clamp<std::uint64_t>(query.limit, 1, AuditQuery::kMaxLimit);
+/// Parses a line; an error names its place.
+Result<AuditRecord> record_at(const std::string& path, std::uint64_t line_number, std::string line) {
+  auto record = parse_record(std::move(line));
+  if (!record) return Error(ErrorKind::kCorrupt, "{}:{}: {}", path, line_number, record.error().message());
+  return record;
 }
 
 }  // namespace
-
-bool AuditQuery::fits(const AuditEvent& event) const {
-  return (!since || *event.time >= *since) && (!until || *event.time < *until) &&
-         (actor.empty() || event.actor.name == actor) && event.action.starts_with(action) &&
-         event.target.starts_with(target);
-}
 
 std::string AuditVerdict::Fault::to_string() const { return fmt::format("{}:{}: {}", file, line, what); }
 
@@ -80,17 +47,16 @@ Result<bool> AuditReader::walk_file(const Segment& segment, const AuditQuery& qu
   auto reader = LineReader::open(segment.path);
   if (!reader && reader.error().kind() == ErrorKind::kNotFound) return true;  // it was the oldest, and is removed
   if (!reader) return reader.error();
+  const LineFilter filter(query);
   while (true) {
     auto line = reader->next();
     if (!line) return line.error();
     if (!*line) return true;
-    if (const auto head = head_of(**line)) {
-      if (head->sequence <= query.after) continue;
-      if (query.before > 0 && head->sequence >= query.before) return true;
-    }
-    auto record = parse_record(std::string(**line));
-    if (!record)
-      return Error(ErrorKind::kCorrupt, "{}:{}: {}", segment.path, reader->line_number(), record.error().message());
+    const Line what = look_at(**line, query, filter);
+    if (what == Line::kEnd) return true;
+    if (what == Line::kSkip) continue;
+    auto record = record_at(segment.path, reader->line_number(), std::string(**line));
+    if (!record) return record.error();
     if (query.fits(record->event) && !visit(std::move(*record))) return false;
   }
 }
@@ -109,39 +75,60 @@ Result<void> AuditReader::walk(const AuditQuery& query, const Visitor& visit) co
 Result<AuditPage> AuditReader::read(const AuditQuery& query) const {
   if (query.newest) return read_newest(query);
   AuditPage page;
-  std::size_t bytes = 0;
-  const std::uint64_t limit = limit_of(query);
-  auto walked = walk(query, [&](AuditRecord&& record) {
-    if (page.records.size() >= limit || bytes > AuditPage::kMaxBytes) {
-      page.more = true;
-      return false;
-    }
-    bytes += record.line.size();
-    page.records.push_back(std::move(record));
-    return true;
-  });
+  auto walked = walk(query, [&page, &query](AuditRecord&& record) { return page.add(std::move(record), query); });
   if (!walked) return walked.error();
   return page;
+}
+
+bool AuditPage::add(AuditRecord&& record, const AuditQuery& query) {
+  const auto limit = std::clamp<std::uint64_t>(query.limit, 1, AuditQuery::kMaxLimit);
+  more = records.size() >= limit || bytes_ > kMaxBytes;
+  if (more) return false;
+  bytes_ += record.line.size();
+  records.push_back(std::move(record));
+  return true;
+}
+
+Result<bool> AuditReader::newest_of_file(const Segment& segment, const AuditQuery& query, AuditPage& page) {
+  auto reader = LineReader::open(segment.path);
+  if (!reader && reader.error().kind() == ErrorKind::kNotFound) return true;
+  if (!reader) return reader.error();
+  struct Place {
+    std::uint64_t offset;
+    std::uint64_t line_number;
+    std::size_t size;
+  };
+  std::vector<Place> places;
+  const LineFilter filter(query);
+  while (true) {
+    auto line = reader->next();
+    if (!line) return line.error();
+    if (!*line) break;
+    const Line what = look_at(**line, query, filter);
+    if (what == Line::kEnd) break;
+    if (what == Line::kTake)
+      places.push_back({reader->offset() - (*line)->size() - 1, reader->line_number(), (*line)->size()});
+  }
+  for (auto place = places.rbegin(); place != places.rend(); ++place) {
+    auto line = reader->line_at(place->offset, place->size);
+    if (!line) return line.error();
+    auto record = record_at(segment.path, place->line_number, std::move(*line));
+    if (!record) return record.error();
+    if (query.fits(record->event) && !page.add(std::move(*record), query)) return false;
+  }
+  return true;
 }
 
 Result<AuditPage> AuditReader::read_newest(const AuditQuery& query) const {
   auto segments = segments_of(query);
   if (!segments) return segments.error();
-  LastOnes last(limit_of(query));
   AuditPage page;
   for (auto segment = segments->rbegin(); segment != segments->rend(); ++segment) {
-    LastOnes of_file(limit_of(query));
-    auto walked = walk_file(*segment, query, [&of_file](AuditRecord&& record) {
-      of_file.add(std::move(record));
-      return true;
-    });
-    if (!walked) return walked.error();
-    last.add_front(std::move(of_file));
-    if (!last.full() && !last.cut()) continue;
-    page.more = last.cut() || std::next(segment) != segments->rend();
-    break;
+    auto all = newest_of_file(*segment, query, page);
+    if (!all) return all.error();
+    if (!*all) break;
   }
-  page.records = last.take();
+  std::reverse(page.records.begin(), page.records.end());
   return page;
 }
 

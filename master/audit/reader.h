@@ -10,29 +10,10 @@
 #include "common/base/error.h"
 #include "master/audit/chain.h"
 #include "master/audit/event.h"
+#include "master/audit/query.h"
 #include "master/audit/segments.h"
 
 namespace wherry::audit {
-
-/// Which events are asked for; empty texts and absent times ask for all.
-class AuditQuery {
- public:
-  static constexpr std::uint64_t kMaxLimit = 10'000;
-
-  AuditQuery() = default;
-
-  std::optional<WallTime> since;  ///< inclusive
-  std::optional<WallTime> until;  ///< exclusive
-  std::string actor;              ///< a name, whole
-  std::string action;             ///< what the action begins with
-  std::string target;             ///< what the target begins with
-  std::uint64_t after = 0;        ///< only sequences above
-  std::uint64_t before = 0;       ///< only sequences below; 0: up to the end
-  std::uint64_t limit = 100;      ///< of a page, at most kMaxLimit
-  bool newest = false;            ///< of those that fit, the last ones instead of the first
-
-  bool fits(const AuditEvent& event) const;
-};
 
 /// Events in order of their sequences. The next page is `after` the last one's, or with `newest` `before` the first's.
 class AuditPage {
@@ -40,7 +21,14 @@ class AuditPage {
   static constexpr std::size_t kMaxBytes = std::size_t{8} << 20;  ///< passed by one event at most
 
   std::vector<AuditRecord> records;
-  bool more = false;  ///< there may be more of them
+  bool more = false;  ///< there are more of them
+
+ private:
+  friend class AuditReader;
+  /// False when it has no room for one more.
+  bool add(AuditRecord&& record, const AuditQuery& query);
+
+  std::size_t bytes_ = 0;
 };
 
 /// What a verification found.
@@ -66,7 +54,8 @@ class AuditVerdict {
 
 /// Reads the files of a folder, also while an AuditLog writes them: it sees what was there when the call began. Holds
 /// no state; calls block: on a loop, go through a pool. Cost: the bytes of the files that `after` and `before` leave,
-/// for other conditions are looked for line by line, about 100 MB/s.
+/// for other conditions are looked for line by line: 250 MB/s for lines that do not fit, 13 us for
+/// each event that does.
 /// Errors: kNotFound when there is no such folder; kCorrupt, naming file and line, for a line that is no event; kIo.
 class AuditReader {
  public:
@@ -85,6 +74,8 @@ class AuditReader {
   static Result<bool> walk_file(const Segment& segment, const AuditQuery& query, const Visitor& visit);
   Result<std::vector<Segment>> segments_of(const AuditQuery& query) const;
   Result<AuditPage> read_newest(const AuditQuery& query) const;
+  /// From its end to its begin, into a page that is the wrong way round. False when that has no room.
+  static Result<bool> newest_of_file(const Segment& segment, const AuditQuery& query, AuditPage& page);
   /// False when the file was removed meanwhile, as the oldest.
   static Result<bool> verify_file(const Segment& segment, bool newest, Chain& chain, AuditVerdict& verdict);
 

@@ -63,6 +63,14 @@ Result<bool> LineReader::fill() {
   return *got > 0;
 }
 
+Result<std::string> LineReader::line_at(std::uint64_t offset, std::size_t size) const {
+  std::string line(size, '\0');
+  auto got = read_all(file_.get(), std::as_writable_bytes(std::span(line)), offset);
+  if (!got) return Error(ErrorKind::kIo, "{} cannot be read", path_).with_cause(got.error());
+  if (*got != size) return Error(ErrorKind::kCorrupt, "{} became shorter while it was read", path_);
+  return line;
+}
+
 Result<std::optional<std::string_view>> LineReader::next() {
   while (true) {
     const std::size_t newline = buffer_.find('\n', seen_);

@@ -33,6 +33,8 @@ class LineReader {
   /// The next line without its newline, valid until the next call; nothing at the end, or before a line that has no
   /// newline (yet). Errors: kIo; kCorrupt, naming file and line, for a line over kMaxLineBytes.
   Result<std::optional<std::string_view>> next();
+  /// A line that was read before, by where it begins and its size. Errors: kIo; kCorrupt when the file is shorter now.
+  Result<std::string> line_at(std::uint64_t offset, std::size_t size) const;
   /// Of the line that next() gave last, from 1.
   std::uint64_t line_number() const { return lines_; }
   /// Bytes of all lines that next() gave, with their newlines.

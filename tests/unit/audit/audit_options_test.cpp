@@ -33,7 +33,7 @@ TEST_F(AuditOptionsTest, AreReadFromTheSectionAudit) {
 }
 
 TEST_F(AuditOptionsTest, AWrongValueIsSaidWithItsPlace) {
-  for (const char* line : {"rotate-bytes: 1KiB", "rotate-bytes: x", "keep-bytes: 1MiB", "syslog: log.example:601",
+  for (const char* line : {"rotate-bytes: 1KiB", "rotate-bytes: x", "keep-bytes: 127MiB", "syslog: log.example:601",
                            "syslog: http://log.example:601", "sys-log: x"}) {
     auto options = options_of("audit:\n  " + std::string(line) + "\n");
     ASSERT_EQ(kind_of(options), ErrorKind::kInvalid) << line;

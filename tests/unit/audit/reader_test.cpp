@@ -56,7 +56,7 @@ TEST_F(AuditReaderTest, EachConditionLeavesWhatFits) {
       {"tag.delete", "repository/team/app:1", "bob", "2026-11-24T11:00:00Z"},
       {"tag.set", "repository/team/app:1", "alice", "2026-11-24T12:00:00Z"},
       {"tag.delete", "repository/other/app:1", "alice", "2026-11-24T11:30:00Z"},
-      {"login", "user/bob", "bob", "2026-11-24T13:00:00Z"},
+      {"login", "user/b\"\\\n\xc3\xa4", "bob", "2026-11-24T13:00:00Z"},
   };
   for (const Event& each : kEvents) {
     AuditEvent event = event_of(each.action, each.target, each.actor);
@@ -75,6 +75,8 @@ TEST_F(AuditReaderTest, EachConditionLeavesWhatFits) {
       {"a part of an actor", [](AuditQuery& q) { q.actor = "ali"; }, {}},
       {"action", [](AuditQuery& q) { q.action = "tag."; }, {2, 3, 4}},
       {"target", [](AuditQuery& q) { q.target = "repository/team/"; }, {2, 3}},
+      {"an escaped target", [](AuditQuery& q) { q.target = "user/b\"\\\n\xc3\xa4"; }, {5}},
+      {"a part of one", [](AuditQuery& q) { q.target = "user/b\"\\"; }, {5}},
       {"since", [](AuditQuery& q) { q.since = parse_time("2026-11-24T11:30:00Z"); }, {3, 4, 5}},
       {"until", [](AuditQuery& q) { q.until = parse_time("2026-11-24T12:00:00Z"); }, {1, 2, 4}},
       {"after", [](AuditQuery& q) { q.after = 3; }, {4, 5}},

@@ -52,6 +52,24 @@ TEST_F(AuditRecovery, AFileWhoseFirstLineWasTornGoesOnAfterTheOneBeforeIt) {
   EXPECT_EQ(found.last, record->sequence);
 }
 
+TEST_F(AuditRecovery, ACrashBeforeTheFirstLineOfAFileLeavesAChainThoughOldFilesAreNotKept) {
+  AuditOptions options;
+  options.rotate_bytes = 1024;
+  options.keep_bytes = 1;
+  auto log = open(options);
+  for (int i = 0; i < 9; ++i) ASSERT_TRUE(record(*log, event_of("login")));
+  log.reset();
+  ASSERT_EQ(names().size(), 2U);
+  const std::uint64_t events = verdict().last;
+  write_file(folder() + "/" + names().back(), "");
+  log = open(options);
+  ASSERT_TRUE(log);
+  for (int i = 0; i < 9; ++i) ASSERT_TRUE(record(*log, event_of("login")));
+  const AuditVerdict found = verdict();
+  EXPECT_FALSE(found.fault) << found.fault->to_string();
+  EXPECT_GT(found.last, events);
+}
+
 TEST_F(AuditRecovery, AnEmptyLogIsMadeAnewWhenItsFirstLineWasTorn) {
   write_events(1);
   write_file(file(1), "{\"se");
