@@ -18,7 +18,7 @@ namespace wherry::audit {
 /// Events in order of their sequences. The next page is `after` the last one's, or with `newest` `before` the first's.
 class AuditPage {
  public:
-  static constexpr std::size_t kMaxBytes = std::size_t{8} << 20;  ///< passed by one event at most
+  static constexpr std::size_t kMaxBytes = std::size_t{4} << 20;  ///< passed by one event at most
 
   std::vector<AuditRecord> records;
   bool more = false;  ///< there are more of them
