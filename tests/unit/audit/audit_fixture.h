@@ -61,16 +61,28 @@ class AuditFolder : public ::testing::Test {
   static Result<void> record(AuditLog& log, AuditEvent event) {
     return wherry::testing::run_task(log.record(std::move(event)));
   }
+  /// The same for many, one after another, on one loop: each of run_task() stays open to the end of the process.
+  static Result<void> record_all(AuditLog& log, std::vector<AuditEvent> events) {
+    return wherry::testing::run_task(one_after_another(&log, std::move(events)));
+  }
+  static Task<Result<void>> one_after_another(AuditLog* log, std::vector<AuditEvent> events) {
+    for (const AuditEvent& event : events) {
+      auto recorded = co_await log->record(event);
+      if (!recorded) co_return recorded;
+    }
+    co_return Result<void>();
+  }
   /// Writes `count` events, three or so a file of `rotate_bytes`, and closes the log.
   void write_events(int count, std::uint64_t rotate_bytes = 1024) {
     AuditOptions options;
     options.rotate_bytes = rotate_bytes;
     auto log = open(options);
     ASSERT_TRUE(log);
-    for (int i = 0; i < count; ++i) {
-      auto recorded = record(*log, event_of("tag.delete", "repository/team/app:" + std::to_string(i)));
-      ASSERT_TRUE(recorded) << recorded.error().to_string();
-    }
+    std::vector<AuditEvent> events;
+    for (int i = 0; i < count; ++i)
+      events.push_back(event_of("tag.delete", "repository/team/app:" + std::to_string(i)));
+    auto recorded = record_all(*log, std::move(events));
+    ASSERT_TRUE(recorded) << recorded.error().to_string();
   }
   AuditVerdict verdict() const {
     auto found = AuditReader(folder()).verify();

@@ -57,14 +57,14 @@ TEST_F(AuditRecovery, ACrashBeforeTheFirstLineOfAFileLeavesAChainThoughOldFilesA
   options.rotate_bytes = 1024;
   options.keep_bytes = 1;
   auto log = open(options);
-  for (int i = 0; i < 9; ++i) ASSERT_TRUE(record(*log, event_of("login")));
+  ASSERT_TRUE(record_all(*log, std::vector(9, event_of("login"))));
   log.reset();
   ASSERT_EQ(names().size(), 2U);
   const std::uint64_t events = verdict().last;
   write_file(folder() + "/" + names().back(), "");
   log = open(options);
   ASSERT_TRUE(log);
-  for (int i = 0; i < 9; ++i) ASSERT_TRUE(record(*log, event_of("login")));
+  ASSERT_TRUE(record_all(*log, std::vector(9, event_of("login"))));
   const AuditVerdict found = verdict();
   EXPECT_FALSE(found.fault) << found.fault->to_string();
   EXPECT_GT(found.last, events);
