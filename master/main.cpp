@@ -2,6 +2,7 @@
 
 #include "common/daemon/serve_options.h"
 #include "master/airgap/commands.h"
+#include "master/audit/commands.h"
 #include "master/cli/commands.h"
 #include "master/feed/commands.h"
 #include "master/role/master.h"
@@ -58,6 +59,7 @@ int main(int argc, char** argv) {
     options.add_flags(program.command("serve", "run the master", [&] { return wherry::master::serve(options); }));
     wherry::master::add_feed_commands(program);
     wherry::master::add_airgap_commands(program);
+    wherry::audit::add_audit_commands(program);
     wherry::master::add_replication(program);
     wherry::master::add_nodes(program);
     wherry::master::add_identity(program);
