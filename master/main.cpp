@@ -25,7 +25,15 @@ int serve(ServeOptions& options) {
         if (!read) return read;
         read = feed->read("registered-only", master.feed_registered_only);
         if (!read) return read;
-        return feed->finish();
+        read = feed->finish();
+        if (!read) return read;
+        auto audit = audit::read_audit(file);
+        if (!audit) return audit.error();
+        master.audit = std::move(*audit);
+        auto ldap = ldap::read_ldap(file);
+        if (!ldap) return ldap.error();
+        master.access.ldap = std::move(*ldap);
+        return {};
       },
       [&](ConfigSection& access) -> Result<void> {
         auto read = access.read("service", master.access.service);

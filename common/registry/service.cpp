@@ -137,8 +137,10 @@ Task<Result<void>> RegistryService::handle(http::Exchange& exchange) {
 }
 
 Task<Result<void>> RegistryService::answer(http::Exchange& exchange, const Route& route, const auth::Visitor& visitor) {
-  if (auto refused = refuse(gate_, exchange.request(), route, visitor, extra_rights(route, visitor)))
-    co_return co_await exchange.send(std::move(*refused));
+  if (auto refusal = refuse(gate_, exchange.request(), route, visitor, extra_rights(route, visitor))) {
+    refused(exchange, route, visitor);
+    co_return co_await exchange.send(std::move(*refusal));
+  }
   const std::string_view method = exchange.request().method;
   const bool session = route.endpoint == Endpoint::kUploads || route.endpoint == Endpoint::kUpload;
   if (session || (method != "GET" && method != "HEAD")) co_return co_await handle_write(exchange, route, visitor);

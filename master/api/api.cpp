@@ -8,6 +8,7 @@
 #include "master/api/browser_guard.h"
 #include "master/api/openapi.h"
 #include "master/api/problem.h"
+#include "master/audit/actor.h"
 
 namespace wherry::api {
 namespace {
@@ -84,7 +85,7 @@ void Api::add(Endpoint endpoint) {
   if (!endpoint.needs)
     endpoint.needs =
         Needs::in_registry(endpoint.method == "GET" ? auth::Permission::kReadSystem : auth::Permission::kManageSystem);
-  routes_.push_back({endpoint.method, PathPattern(endpoint.path), endpoint.handler, *endpoint.needs});
+  routes_.push_back({endpoint.method, PathPattern(endpoint.path), endpoint.handler, *endpoint.needs, endpoint.id});
   endpoints_.push_back(std::move(endpoint));
 }
 
@@ -144,6 +145,15 @@ Task<Result<Answer>> Api::answer(http::Exchange& exchange, const Route& route,
   if (!visitor) co_return visitor.error();
   const auto project = path.find("project");
   auto may = check_needs(*visitor, route.needs, project == path.end() ? std::string_view() : project->second);
+  const bool changes = request.method != "GET" && request.method != "HEAD";
+  if (!may && audit_ != nullptr && changes && !visitor->who().is_anonymous()) {
+    audit::AuditEvent denied("api." + route.id, std::string(request.path));
+    denied.actor = audit::actor_of(visitor->who());
+    denied.remote = auth::address_of(exchange.remote());
+    denied.result = audit::Outcome::kDenied;
+    denied.reason = may.error().message();
+    audit_->note(std::move(denied));
+  }
   if (!may) co_return may.error();
   if (!http::is_well_escaped(request.query))
     co_return Error(ErrorKind::kInvalid, "the query holds a percent sign that begins no escape");
@@ -160,12 +170,40 @@ Task<Result<Answer>> Api::answer(http::Exchange& exchange, const Route& route,
   Call call(std::move(path), std::string(request.query), std::move(document), std::move(*visitor));
   call.came_from(auth::address_of(exchange.remote()));
   call.set_if_match(std::string(request.header("if-match")));
-  co_return co_await run_at_home(route.handler, std::move(call));
+  if (audit_ == nullptr || !changes) co_return co_await run_at_home(route.handler, call);
+  co_return co_await run_audited(std::string(request.method), std::string(request.path), route, call);
 }
 
 Task<Result<Answer>> Api::describe() { co_return Answer(openapi_document(endpoints_, schemas_)); }
 
-Task<Result<Answer>> Api::run_at_home(const Handler& handler, Call call) {
+Task<Result<Answer>> Api::run_audited(std::string method, std::string place, const Route& route, const Call& call) {
+  audit::AuditEvent event("api." + route.id, place);
+  event.actor = audit::actor_of(call.visitor().who());
+  event.remote = call.remote();
+  const Found shown = find("GET", place);
+  // Of a collection that gets one more the whole of it is not what it was before.
+  if (shown.route != nullptr && method != "POST") {
+    const Call look(shown.values, {}, {}, call.visitor());
+    auto before = co_await run_at_home(shown.route->handler, look);
+    if (before) event.before = audit::AuditDocument(before->body());
+  }
+  auto answered = co_await run_at_home(route.handler, call);
+  if (answered && !answered->is_problem()) {
+    event.after = audit::AuditDocument(answered->body());
+  } else {
+    const bool refused = !answered && (answered.error().kind() == ErrorKind::kDenied ||
+                                       answered.error().kind() == ErrorKind::kUnauthorized);
+    event.result = refused ? audit::Outcome::kDenied : audit::Outcome::kFailed;
+    event.reason = answered ? "refused" : answered.error().message();
+  }
+  auto written = co_await audit_->record(std::move(event));
+  if (!written && answered)
+    co_return Error(ErrorKind::kInternal, "this was done, but could not be written to the audit log")
+        .with_cause(written.error());
+  co_return answered;
+}
+
+Task<Result<Answer>> Api::run_at_home(const Handler& handler, const Call& call) {
   Loop& here = Loop::current();
   co_await home_.enter();
   Result<Answer> answer = Error(ErrorKind::kInternal, "not answered");

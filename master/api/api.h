@@ -11,6 +11,7 @@
 #include "common/observe/metrics.h"
 #include "master/api/endpoint.h"
 #include "master/api/path_pattern.h"
+#include "master/audit/audit_log.h"
 
 namespace wherry::api {
 
@@ -27,6 +28,8 @@ class Api final : public http::Service {
   Api(Loop& home, auth::Gate& gate, Metrics& metrics);
 
   void add(Endpoint endpoint);
+  /// Writes down all that is done by calls, before their answers go. It outlives this.
+  void audit_to(audit::AuditLog& log) { audit_ = &log; }
   /// A schema that endpoints name by ref().
   void add_schema(const std::string& name, Json schema) { schemas_.insert_or_assign(name, std::move(schema)); }
 
@@ -40,6 +43,7 @@ class Api final : public http::Service {
     PathPattern pattern;
     Handler handler;
     Needs needs;
+    std::string id;
   };
   struct Found {
     const Route* route = nullptr;
@@ -50,10 +54,12 @@ class Api final : public http::Service {
   Task<Result<Answer>> answer(http::Exchange& exchange, const Route& route, std::map<std::string, std::string> path);
   Task<Result<auth::Visitor>> visitor_of(http::Exchange& exchange, const Needs& needs);
   Task<Result<Answer>> describe();
-  Task<Result<Answer>> run_at_home(const Handler& handler, Call call);
+  Task<Result<Answer>> run_at_home(const Handler& handler, const Call& call);
+  Task<Result<Answer>> run_audited(std::string method, std::string place, const Route& route, const Call& call);
 
   Loop& home_;
   auth::Gate& gate_;
+  audit::AuditLog* audit_ = nullptr;
   std::vector<Endpoint> endpoints_;
   std::vector<Route> routes_;
   std::map<std::string, Json> schemas_;

@@ -56,7 +56,8 @@ Task<int> list(const IdentityOptions& options, std::string path, std::vector<std
   ApiClient client(options);
   Json all = Json::array();
   for (std::string last;;) {
-    auto page = co_await client.ask("GET", path + (last.empty() ? "" : "?last=" + http::percent_encode(last)));
+    const std::string asked = last.empty() ? path : path + "?last=" + http::percent_encode(last);
+    auto page = co_await client.ask("GET", asked);
     if (!page) co_return failed("", page.error());
     if (!page->is_object() || !page->contains("items")) break;
     for (const Json& item : (*page)["items"]) all.push_back(item);

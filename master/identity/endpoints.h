@@ -20,6 +20,9 @@ void add_project_endpoints(api::Api& api, Administration& administration);
 void add_role_endpoints(api::Api& api, Administration& administration);
 void add_robot_endpoints(api::Api& api, Administration& administration);
 
+/// `folder`: of the audit log.
+void add_audit_endpoints(api::Api& api, Pool& disk, std::string folder);
+
 // What the endpoints share (views.cpp):
 
 api::Json view_of(const User& user);

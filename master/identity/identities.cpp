@@ -12,10 +12,12 @@ constexpr const char* kFirstAdministrator = "admin";
 
 }  // namespace
 
-Identities::Identities(std::string data, AccessOptions options, kv::KeyValue& store, const Clock& clock)
+Identities::Identities(std::string data, AccessOptions options, kv::KeyValue& store, audit::AuditLog& audit,
+                       const Clock& clock)
     : data_(std::move(data)),
       options_(std::move(options)),
       store_(store),
+      audit_(audit),
       clock_(clock),
       policy_(store),
       directory_(store, policy_, clock) {}
@@ -59,7 +61,11 @@ Task<Result<void>> Identities::start(Pool& disk, auth::NodeCheck nodes, std::vec
   keys_ = std::make_unique<TokenKeys>(std::move(*keys));
   auto loaded = co_await directory_.load();
   if (!loaded) co_return loaded;
-  logins_ = std::make_unique<MasterLogins>(directory_, clock_);
+  logins_ = std::make_unique<MasterLogins>(directory_, &audit_, clock_);
+  if (options_.ldap) {
+    ldap_ = std::make_unique<LdapSource>(*options_.ldap);
+    logins_->add(*ldap_);
+  }
   if (directory_.is_empty()) {
     auto made = co_await make_administrator(disk);
     if (!made) co_return made;

@@ -10,6 +10,7 @@
 #include "master/api/api.h"
 #include "master/identity/directory.h"
 #include "master/identity/endpoints.h"
+#include "master/identity/ldap_source.h"
 #include "master/identity/logins.h"
 #include "master/identity/token_issuer.h"
 #include "master/identity/token_keys.h"
@@ -17,6 +18,7 @@
 namespace wherry::identity {
 
 struct AccessOptions {
+  std::optional<master::ldap::LdapOptions> ldap;                   ///< ldap
   std::string url;                                                 ///< access.url: how clients reach this registry
   std::string service = "wherry";                                  ///< access.service: the audience of its tokens
   std::chrono::milliseconds offline_grace{std::chrono::hours(8)};  ///< access.offline-grace
@@ -27,7 +29,7 @@ struct AccessOptions {
 class Identities {
  public:
   /// All outlive it. On the first loop.
-  Identities(std::string data, AccessOptions options, kv::KeyValue& store, const Clock& clock);
+  Identities(std::string data, AccessOptions options, kv::KeyValue& store, audit::AuditLog& audit, const Clock& clock);
 
   /// Reads what is there, makes keys and, the first time, an administrator; tells the tiers. Errors: kInvalid, kIo.
   Task<Result<void>> start(Pool& disk, auth::NodeCheck nodes, std::vector<Loop*> loops);
@@ -46,10 +48,12 @@ class Identities {
   const std::string data_;
   const AccessOptions options_;
   kv::KeyValue& store_;
+  audit::AuditLog& audit_;
   const Clock& clock_;
   registry::PolicyKeeper policy_;
   Directory directory_;
   std::unique_ptr<TokenKeys> keys_;
+  std::unique_ptr<LdapSource> ldap_;
   std::unique_ptr<MasterLogins> logins_;
   std::unique_ptr<MasterIssuer> issuer_;
   std::unique_ptr<auth::TokenService> tokens_;

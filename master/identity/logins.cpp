@@ -5,6 +5,7 @@
 #include "common/auth/password_hash.h"
 #include "common/auth/signed_request.h"
 #include "common/base/log.h"
+#include "master/audit/actor.h"
 
 namespace wherry::identity {
 namespace {
@@ -21,8 +22,13 @@ void give_way() {
 
 }  // namespace
 
-MasterLogins::MasterLogins(Directory& directory, const Clock& clock)
-    : directory_(directory), clock_(clock), home_(Loop::current()), guard_(clock), hashers_("passwords", kHashers) {}
+MasterLogins::MasterLogins(Directory& directory, audit::AuditLog* audit, const Clock& clock)
+    : directory_(directory),
+      audit_(audit),
+      clock_(clock),
+      home_(Loop::current()),
+      guard_(clock),
+      hashers_("passwords", kHashers) {}
 
 Result<void> MasterLogins::take_turn() {
   if (waiting_ >= kMostWaiting)
@@ -156,6 +162,19 @@ Task<Result<auth::Identity>> MasterLogins::log_in_robot(const auth::LoginAttempt
   co_return who;
 }
 
+/// Attempts that were not looked at, for there were too many, are not written down: they would fill the log.
+void MasterLogins::note(const auth::LoginAttempt& attempt, const Result<auth::Identity>& who) {
+  if (audit_ == nullptr || (!who && who.error().kind() == ErrorKind::kTooManyRequests)) return;
+  audit::AuditEvent event("login", "account/" + attempt.name);
+  event.remote = attempt.remote;
+  if (who) event.actor = audit::actor_of(*who);
+  if (!who) {
+    event.result = who.error().kind() == ErrorKind::kUnavailable ? audit::Outcome::kFailed : audit::Outcome::kDenied;
+    event.reason = who.error().message();
+  }
+  audit_->note(std::move(event));
+}
+
 Task<Result<auth::Identity>> MasterLogins::log_in(const auth::LoginAttempt& attempt) {
   Loop& here = Loop::current();
   co_await home_.enter();
@@ -164,6 +183,7 @@ Task<Result<auth::Identity>> MasterLogins::log_in(const auth::LoginAttempt& atte
     who = co_await log_in_robot(attempt);
   else if (!attempt.name.empty() && !attempt.password.empty())
     who = co_await log_in_user(attempt);
+  note(attempt, who);
   co_await here.enter();
   co_return who;
 }

@@ -6,6 +6,7 @@
 
 #include "common/async/pool.h"
 #include "common/auth/token_gate.h"
+#include "master/audit/audit_log.h"
 #include "master/identity/directory.h"
 #include "master/identity/login_guard.h"
 
@@ -35,7 +36,8 @@ class MasterLogins final : public auth::Logins {
     virtual Task<Result<Person>> log_in(std::string name, std::string password) = 0;
   };
 
-  MasterLogins(Directory& directory, const Clock& clock);
+  /// `audit`: where logins are written down; null: nowhere. It outlives this.
+  MasterLogins(Directory& directory, audit::AuditLog* audit, const Clock& clock);
   /// Asked in this order. Before anybody logs in.
   void add(PasswordSource& source) { sources_.push_back(&source); }
 
@@ -57,7 +59,10 @@ class MasterLogins final : public auth::Logins {
   Task<Result<bool>> fits(std::string password, std::string hash);
   Result<void> take_turn();
 
+  void note(const auth::LoginAttempt& attempt, const Result<auth::Identity>& who);
+
   Directory& directory_;
+  audit::AuditLog* const audit_;
   const Clock& clock_;
   Loop& home_;
   LoginGuard guard_;

@@ -7,22 +7,33 @@
 #include "common/registry/service.h"
 #include "common/registry/storage.h"
 #include "common/store/blob_writer.h"
+#include "master/audit/audit_log.h"
 #include "master/registry/upload_sessions.h"
 
 namespace wherry::master {
 
-/// Pushes: uploads (uploads.cpp) and manifests (manifests.cpp). What is answered with 201 or 202 is on the disk.
+/// Pushes: uploads (uploads.cpp) and manifests (manifests.cpp). What is answered with 201 or 202 is on the disk. What
+/// names something, takes it away, or was refused is told to `audit` (null: to nobody), which outlives this.
 class PushService final : public registry::RegistryService {
  public:
   PushService(registry::Storage& storage, registry::NameStore& names, registry::Blobs& blobs, UploadSessions& sessions,
-              auth::Gate& gate, Metrics& metrics)
-      : RegistryService(names, blobs, gate, metrics), storage_(storage), names_(names), sessions_(sessions) {}
+              auth::Gate& gate, audit::AuditLog* audit, Metrics& metrics)
+      : RegistryService(names, blobs, gate, metrics),
+        storage_(storage),
+        names_(names),
+        sessions_(sessions),
+        audit_(audit) {}
 
  protected:
   Task<Result<void>> handle_write(http::Exchange& exchange, const registry::Route& route,
                                   const auth::Visitor& visitor) override;
+  void refused(const http::Exchange& exchange, const registry::Route& route, const auth::Visitor& visitor) override;
 
  private:
+  Task<Result<void>> change(http::Exchange& exchange, const registry::Route& route, const auth::Visitor& visitor);
+  void note(const http::Exchange& exchange, const registry::Route& route, const auth::Visitor& visitor,
+            audit::Outcome outcome, std::string reason);
+
   // uploads.cpp
   Task<Result<void>> begin_upload(http::Exchange& exchange, const registry::Route& route, const auth::Visitor& visitor);
   Task<Result<void>> take_whole(http::Exchange& exchange, const registry::Route& route, const Digest& digest);
@@ -54,6 +65,7 @@ class PushService final : public registry::RegistryService {
   registry::Storage& storage_;
   registry::NameStore& names_;
   UploadSessions& sessions_;
+  audit::AuditLog* const audit_;
 };
 
 }  // namespace wherry::master

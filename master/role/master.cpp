@@ -33,14 +33,25 @@ Task<Result<void>> Master::start(Daemon& daemon) {
     co_await stop();
     co_return feed;
   }
+  options_.audit.on_fatal = [](const Error& error) { Daemon::die(error); };
+  auto audit = co_await audit::AuditLog::open(audit::audit_folder(options_.data), options_.audit, daemon.disk(),
+                                              daemon.metrics());
+  if (!audit) {
+    co_await stop();
+    co_return audit.error();
+  }
+  audit_ = std::move(*audit);
   auto access = co_await start_access(daemon);
   if (!access) {
     co_await stop();
     co_return access;
   }
   auth::Gate& gate = identities_ ? identities_->gate() : open_;
-  push_ = std::make_unique<PushService>(*storage_, *names_, *blobs_, *sessions_, gate, daemon.metrics());
+  push_ = std::make_unique<PushService>(*storage_, *names_, *blobs_, *sessions_, gate,
+                                        identities_ ? audit_.get() : nullptr, daemon.metrics());
   api_ = std::make_unique<api::Api>(Loop::current(), gate, daemon.metrics());
+  api_->audit_to(*audit_);
+  identity::add_audit_endpoints(*api_, daemon.disk(), audit_->folder());
   if (identities_) identities_->add_to(*api_);
   add_node_endpoints(*api_, *nodes_, [this] { authority_->wake_streams(); });
   add_fill_ahead_endpoints(*api_, storage_->names());
@@ -87,8 +98,8 @@ Task<Result<void>> Master::start_feed(Daemon& daemon) {
 
 Task<Result<void>> Master::start_access(Daemon& daemon) {
   if (options_.is_open) co_return Result<void>();
-  identities_ =
-      std::make_unique<identity::Identities>(options_.data, options_.access, storage_->names(), Clock::system());
+  identities_ = std::make_unique<identity::Identities>(options_.data, options_.access, storage_->names(), *audit_,
+                                                       Clock::system());
   auth::NodeCheck nodes = [this](const http::Exchange& exchange) { return nodes_->identity(exchange.request()); };
   co_return co_await identities_->start(daemon.disk(), std::move(nodes), daemon.loops());
 }
@@ -101,6 +112,7 @@ Task<void> Master::stop() {
   if (authority_) co_await authority_->stop();
   co_await scrubber_->stop();
   co_await checked_->stop();
+  audit_.reset();
   co_await storage_->stop();
 }
 

@@ -31,6 +31,7 @@ struct MasterOptions {
   std::uint64_t feed_keep_entries = 1'000'000;                          ///< feed.keep-entries
   bool feed_registered_only = false;                                    ///< feed.registered-only
   bool is_open = false;                                                 ///< --insecure-open
+  audit::AuditOptions audit;                                            ///< audit
   identity::AccessOptions access;                                       ///< access
 };
 
@@ -53,6 +54,7 @@ class Master final : public Role {
   std::unique_ptr<registry::NameStore> names_;
   std::unique_ptr<registry::CheckedBlobs> checked_;
   std::unique_ptr<registry::Scrubber> scrubber_;
+  std::unique_ptr<audit::AuditLog> audit_;
   auth::OpenGate open_;
   std::unique_ptr<identity::Identities> identities_;  // null where everybody may do everything
   std::unique_ptr<MasterBlobs> blobs_;

@@ -474,6 +474,7 @@ API = {
     ("GET", "roles"): {"stranger", "guest", "maintainer", "administrator", "auditor", "admin"},
     ("PUT", "roles/guest"): {"admin"},
     ("DELETE", "roles/none"): {"admin"},
+    ("GET", "audit"): {"auditor", "admin"},
     ("GET", "nodes"): {"auditor", "admin"},
     ("POST", "nodes"): {"admin"},
     ("DELETE", "nodes/none"): {"admin"},

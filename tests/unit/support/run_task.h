@@ -16,8 +16,8 @@
 
 namespace wherry::testing {
 
-/// A loop that lives long: a pool's thread may still be waking it when its last task has ended, and what a test made on it
-/// may come back to it. Each has descriptors, so that they cannot all live to the end of the process.
+/// A loop that lives long: a pool's thread may still be waking it when its last task has ended, and what a test made on
+/// it may come back to it. Each has descriptors, so that they cannot all live to the end of the process.
 inline Loop& fresh_loop() {
   constexpr std::size_t kMostLoops = 2500;
   static std::mutex mutex;

@@ -1,0 +1,113 @@
+"""The audit log: who did what, and that nothing of it can be changed unseen; no secret in it or anywhere else."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from wherry.access import PASSWORD, Caller, ClosedMaster, add_project, add_user, administrator, basic, token_answer
+from wherry.process import BIN, wait_until
+
+
+@pytest.fixture
+def master(area, run_server):
+    return run_server(ClosedMaster(area))
+
+
+def audit(master, *words):
+    done = subprocess.run(
+        [str(BIN / "wherry-master"), "audit", *words, "--data", str(master.data)], capture_output=True, text=True, timeout=60
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def events(master, **query):
+    code, text = audit(master, "export", "--format", "json")
+    assert code == 0, text
+    found = [json.loads(line) for line in text.splitlines()]
+    return [event for event in found if all(event.get(name) == value for name, value in query.items())]
+
+
+def test_what_is_done_and_what_is_refused_is_written_down(master):
+    admin = administrator(master)
+    dev = add_user(admin, "dev")
+    add_project(admin, "team", developer="user:dev")
+    admin.made("PATCH", "projects/team", {"public": True})
+    dev.put_image("team/app", "v1", [b"layer"])
+    assert dev.call("DELETE", "/v2/team/app/manifests/v1").status == 403
+    assert dev.api("DELETE", "users/admin").status == 403
+    token_answer(master.address, [], ("dev", "wrong"))
+    wait_until(lambda: events(master, action="login", result="denied"), "the wrong password is written down", 10)
+
+    [changed] = events(master, action="api.changeProject")
+    assert changed["actor"]["name"] == "admin" and changed["actor"]["kind"] == "user" and changed["remote"] == "127.0.0.1"
+    assert changed["before"]["public"] is False and changed["after"]["public"] is True
+    assert [event["target"] for event in events(master, action="manifest.push")] == ["repository/team/app:v1"]
+    assert [event["result"] for event in events(master, action="manifest.delete")] == ["denied"]
+    [denied] = events(master, action="api.deleteUser")
+    assert denied["result"] == "denied" and denied["actor"]["name"] == "dev" and denied["reason"]
+
+    page = admin.made("GET", "audit?action=manifest.")
+    assert [event["action"] for event in page["items"]] == ["manifest.push", "manifest.delete"]
+    code, said = audit(master, "verify")
+    assert code == 0, said
+
+
+def test_a_change_is_found(master):
+    add_project(administrator(master), "team")
+    master.stop()
+    [file] = sorted((master.data / "audit").glob("*.jsonl"))
+    text = file.read_bytes()
+    file.chmod(0o600)
+    file.write_bytes(text.replace(b'"admin"', b'"nadim"', 1))
+    code, said = audit(master, "verify")
+    assert code != 0 and file.name in said, said
+
+
+CANARY = "canary-7f3a9c-secret"
+
+
+def test_no_secret_is_seen_anywhere(master):
+    """Passwords, tokens and robots' secrets of all kinds of calls, good and bad, are in no log, error, metric, row of the
+    audit or command line."""
+    admin = administrator(master, CANARY + "-admin")
+    secrets = [CANARY]
+    add_user(admin, "dev", CANARY + "-dev")
+    add_project(admin, "team", maintainer="user:dev")
+    dev = Caller(master.address, basic("dev", CANARY + "-dev"))
+    robot = dev.made("POST", "projects/team/robots", {"name": "ci", "role": "developer"})
+    secrets += [robot["secret"], dev.made("POST", "projects/team/robots/ci/secrets")["secret"]]
+    answer = token_answer(master.address, ["repository:team/app:pull"], ("dev", CANARY + "-dev"), offline_token="true")
+    secrets += [answer.json["token"], answer.json["refresh_token"]]
+    client = Caller(master.address, "Bearer " + answer.json["token"])
+    seen = [
+        client.get_manifest("team/app", "v1"),
+        Caller(master.address, "Bearer " + answer.json["token"] + "x").get("/v2/"),
+        Caller(master.address, basic("dev", CANARY + "-wrong")).get("/v2/"),
+        token_answer(master.address, [], ("robot$team+ci", CANARY + "-wrong")),
+        admin.api("POST", "users", {"name": "x", "password": CANARY, "extra": 1}),
+        admin.api("POST", "users", {"name": "X X", "password": CANARY + "-long-enough"}),
+        admin.api("PUT", "users/dev/password", {"new_password": CANARY[:3]}),
+        admin.api("PUT", "users/dev/password", {"old_password": CANARY, "new_password": CANARY + "-new"}),
+        Caller(master.address).get(f"/v2/?token={CANARY}"),
+    ]
+    wait_until(lambda: events(master, action="login", result="denied"), "the wrong passwords are written down", 10)
+    line = Path(f"/proc/{master.process.pid}/cmdline").read_bytes().decode()
+    places = {
+        "log": master.text(),
+        "metrics": master.observed("/metrics"),
+        "status": master.observed("/status.json"),
+        "errors": "".join(answer.body.decode(errors="replace") + str(answer.headers) for answer in seen),
+        "audit": "".join(file.read_text() for file in (master.data / "audit").glob("*")),
+        "command line": line,
+    }
+    for name, text in places.items():
+        for secret in secrets:
+            assert secret not in text, (name, secret[:12])
+    # At rest there are hashes of them, and nothing else.
+    for file in master.data.rglob("*"):
+        if file.is_file() and os.path.getsize(file) < 64 << 20:
+            content = file.read_bytes()
+            assert not any(secret.encode() in content for secret in secrets), file
