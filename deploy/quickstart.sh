@@ -71,10 +71,27 @@ mkdir -p "$area/certificates/trust"
 cp "$area/certificates/ca.crt" "$ca"
 tls=(--tls-certificate "$area/certificates/127.0.0.1.crt" --tls-key "$area/certificates/127.0.0.1.key")
 printf 'parent:\n  url: https://%s\n  ca-file: %s\n' "$master" "$ca" >"$area/node.yaml"
-start master $master_observe build/release/bin/wherry-master serve --insecure-open \
+start master $master_observe build/release/bin/wherry-master serve \
   --data "$area/master" --listen $master --observe $master_observe "${tls[@]}"
-start node $node_observe build/release/bin/wherry-node serve --insecure-open \
+
+# Passwords are in files alone. The first start has made an administrator, whose password has to be changed.
+umask 077
+export XDG_CONFIG_HOME=$area/config REGISTRY_AUTH_FILE=$area/logins.json
+secret() { head -c 18 /dev/urandom | base64 | tr -d '\n' >"$area/$1-password"; }
+at_master() { build/release/bin/wherry-master "$@" --server "https://$master" --ca-file "$ca"; }
+secret admin
+secret dev
+at_master user password admin --password-file "$area/master/initial-admin-password" --new-password-file "$area/admin-password"
+at_master login --user admin --password-file "$area/admin-password"
+at_master project add "${image%%/*}"
+at_master user add dev --new-password-file "$area/dev-password"
+at_master grant add "${image%%/*}" user:dev --role developer
+at_master node add edge >"$area/join-token"
+start node $node_observe build/release/bin/wherry-node serve --join "$(cat "$area/join-token")" \
   --data "$area/node" --listen $node --observe $node_observe "${tls[@]}" --config "$area/node.yaml"
+for address in $master $node; do
+  skopeo login --cert-dir "$area/certificates/trust" --username dev --password-stdin "$address" <"$area/dev-password"
+done
 
 say "4. A small image, made on the spot"
 mkdir -p "$area/tree"
@@ -96,10 +113,12 @@ echo "the same digest at both: $at_master"
 say "Done."
 if [ -n "$keep" ]; then
   cat <<EOF
-Both go on running; their logs and data are in $area. Go on with, for instance:
-  skopeo copy --dest-cert-dir ${ca%/*} docker-archive:app.tar docker://$master/team/app:v1
+Both go on running; their logs and data are in $area, passwords in $area/*-password. Go on with, for instance:
+  export REGISTRY_AUTH_FILE=$REGISTRY_AUTH_FILE XDG_CONFIG_HOME=$XDG_CONFIG_HOME
+  skopeo copy --dest-cert-dir ${ca%/*} docker-archive:app.tar docker://$master/demo/app:v1
   podman pull --cert-dir ${ca%/*} $node/$image
-  curl -s --cacert $ca https://$node/v2/_catalog;  curl -s $node_observe/metrics | grep wherry_
+  build/release/bin/wherry-master user list --server https://$master --ca-file $ca
+  curl -s $node_observe/metrics | grep wherry_
 End them:
   kill ${pids[*]}
 EOF

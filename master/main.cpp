@@ -5,6 +5,7 @@
 #include "master/audit/commands.h"
 #include "master/cli/commands.h"
 #include "master/feed/commands.h"
+#include "master/identity/commands.h"
 #include "master/role/master.h"
 
 namespace wherry::master {
@@ -68,6 +69,7 @@ int main(int argc, char** argv) {
     wherry::master::add_feed_commands(program);
     wherry::master::add_airgap_commands(program);
     wherry::audit::add_audit_commands(program);
+    wherry::identity::add_identity_commands(program);
     wherry::master::add_replication(program);
     wherry::master::add_nodes(program);
     wherry::master::add_identity(program);

@@ -165,6 +165,15 @@ bool Policy::is_revoked(std::string_view id, WallTime as_of) const {
   return found != revoked_.end() && as_of <= found->second;
 }
 
+std::vector<std::string> Policy::revoked_before(WallTime time, std::size_t most) const {
+  std::vector<std::string> ids;
+  for (const auto& [id, before] : revoked_) {
+    if (ids.size() == most) break;
+    if (before < time) ids.push_back(id);
+  }
+  return ids;
+}
+
 Result<void> Policy::set_project(std::string name, std::string_view text) {
   auto read = ProjectPolicy::from_json(text);
   if (!read) return read.error();

@@ -69,8 +69,10 @@ struct AccessSettings {
 };
 
 /// Names of policies in the feed.
-inline constexpr std::string_view kAccessPolicy = "access";            ///< AccessSettings
-inline constexpr std::string_view kSystemPolicy = "access.system";     ///< grants on everything, as a ProjectPolicy
+inline constexpr std::string_view kAccessPolicy = "access";         ///< AccessSettings
+inline constexpr std::string_view kSystemPolicy = "access.system";  ///< grants on everything, as a ProjectPolicy
+/// Nothing that anybody was shown or kept counts for longer: then a revocation need not be known any more.
+inline constexpr std::chrono::days kNothingCountsLonger{31};
 inline constexpr std::string_view kRevokedPolicy = "access.revoked.";  ///< then an id: {"before_ms": ...}
 
 /// All of it at one moment. Copies share their parts; what is published is never changed.
@@ -89,6 +91,8 @@ class Policy {
   Permissions allowed_everywhere(const Identity& who) const;
   /// True when that identity, or a group or token of that id, was revoked after it was found out.
   bool is_revoked(std::string_view id, WallTime as_of) const;
+  /// Ids that were revoked before that time and not since, at most `most`. O(revocations).
+  std::vector<std::string> revoked_before(WallTime time, std::size_t most) const;
 
   // For who reads the feed. Errors: kInvalid; then nothing is changed.
   Result<void> set_project(std::string name, std::string_view json);

@@ -4,7 +4,6 @@
 
 #include <span>
 
-#include "common/auth/password_hash.h"
 #include "common/base/random.h"
 
 namespace wherry::auth {
@@ -21,7 +20,7 @@ std::shared_ptr<const Claims> TokenMemory::find(std::string_view token,
                                                 const std::shared_ptr<const AccessSettings>& settings, WallTime now) {
   check(settings);
   const auto found = kept_.find(::XXH3_64bits_withSeed(token.data(), token.size(), seed_));
-  if (found == kept_.end() || !equal_secrets(found->second.token, token)) return nullptr;
+  if (found == kept_.end() || found->second.token != token) return nullptr;
   if (found->second.claims->expires > now) return found->second.claims;
   kept_.erase(found);
   return nullptr;

@@ -9,6 +9,8 @@
 namespace wherry::identity {
 namespace {
 
+constexpr std::size_t kForgottenAtOnce = 16;  // old revocations, with each new one
+
 std::string prefix_of(char kind) { return {kIdentityTable, kind}; }
 
 }  // namespace
@@ -134,6 +136,9 @@ void Directory::tell_revoked(Edit& edit, const std::string& id) const {
   const Json document = {{"before_ms", to_millis(clock_.wall())}};
   edit.changes.push_back(
       feed::Change::policy_set(std::string(auth::kRevokedPolicy) + id, document.dump(), clock_.wall()));
+  for (const std::string& old : policy().revoked_before(clock_.wall() - auth::kNothingCountsLonger, kForgottenAtOnce))
+    if (old != id)
+      edit.changes.push_back(feed::Change::policy_removed(std::string(auth::kRevokedPolicy) + old, clock_.wall()));
 }
 
 template <class T>

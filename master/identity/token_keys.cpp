@@ -38,6 +38,12 @@ Result<TokenKeys> TokenKeys::load_or_make(const std::string& path) {
   return made;
 }
 
+Result<TokenKeys> TokenKeys::load(const std::string& path) {
+  auto keys = read_keys(path);
+  if (!keys) return keys.error();
+  return TokenKeys(std::move(*keys));
+}
+
 Result<void> TokenKeys::rotate(const std::string& path) {
   auto keys = read_keys(path);
   if (!keys) return keys.error();

@@ -16,6 +16,8 @@ class TokenKeys {
  public:
   /// Reads them, or makes them where there is no file. Blocks. Errors: kInvalid, kIo.
   static Result<TokenKeys> load_or_make(const std::string& path);
+  /// Errors: kNotFound, kInvalid, kIo.
+  static Result<TokenKeys> load(const std::string& path);
   /// The next key becomes the present one. Blocks; durable when it returns. The master must not run.
   static Result<void> rotate(const std::string& path);
 

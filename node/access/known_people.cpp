@@ -57,6 +57,8 @@ Task<Result<auth::Identity>> KnownPeople::find(std::string name, std::string pas
     co_return Error(ErrorKind::kCorrupt, "the row of somebody who logged in is not in its form");
   }
   who.name = std::move(name);
+  if (Clock::system().wall() - who.as_of > kKnownFor)
+    co_return Error(ErrorKind::kUnavailable, "the master cannot be asked who that is, and was not for too long");
   if (hashing_ >= kMostHashing)
     co_return Error(ErrorKind::kTooManyRequests, "too many are logging in just now")
         .with_retry_after(std::chrono::seconds(2));

@@ -15,6 +15,8 @@ namespace wherry::node {
 class KnownPeople {
  public:
   static constexpr std::size_t kMostHashing = 16;
+  /// Since the master last said so; revocations are known for longer (auth::kNothingCountsLonger).
+  static constexpr std::chrono::days kKnownFor{30};
 
   explicit KnownPeople(kv::KeyValue& store) : store_(store), hashers_("passwords", 1) {}
 
