@@ -132,6 +132,7 @@ std::string sign_claims(const JwtSigningKey& key, const Claims& claims, std::str
                          {"nbf", seconds_of(now)},
                          {"iat", seconds_of(now)},
                          {"iat_ms", to_millis(now)},
+                         {"as_of_ms", to_millis(claims.who.as_of)},
                          {"jti", claims.id},
                          {"name", claims.who.name},
                          {"kind", kind_name(claims.who.kind)},
@@ -158,7 +159,10 @@ Result<Claims> read_claims(std::string_view token, std::string_view service, std
   auto claims = read_identity(*document);
   if (!claims) return claims;
   claims->expires = *expires;
-  claims->who.as_of = *issued_exactly;
+  // When its owner was found out, which may be long before: what was revoked since then does not count.
+  const auto as_of = document->find("as_of_ms");
+  if (as_of == document->end() || !as_of->is_number_integer()) return no_claims("does not say who it is of");
+  claims->who.as_of = std::min(*issued_exactly, from_millis(as_of->get<std::int64_t>()));
   return claims;
 }
 

@@ -37,11 +37,17 @@ Result<Grant> read_grant(const json& document) {
   if (names != nullptr) {
     grant.subject = text_in(document, "subject");
     grant.repository = text_in(document, "repository");
+    // A pattern that is no text must not come to mean all.
+    if (document.contains("repository") && !document["repository"].is_string())
+      return Error(ErrorKind::kInvalid, kNoPolicy);
     for (const json& each : *names)
       if (const auto* name = each.get_ptr<const json::string_t*>())
         if (const auto permission = permission_named(*name)) grant.permissions |= Permissions{*permission};
   }
   if (grant.subject.empty()) return Error(ErrorKind::kInvalid, kNoPolicy);
+  // A later version may bind it to more: what cannot be understood grants nothing.
+  for (const auto& [name, value] : document.items())
+    if (name != "subject" && name != "repository" && name != "permissions") grant.permissions = Permissions();
   return grant;
 }
 
@@ -201,9 +207,10 @@ Result<bool> Policy::set(std::string_view name, std::string_view text) {
   if (!name.starts_with(kRevokedPolicy)) return false;
   const json document = strict_object(text, 1);
   const auto* before = document.is_object() ? member<json::number_unsigned_t>(document, "before_ms") : nullptr;
-  if (before == nullptr) return Error(ErrorKind::kInvalid, kNoPolicy);
+  // One that cannot be read revokes for ever.
+  const std::uint64_t millis = before == nullptr ? INT64_MAX : std::min<std::uint64_t>(*before, INT64_MAX);
   revoked_.insert_or_assign(std::string(name.substr(kRevokedPolicy.size())),
-                            from_millis(static_cast<std::int64_t>(std::min<std::uint64_t>(*before, INT64_MAX))));
+                            from_millis(static_cast<std::int64_t>(millis)));
   return true;
 }
 

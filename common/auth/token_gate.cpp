@@ -101,6 +101,12 @@ std::optional<Result<Visitor>> TokenGate::try_admit(const http::Exchange& exchan
   return admitted(policy, std::make_shared<const Claims>(std::move(claims)));
 }
 
+Result<Visitor> TokenGate::renewed(const Visitor& visitor) {
+  const auto& policy = parts_.here().view.of(board_);
+  if (visitor.claims() == nullptr) return Visitor(policy, nullptr);
+  return admitted(policy, visitor.shared_claims());
+}
+
 Task<Result<Visitor>> TokenGate::admit(const http::Exchange& exchange) {
   const std::string_view authorization = exchange.request().header("authorization");
   co_return co_await by_password(authorization, address_of(exchange.remote()));

@@ -55,6 +55,7 @@ class TokenGate final : public Gate {
 
   std::optional<Result<Visitor>> try_admit(const http::Exchange& exchange) override;
   Task<Result<Visitor>> admit(const http::Exchange& exchange) override;
+  Result<Visitor> renewed(const Visitor& visitor) override;
   std::string challenge(const http::Request& request, std::string_view scope, std::string_view error) const override;
 
   /// The policy of this moment, on this loop.

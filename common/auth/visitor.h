@@ -22,6 +22,7 @@ class Visitor {
   const Identity& who() const;
   /// Null for everyone and for who showed nothing.
   const Claims* claims() const { return claims_.get(); }
+  const std::shared_ptr<const Claims>& shared_claims() const { return claims_; }
   const Policy& policy() const { return *policy_; }
   /// Showed neither a token nor credentials.
   bool shows_nothing() const { return claims_ == nullptr && policy_ != nullptr; }

@@ -147,6 +147,13 @@ Task<Result<void>> RegistryService::answer(http::Exchange& exchange, const Route
   co_return co_await pull(exchange, route, visitor);
 }
 
+Result<void> RegistryService::still_may(const Route& route, const auth::Visitor& visitor, auth::Permission permission) {
+  auto now = gate_.renewed(visitor);
+  if (!now) return Error(ErrorKind::kDenied, "{}", now.error().message());
+  if (now->may(permission, route.repository->text()) == auth::Visitor::May::kYes) return {};
+  return denied(*now, permission, route.repository->text());
+}
+
 Task<Result<void>> RegistryService::refuse_visitor(http::Exchange& exchange, const Route& route, const Error& why) {
   if (why.kind() != ErrorKind::kUnauthorized) co_return why;
   const http::Request& request = exchange.request();

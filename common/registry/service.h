@@ -25,6 +25,9 @@ class RegistryService : public http::Service {
                                           const auth::Visitor& visitor) = 0;
   /// Puts the name that a repository is kept under into the route, where that may be another than the one asked for.
   virtual Result<void> place(Route& /*route*/, const http::Request& /*request*/) const { return {}; }
+  /// Whether a visitor may still do that with the repository: after a body, which may take its time, what was taken
+  /// back meanwhile counts. Errors: kDenied.
+  Result<void> still_may(const Route& route, const auth::Visitor& visitor, auth::Permission permission);
   /// Told of a visitor who may not do what he asked for.
   virtual void refused(const http::Exchange& /*exchange*/, const Route& /*route*/, const auth::Visitor& /*visitor*/) {}
   /// What a visitor may do with repositories that the policy does not know.

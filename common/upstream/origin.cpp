@@ -147,7 +147,8 @@ Task<Result<std::unique_ptr<http::Transfer>>> Origin::ask(Question question) {
     if (!only_asks && question.stream == nullptr && question.body.empty()) request.header("Content-Length", "0");
     std::string shown;
     if (at_home) {
-      if (signer_) shown = signer_(question.method, target_of(url)).value_or(std::string());
+      // A signature names no host: what the server redirects to is not signed, it could be shown elsewhere.
+      if (signer_ && redirects == 0) shown = signer_(question.method, target_of(url)).value_or(std::string());
       if (shown.empty()) {
         auto authorization = co_await tokens_.authorization(question.scope);
         if (!authorization) {

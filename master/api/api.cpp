@@ -144,7 +144,8 @@ Task<Result<Answer>> Api::answer(http::Exchange& exchange, const Route& route,
   auto visitor = co_await visitor_of(exchange, route.needs);
   if (!visitor) co_return visitor.error();
   const auto project = path.find("project");
-  auto may = check_needs(*visitor, route.needs, project == path.end() ? std::string_view() : project->second);
+  const std::string place = project == path.end() ? std::string() : project->second;
+  auto may = check_needs(*visitor, route.needs, place);
   const bool changes = request.method != "GET" && request.method != "HEAD";
   if (!may && audit_ != nullptr && changes && !visitor->who().is_anonymous()) {
     audit::AuditEvent denied("api." + route.id, std::string(request.path));
@@ -163,6 +164,11 @@ Task<Result<Answer>> Api::answer(http::Exchange& exchange, const Route& route,
   if (request.has_body()) {
     auto text = co_await exchange.read_whole_body(kMaxBodyBytes);
     if (!text) co_return text.error();
+    // A body may take its time: what was taken back meanwhile counts.
+    visitor = co_await visitor_of(exchange, route.needs);
+    if (!visitor) co_return visitor.error();
+    may = check_needs(*visitor, route.needs, place);
+    if (!may) co_return may.error();
     auto read = read_document(*text);
     if (!read) co_return read.error();
     document = std::move(*read);
@@ -196,6 +202,9 @@ Task<Result<Answer>> Api::run_audited(std::string method, std::string place, con
     event.result = refused ? audit::Outcome::kDenied : audit::Outcome::kFailed;
     event.reason = answered ? "refused" : answered.error().message();
   }
+  // Who was not even looked at, for he tries too often, does not fill the log.
+  if (!answered && answered.error().kind() == ErrorKind::kTooManyRequests && call.visitor().who().is_anonymous())
+    co_return answered;
   auto written = co_await audit_->record(std::move(event));
   if (!written && answered)
     co_return Error(ErrorKind::kInternal, "this was done, but could not be written to the audit log")

@@ -79,7 +79,7 @@ Result<void> AuditLog::enqueue(std::string body, Submission* waiting) {
     const std::lock_guard lock(mutex_);
     if (failure_) return *failure_;
     if (queue_.size() >= kQueueBound || queued_bytes_ + body.size() > kQueueBytes) {
-      if (waiting == nullptr) ++dropped_;
+      ++dropped_;  // one that somebody waits for, too: what it tells of may be done all the same
       return Error(ErrorKind::kUnavailable, "{} events are waiting for the audit log already; try again",
                    queue_.size());
     }

@@ -4,6 +4,7 @@
 #include "common/base/base64.h"
 #include "common/http/place.h"
 #include "common/http/uri.h"
+#include "common/net/address.h"
 #include "common/oci/excerpt.h"
 #include "master/cli/session_file.h"
 
@@ -19,10 +20,26 @@ http::ClientOptions client_options(const ServerOptions& options) {
   return with;
 }
 
+/// By TLS, or without leaving this machine.
+bool is_safe(const std::string& url) {
+  const auto place = http::Place::of(url);
+  if (!place) return false;
+  const auto address = SocketAddress::parse(place->name());
+  return place->scheme == "https" || (address && address->is_loopback());
+}
+
+Error in_clear() {
+  return Error(ErrorKind::kInvalid,
+               "--server: passwords and sessions are not sent over a network in clear: name an https URL");
+}
+
 }  // namespace
 
 ApiClient::ApiClient(const ServerOptions& options)
-    : options_(options), server_(options.server), client_(Loop::current(), client_options(options)) {
+    : options_(options),
+      server_(options.server),
+      is_safe_(is_safe(options.server)),
+      client_(Loop::current(), client_options(options)) {
   while (server_.ends_with('/')) server_.pop_back();
 }
 
@@ -44,6 +61,7 @@ Task<Result<api::Json>> ApiClient::ask_for_token(std::string form) {
 }
 
 Task<Result<std::string>> ApiClient::log_in(std::string user, std::string password) {
+  if (!is_safe_) co_return in_clear();
   auto answer = co_await ask_for_token(
       "grant_type=password&access_type=offline&client_id=wherry-master&username=" + http::percent_encode(user) +
       "&password=" + http::percent_encode(password) + kApiScope);
@@ -56,6 +74,7 @@ Task<Result<std::string>> ApiClient::log_in(std::string user, std::string passwo
 Task<Result<std::optional<std::string>>> ApiClient::authorization() {
   if (options_.is_nobody || shown_) co_return shown_;
   if (!options_.user.empty()) {
+    if (!is_safe_) co_return in_clear();
     auto password = read_password(options_.password_file, "password of " + options_.user);
     if (!password) co_return password.error();
     shown_ = "Basic " + to_base64(options_.user + ":" + *password);
@@ -66,6 +85,7 @@ Task<Result<std::optional<std::string>>> ApiClient::authorization() {
   auto session = file->token_for(options_.server);
   if (!session) co_return session.error();
   if (!*session) co_return std::optional<std::string>();
+  if (!is_safe_) co_return in_clear();
   auto answer = co_await ask_for_token(
       "grant_type=refresh_token&client_id=wherry-master&refresh_token=" + http::percent_encode(**session) + kApiScope);
   if (!answer) co_return answer.error();

@@ -40,6 +40,7 @@ class ApiClient {
   const ServerOptions options_;
   std::optional<std::string> shown_;
   std::string server_;
+  const bool is_safe_;
   http::Client client_;
 };
 

@@ -143,7 +143,7 @@ void Directory::tell_revoked(Edit& edit, const std::string& id) const {
 
 template <class T>
 void Directory::put(Edit& edit, const T& record) {
-  edit.puts.emplace_back(key_of(record), record.to_row().dump());
+  edit.puts.emplace_back(key_of(record), dumped(record.to_row()));
 }
 template void Directory::put(Edit&, const User&);
 template void Directory::put(Edit&, const Group&);

@@ -38,6 +38,9 @@ inline constexpr std::uint64_t kMostItems = 1000;
 
 /// "user:alice", "group:testers", "robot:ci" as the id that it has. Errors: kNotFound, kInvalid.
 Result<std::string> subject_id(const Directory& directory, const std::string& text);
+/// A pattern of repositories of that project: short, and with few stars, for each request to the project is held
+/// against it.
+bool is_pattern_within(const std::string& project, const std::string& pattern);
 std::string subject_text(const Directory& directory, const std::string& id);
 
 api::Json text_schema();

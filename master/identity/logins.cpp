@@ -4,7 +4,10 @@
 
 #include "common/auth/password_hash.h"
 #include "common/auth/signed_request.h"
+#include "common/base/bytes.h"
 #include "common/base/log.h"
+#include "common/base/random.h"
+#include "common/base/sha256.h"
 #include "master/audit/actor.h"
 
 namespace wherry::identity {
@@ -28,7 +31,8 @@ MasterLogins::MasterLogins(Directory& directory, audit::AuditLog* audit, const C
       clock_(clock),
       home_(Loop::current()),
       guard_(clock),
-      hashers_("passwords", kHashers) {}
+      hashers_("passwords", kHashers),
+      seed_(random_hex(32)) {}
 
 Result<void> MasterLogins::take_turn() {
   if (waiting_ >= kMostWaiting)
@@ -83,15 +87,35 @@ Task<Result<User>> MasterLogins::check_user(const auth::LoginAttempt& attempt) {
   const bool is_local = known != nullptr && known->source == Source::kLocal;
   const std::string id = is_local ? known->id : std::string();
   const std::string hash = is_local ? known->password_hash : std::string();
+  if (was_right_lately(attempt, hash)) co_return *known;
   auto fit = co_await fits(attempt.password, hash);
   if (!fit) co_return fit.error();
   known = directory_.users().find(id);
-  if (!*fit || known == nullptr || known->disabled) {
+  // Meanwhile it may have been changed.
+  if (!*fit || known == nullptr || known->disabled || known->password_hash != hash) {
     guard_.was_wrong(attempt.name, attempt.remote);
     co_return wrong();
   }
   guard_.was_right(attempt.name, attempt.remote);
+  remember(attempt, hash);
   co_return *known;
+}
+
+std::string MasterLogins::memory_key(const auth::LoginAttempt& attempt) const {
+  const std::string text = seed_ + attempt.name + '\0' + attempt.password;
+  return to_hex(sha256(text));
+}
+
+bool MasterLogins::was_right_lately(const auth::LoginAttempt& attempt, const std::string& hash) const {
+  const auto found = right_.find(memory_key(attempt));
+  const User* user = directory_.users().named(attempt.name);
+  return !hash.empty() && found != right_.end() && found->second.hash == hash &&
+         found->second.until > clock_.monotonic() && user != nullptr && !user->disabled;
+}
+
+void MasterLogins::remember(const auth::LoginAttempt& attempt, const std::string& hash) {
+  if (right_.size() >= kMostRight) right_.clear();
+  right_.insert_or_assign(memory_key(attempt), Right{hash, clock_.monotonic() + kRightFor});
 }
 
 Task<Result<auth::Identity>> MasterLogins::admit(Source source, const Person& person) {
@@ -139,9 +163,8 @@ Task<Result<auth::Identity>> MasterLogins::log_in_user(const auth::LoginAttempt&
   co_return last;
 }
 
+/// A robot's secret has 256 random bits: nobody finds it by trying, so that trying locks nobody out.
 Task<Result<auth::Identity>> MasterLogins::log_in_robot(const auth::LoginAttempt& attempt) {
-  auto may_try = guard_.check(attempt.name, attempt.remote);
-  if (!may_try) co_return may_try.error();
   const WallTime now = clock_.wall();
   const Robot* robot = directory_.robots().named(std::string_view(attempt.name).substr(kRobotPrefix.size()));
   const std::string hash = auth::secret_hash_of(attempt.password);
@@ -149,10 +172,7 @@ Task<Result<auth::Identity>> MasterLogins::log_in_robot(const auth::LoginAttempt
   if (robot != nullptr)
     for (const Robot::Secret& secret : robot->secrets)
       if ((!secret.expires || *secret.expires > now) && auth::equal_secrets(secret.hash, hash)) is_right = true;
-  if (!is_right || robot->disabled || (robot->expires && *robot->expires <= now)) {
-    guard_.was_wrong(attempt.name, attempt.remote);
-    co_return wrong();
-  }
+  if (!is_right || robot->disabled || (robot->expires && *robot->expires <= now)) co_return wrong();
   auth::Identity who;
   who.kind = auth::Identity::Kind::kRobot;
   who.id = robot->id;
@@ -176,14 +196,22 @@ void MasterLogins::note(const auth::LoginAttempt& attempt, const Result<auth::Id
 }
 
 Task<Result<auth::Identity>> MasterLogins::log_in(const auth::LoginAttempt& attempt) {
+  // What cannot be anybody's is not looked at, and not written down.
+  const bool can_be = !attempt.name.empty() && attempt.name.size() <= kMostNameBytes && !attempt.password.empty() &&
+                      attempt.password.size() <= auth::kMostPasswordBytes;
+  if (!can_be) co_return wrong();
   Loop& here = Loop::current();
   co_await home_.enter();
   Result<auth::Identity> who = wrong();
-  if (attempt.name.starts_with(kRobotPrefix))
-    who = co_await log_in_robot(attempt);
-  else if (!attempt.name.empty() && !attempt.password.empty())
-    who = co_await log_in_user(attempt);
-  note(attempt, who);
+  try {
+    if (attempt.name.starts_with(kRobotPrefix))
+      who = co_await log_in_robot(attempt);
+    else
+      who = co_await log_in_user(attempt);
+    note(attempt, who);
+  } catch (const std::exception& exception) {  // its connection is of the other loop
+    who = Error(ErrorKind::kInternal, "a login threw: {}", exception.what());
+  }
   co_await here.enter();
   co_return who;
 }

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "common/async/pool.h"
+#include "common/auth/login_guard.h"
 #include "common/auth/token_gate.h"
 #include "master/audit/audit_log.h"
 #include "master/identity/directory.h"
-#include "master/identity/login_guard.h"
 
 namespace wherry::identity {
 
@@ -20,6 +21,10 @@ class MasterLogins final : public auth::Logins {
   /// Hashing waits for one thread, which gives way to all others: logins do not slow pulls.
   static constexpr std::size_t kHashers = 1;
   static constexpr std::size_t kMostWaiting = 32;
+  static constexpr std::size_t kMostNameBytes = 160;
+  /// That long a password that was right is right without being hashed again: of many machines that begin at once.
+  static constexpr std::chrono::seconds kRightFor{60};
+  static constexpr std::size_t kMostRight = 4096;
 
   /// What another server said of somebody whose password it took.
   struct Person {
@@ -58,6 +63,13 @@ class MasterLogins final : public auth::Logins {
   Task<Result<auth::Identity>> log_in_user(const auth::LoginAttempt& attempt);
   Task<Result<bool>> fits(std::string password, std::string hash);
   Result<void> take_turn();
+  struct Right {
+    std::string hash;  ///< the user's, then
+    Monotonic until;
+  };
+  std::string memory_key(const auth::LoginAttempt& attempt) const;
+  bool was_right_lately(const auth::LoginAttempt& attempt, const std::string& hash) const;
+  void remember(const auth::LoginAttempt& attempt, const std::string& hash);
 
   void note(const auth::LoginAttempt& attempt, const Result<auth::Identity>& who);
 
@@ -65,9 +77,11 @@ class MasterLogins final : public auth::Logins {
   audit::AuditLog* const audit_;
   const Clock& clock_;
   Loop& home_;
-  LoginGuard guard_;
+  auth::LoginGuard guard_;
   Pool hashers_;
   std::size_t waiting_ = 0;
+  const std::string seed_;
+  std::unordered_map<std::string, Right> right_;  // by a keyed hash of name and password
   std::vector<PasswordSource*> sources_;
 };
 

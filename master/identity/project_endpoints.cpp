@@ -14,7 +14,6 @@ using api::Needs;
 using auth::Permission;
 
 constexpr const char* kProjectTag = "projects";
-constexpr std::size_t kMostPatternBytes = 255;
 
 /// Those that somebody may know of.
 Task<Result<Answer>> list_projects(Administration& with, const Call& call) {
@@ -56,8 +55,14 @@ Task<Result<Answer>> change_project(Administration& with, const Call& call) {
   auto version = call.if_version();
   if (!version) co_return version.error();
   Document document(call.body(), "");
+  // To let everybody pull is to grant.
+  const bool may_publish =
+      call.visitor().may_in_project(Permission::kManageGrants, call.path("project")) == auth::Visitor::May::kYes;
   const Directory::Change<Project> change = [&](Project& project) -> Result<void> {
+    const bool was_public = project.is_public;
     auto read = document.read("public", project.is_public);
+    if (read && project.is_public != was_public && !may_publish)
+      return Error(ErrorKind::kDenied, "to say who may pull takes {}", auth::name_of(Permission::kManageGrants));
     return read ? document.finish() : read;
   };
   auto changed = co_await with.directory.change_project(call.path("project"), *version, change);
@@ -100,8 +105,7 @@ Result<GrantRecord> read_grant(const Directory& directory, const Json& body, con
       return document.wrong("permissions", name + " is none of a project");
     grant.permissions |= auth::Permissions{*permission};
   }
-  const bool is_within = grant.repository.empty() || (grant.repository.size() <= kMostPatternBytes &&
-                                                      auth::project_of(grant.repository) == project);
+  const bool is_within = grant.repository.empty() || is_pattern_within(project, grant.repository);
   if (!is_within) return document.wrong("repository", "a pattern of repositories of this project: " + project + "/**");
   auto id = subject_id(directory, subject);
   if (!id) return id.error();

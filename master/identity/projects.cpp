@@ -89,9 +89,33 @@ Task<Result<void>> Directory::delete_project(std::string name, IfVersion version
   Edit edit;
   edit.erases.push_back(key_of(project));
   edit.changes.push_back(feed::Change::project_removed(project.name, clock_.wall()));
+  // Its robots go with it, wherever they were granted something.
+  std::vector<std::string> robots;
+  robots_.for_each([&](const Robot& robot) {
+    if (robot.project != project.id) return;
+    robots.push_back(robot.id);
+    edit.erases.push_back(key_of(robot));
+    tell_revoked(edit, robot.id);
+  });
+  std::vector<Project> others;
+  Result<void> told;
+  projects_.for_each([&](const Project& other) {
+    const auto is_of = [&](const GrantRecord& grant) {
+      return std::ranges::find(robots, grant.subject) != robots.end();
+    };
+    if (!told || other.id == project.id || std::ranges::none_of(other.grants, is_of)) return;
+    others.push_back(other);
+    std::erase_if(others.back().grants, is_of);
+    ++others.back().version;
+    put(edit, others.back());
+    told = tell(edit, others.back());
+  });
+  if (!told) co_return told;
   auto written = co_await commit(edit);
   if (!written) co_return written;
   projects_.erase(project.id);
+  for (const std::string& robot : robots) robots_.erase(robot);
+  for (const Project& other : others) projects_.put(other);
   co_return written;
 }
 

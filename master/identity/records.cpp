@@ -68,6 +68,8 @@ std::string_view name_of(Source source) {
   }
 }
 
+std::string dumped(const Json& row) { return row.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
 std::string new_id(char kind) { return std::string(1, kind) + "-" + random_hex(kIdBytes); }
 
 Result<void> check_login(std::string_view name) {

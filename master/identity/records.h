@@ -105,6 +105,9 @@ struct Session {
   static Result<Session> from_row(const Json& row);
 };
 
+/// A row's text. What came from outside need not be UTF-8.
+std::string dumped(const Json& row);
+
 /// "u-", "g-", "r-", "p-", "n-" and 96 random bits.
 std::string new_id(char kind);
 

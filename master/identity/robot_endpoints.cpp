@@ -31,6 +31,22 @@ const Robot* robot_of(const Administration& with, const Call& call) {
 
 Error no_robot(const Call& call) { return not_there("robot of this project", call.path("name")); }
 
+/// Whoever has a robot's secret is that robot: nobody takes over one that may more than he may himself.
+Result<void> may_take(const Administration& with, const auth::Visitor& visitor, const Robot& robot) {
+  if (visitor.is_everyone()) return {};
+  bool covers_all = true;
+  with.directory.projects().for_each([&](const Project& project) {
+    auth::Permissions given;
+    for (const GrantRecord& grant : project.grants)
+      if (grant.subject == robot.id)
+        given |= grant.role.empty() ? grant.permissions
+                                    : with.directory.permissions_of(grant.role).value_or(auth::Permissions());
+    covers_all = covers_all && with.directory.policy().allowed_in_project(visitor.who(), project.name).has_all(given);
+  });
+  if (covers_all) return {};
+  return Error(ErrorKind::kDenied, "this robot may more than you may: who could grant that has to do it");
+}
+
 Task<Result<Answer>> list_robots(Administration& with, const Call& call) {
   const Project* project = with.directory.projects().named(call.path("project"));
   if (project == nullptr) co_return not_there("project", call.path("project"));
@@ -78,7 +94,7 @@ Task<Result<Answer>> create_robot(Administration& with, const Call& call) {
     grant.permissions |= auth::Permissions{*permission};
   }
   if (grant.role.empty() == permissions.empty()) co_return document.wrong("role", "either a role or permissions");
-  if (!grant.repository.empty() && auth::project_of(grant.repository) != project->name)
+  if (!grant.repository.empty() && !is_pattern_within(project->name, grant.repository))
     co_return document.wrong("repository", "a pattern of repositories of this project");
   // Who manages robots hands out no more than he has.
   const auto given = grant.role.empty() ? std::optional(grant.permissions) : with.directory.permissions_of(grant.role);
@@ -112,6 +128,8 @@ Task<Result<Answer>> change_robot(Administration& with, const Call& call) {
   if (!version) co_return version.error();
   Document document(call.body(), "");
   const Directory::Change<Robot> change = [&](Robot& robot) -> Result<void> {
+    auto may = may_take(with, call.visitor(), robot);
+    if (!may) return may;
     auto read = document.read("description", robot.description);
     if (read) read = document.read("disabled", robot.disabled);
     return read ? document.finish() : read;
@@ -143,6 +161,8 @@ Task<Result<Answer>> rotate_secret(Administration& with, const Call& call) {
   const WallTime now = with.clock.wall();
   const std::string secret = auth::random_secret();
   const Directory::Change<Robot> change = [&](Robot& robot) -> Result<void> {
+    auto may = may_take(with, call.visitor(), robot);
+    if (!may) return may;
     const WallTime until = now + std::chrono::hours(hours);
     for (Robot::Secret& each : robot.secrets) each.expires = each.expires ? std::min(*each.expires, until) : until;
     std::erase_if(robot.secrets, [&](const Robot::Secret& each) { return *each.expires <= now; });

@@ -56,18 +56,23 @@ Task<Result<Robot>> Directory::change_robot(std::string name, IfVersion version,
   if (present == nullptr) co_return not_there("robot", name);
   auto is_same = check_version(*present, version);
   if (!is_same) co_return is_same.error();
-  const bool was_disabled = present->disabled;
-  Robot robot = *present;
+  const Robot before = *present;
+  Robot robot = before;
   auto changed = change(robot);
   if (!changed) co_return changed.error();
   ++robot.version;
+  // What a secret gave ends with it.
+  const bool ended = std::ranges::any_of(before.secrets, [&](const Robot::Secret& old) {
+    return std::ranges::none_of(robot.secrets, [&](const Robot::Secret& each) { return each.hash == old.hash; });
+  });
   Edit edit;
   put(edit, robot);
-  if (robot.disabled && !was_disabled) tell_revoked(edit, robot.id);
-  auto written = co_await commit(edit);
-  if (!written) co_return written.error();
+  if ((robot.disabled && !before.disabled) || ended) tell_revoked(edit, robot.id);
   robots_.put(robot);
-  co_return robot;
+  auto written = co_await commit(edit);
+  if (written) co_return robot;
+  robots_.put(before);
+  co_return written.error();
 }
 
 Task<Result<void>> Directory::delete_robot(std::string name) {
@@ -105,7 +110,7 @@ Task<void> Directory::note_use(std::string robot_id) {
 
 Task<Result<void>> Directory::begin_session(const Session& session) {
   Edit edit;
-  edit.puts.emplace_back(session_prefix() + session.hash, session.to_row().dump());
+  edit.puts.emplace_back(session_prefix() + session.hash, dumped(session.to_row()));
   co_return co_await commit(edit);
 }
 

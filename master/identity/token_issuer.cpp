@@ -22,6 +22,8 @@ Task<Result<auth::Identity>> MasterIssuer::by_session(const std::string& refresh
   if (!*session || (*session)->expires <= clock_.wall()) co_return over;
   const User* user = directory_.users().find((*session)->user);
   if (user == nullptr) co_return over;
+  // Another server says who is still there, and in which groups: it is asked again before long.
+  if (user->source != Source::kLocal && (*session)->created + kForeignSessionLasts <= clock_.wall()) co_return over;
   // What was revoked since it began does not count.
   if (directory_.policy().is_revoked(user->id, (*session)->created)) co_return over;
   std::vector<std::string> groups = directory_.groups_of(*user, {});
@@ -45,18 +47,23 @@ Task<Result<auth::IssuedToken>> MasterIssuer::issue(const auth::TokenRequest& re
   Loop& here = Loop::current();
   co_await home_.enter();
   Result<auth::IssuedToken> issued = Error(ErrorKind::kInternal, "not issued");
-  auto who = co_await who_asks(request);
-  if (who)
-    issued = co_await issue_to(*who, request);
-  else
-    issued = who.error();
+  try {
+    auto who = co_await who_asks(request);
+    if (who)
+      issued = co_await issue_to(*who, request);
+    else
+      issued = who.error();
+  } catch (const std::exception& exception) {  // its connection is of the other loop
+    issued = Error(ErrorKind::kInternal, "to issue a token threw: {}", exception.what());
+  }
   co_await here.enter();
   co_return issued;
 }
 
 Task<Result<auth::IssuedToken>> MasterIssuer::issue_to(const auth::Identity& who, const auth::TokenRequest& request) {
   const auth::Policy& policy = directory_.policy();
-  const WallTime now = clock_.wall();
+  // As of the login: what was revoked since then has revoked this, too.
+  const WallTime now = who.is_anonymous() ? clock_.wall() : who.as_of;
   auth::Claims claims;
   claims.id = random_hex(kTokenIdBytes);
   claims.expires = now + kTokenLasts;

@@ -13,6 +13,7 @@ class MasterIssuer final : public auth::TokenIssuer {
  public:
   static constexpr std::chrono::minutes kTokenLasts{5};
   static constexpr std::chrono::hours kSessionLasts{24 * 30};
+  static constexpr std::chrono::hours kForeignSessionLasts{12};  ///< of people whom another server knows
 
   /// All outlive it.
   MasterIssuer(Directory& directory, MasterLogins& logins, const TokenKeys& keys, const Clock& clock)

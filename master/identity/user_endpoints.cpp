@@ -103,13 +103,18 @@ Task<Result<Answer>> set_password(Administration& with, const Call& call) {
   const bool is_manager = !visitor.who().is_anonymous() &&
                           visitor.may_everywhere(Permission::kManageUsers) == auth::Visitor::May::kYes &&
                           visitor.who().name != name;
+  std::string checked;
   if (!is_manager) {
+    if (old_password.empty() || old_password.size() > auth::kMostPasswordBytes ||
+        name.size() > MasterLogins::kMostNameBytes)
+      co_return Error(ErrorKind::kUnauthorized, "name or password is wrong");
     auth::LoginAttempt attempt;
     attempt.name = name;
     attempt.password = old_password;
     attempt.remote = call.remote();
     auto user = co_await with.logins.check_user(attempt);
     if (!user) co_return user.error();
+    checked = user->password_hash;
     if (old_password == new_password) co_return Error(ErrorKind::kInvalid, "new_password: it is the present one");
   }
   auto fits = auth::check_new_password(new_password, name);
@@ -119,6 +124,8 @@ Task<Result<Answer>> set_password(Administration& with, const Call& call) {
   const Directory::Change<User> change = [&](User& user) -> Result<void> {
     if (user.source != Source::kLocal)
       return Error(ErrorKind::kInvalid, "the password of {} is known to {} alone", user.name, name_of(user.source));
+    if (!is_manager && user.password_hash != checked)  // somebody else was sooner
+      return Error(ErrorKind::kUnauthorized, "name or password is wrong");
     user.password_hash = *hash;
     user.must_change_password = is_manager;
     return {};

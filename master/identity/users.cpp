@@ -57,10 +57,11 @@ Task<Result<User>> Directory::change_user(std::string name, IfVersion version, C
     tell_system(edit, user, false);
   if ((user.disabled && !before.disabled) || user.password_hash != before.password_hash || loses)
     tell_revoked(edit, user.id);
+  users_.put(user);  // whoever logs in while this is written meets what will be
   auto written = co_await commit(edit);
-  if (!written) co_return written.error();
-  users_.put(user);
-  co_return user;
+  if (written) co_return user;
+  users_.put(before);
+  co_return written.error();
 }
 
 Task<Result<void>> Directory::delete_user(std::string name, IfVersion version) {

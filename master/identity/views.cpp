@@ -1,6 +1,7 @@
 // What the endpoints of this room show of records.
 #include <algorithm>
 
+#include "common/auth/policy.h"
 #include "master/identity/endpoints.h"
 
 namespace wherry::identity {
@@ -99,6 +100,13 @@ Result<std::string> subject_id(const Directory& directory, const std::string& te
     return Error(ErrorKind::kInvalid, "subject: user:NAME, group:NAME or robot:NAME");
   if (found == nullptr) return not_there(kind, name);
   return found->id;
+}
+
+bool is_pattern_within(const std::string& project, const std::string& pattern) {
+  constexpr std::size_t kMostPatternBytes = 255;
+  constexpr std::ptrdiff_t kMostStars = 6;
+  return pattern.size() <= kMostPatternBytes && std::ranges::count(pattern, '*') <= kMostStars &&
+         auth::project_of(pattern) == project;
 }
 
 std::string subject_text(const Directory& directory, const std::string& id) {

@@ -70,6 +70,8 @@ Task<Result<void>> PushService::put_manifest(http::Exchange& exchange, const Rou
   if (!tags) co_return tags.error();
   auto body = co_await exchange.read_whole_body(kMaxManifestBytes);
   if (!body) co_return body.error();
+  auto still = still_may(route, visitor, auth::Permission::kPush);
+  if (!still) co_return still;
   auto admitted = storage_.space().admit(body->size());
   if (!admitted) co_return admitted;
   Result<Manifest> manifest = Error(ErrorKind::kInternal, "not parsed");
@@ -89,7 +91,7 @@ Task<Result<void>> PushService::put_manifest(http::Exchange& exchange, const Rou
   if (!digest) co_return digest.error();
 
   const WallTime now = sessions_.clock().wall();
-  const bool may_overwrite = visitor.may(auth::Permission::kOverwrite, repository.text()) == auth::Visitor::May::kYes;
+  const bool may_overwrite = still_may(route, visitor, auth::Permission::kOverwrite).has_value();
   auto stored = co_await storage_.names().transact([&](kv::Transaction& transaction) -> Result<void> {
     auto free = may_overwrite ? Result<void>() : none_moves(transaction, repository, *tags, *digest);
     if (!free) return free;

@@ -36,7 +36,8 @@ class PushService final : public registry::RegistryService {
 
   // uploads.cpp
   Task<Result<void>> begin_upload(http::Exchange& exchange, const registry::Route& route, const auth::Visitor& visitor);
-  Task<Result<void>> take_whole(http::Exchange& exchange, const registry::Route& route, const Digest& digest);
+  Task<Result<void>> take_whole(http::Exchange& exchange, const registry::Route& route, const auth::Visitor& visitor,
+                                const Digest& digest);
   Task<Result<void>> mount(http::Exchange& exchange, const registry::Route& route, const auth::Visitor& visitor,
                            const Digest& digest, const std::string& from, bool& mounted);
   Task<Result<void>> append_upload(http::Exchange& exchange, const registry::Route& route,

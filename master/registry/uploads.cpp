@@ -77,7 +77,7 @@ Task<Result<void>> PushService::begin_upload(http::Exchange& exchange, const Rou
   } else if (http::query_value(query, "digest")) {
     auto whole = digest_of(query);
     if (!whole) co_return whole.error();
-    co_return co_await take_whole(exchange, route, *whole);
+    co_return co_await take_whole(exchange, route, visitor, *whole);
   }
   auto admitted = storage_.space().admit(exchange.request().content_length.value_or(0));
   if (!admitted) co_return admitted;
@@ -88,10 +88,12 @@ Task<Result<void>> PushService::begin_upload(http::Exchange& exchange, const Rou
 
 /// A blob in one POST. Nobody is told of a session, so there is none: what a crash leaves in tmp/, the next start
 /// removes.
-Task<Result<void>> PushService::take_whole(http::Exchange& exchange, const Route& route, const Digest& digest) {
+Task<Result<void>> PushService::take_whole(http::Exchange& exchange, const Route& route, const auth::Visitor& visitor,
+                                           const Digest& digest) {
   auto writer = co_await storage_.blobs().create("whole-" + random_hex(kWholeNameBytes), digest.algorithm());
   if (!writer) co_return writer.error();
   auto taken = co_await receive(exchange, *writer);
+  if (taken) taken = still_may(route, visitor, auth::Permission::kPush);
   if (taken) taken = co_await record(*writer, route, digest, {});
   if (!taken) {
     co_await drop(*writer);
@@ -236,6 +238,8 @@ Task<Result<void>> PushService::finish_upload(http::Exchange& exchange, const Ro
   auto received = co_await receive(exchange, *writer);
   if (!received && received.error().kind() == ErrorKind::kNoSpace) co_await give_back(*session, *writer);
   if (!received) co_return received;  // the session stays where it was: the client may send this again
+  auto still = still_may(route, visitor, auth::Permission::kPush);
+  if (!still) co_return still;
   co_return co_await complete(exchange, route, *writer, *digest, *session, *held);
 }
 

@@ -12,11 +12,7 @@ namespace {
 std::string key_of(const std::string& name) { return "A" + name; }
 
 nlohmann::json row_of(const auth::Identity& who, const std::string& hash) {
-  return {{"id", who.id},
-          {"robot", who.kind == auth::Identity::Kind::kRobot},
-          {"groups", who.groups},
-          {"as_of", to_millis(who.as_of)},
-          {"hash", hash}};
+  return {{"id", who.id}, {"groups", who.groups}, {"as_of", to_millis(who.as_of)}, {"hash", hash}};
 }
 
 }  // namespace
@@ -38,36 +34,40 @@ Task<void> KnownPeople::keep(const auth::Identity& who, std::string password) {
   if (!kept) log::warn("who logged in cannot be kept", {{"error", kept.error().to_string()}});
 }
 
+Result<KnownPeople::Known> KnownPeople::read_row(const std::string& name, const std::string& row) {
+  const auto document = nlohmann::json::parse(row, nullptr, false);
+  Known known;
+  try {
+    known.who.id = document.at("id").get<std::string>();
+    known.who.groups = document.at("groups").get<std::vector<std::string>>();
+    known.who.as_of = from_millis(document.at("as_of").get<std::int64_t>());
+    known.hash = document.at("hash").get<std::string>();
+  } catch (const nlohmann::json::exception&) {
+    return Error(ErrorKind::kCorrupt, "the row of somebody who logged in is not in its form");
+  }
+  known.who.kind = auth::Identity::Kind::kUser;
+  known.who.name = name;
+  return known;
+}
+
 Task<Result<auth::Identity>> KnownPeople::find(std::string name, std::string password) {
   auto row = co_await store_.get(key_of(name));
   if (!row) co_return row.error();
-  if (!*row)
-    co_return Error(ErrorKind::kUnavailable,
-                    "the master cannot be asked who that is, and nobody of that name is known here");
-  const auto document = nlohmann::json::parse(**row, nullptr, false);
-  auth::Identity who;
-  std::string hash;
-  try {
-    who.id = document.at("id").get<std::string>();
-    who.groups = document.at("groups").get<std::vector<std::string>>();
-    who.kind = document.at("robot").get<bool>() ? auth::Identity::Kind::kRobot : auth::Identity::Kind::kUser;
-    who.as_of = from_millis(document.at("as_of").get<std::int64_t>());
-    hash = document.at("hash").get<std::string>();
-  } catch (const nlohmann::json::exception&) {
-    co_return Error(ErrorKind::kCorrupt, "the row of somebody who logged in is not in its form");
+  Known known;  // of nobody: no password fits, after the same time
+  if (*row) {
+    auto read = read_row(name, **row);
+    if (!read) co_return read.error();
+    known = std::move(*read);
   }
-  who.name = std::move(name);
-  if (Clock::system().wall() - who.as_of > kKnownFor)
-    co_return Error(ErrorKind::kUnavailable, "the master cannot be asked who that is, and was not for too long");
   if (hashing_ >= kMostHashing)
     co_return Error(ErrorKind::kTooManyRequests, "too many are logging in just now")
         .with_retry_after(std::chrono::seconds(2));
   ++hashing_;
-  auto fits = co_await hashers_.run([&]() -> Result<bool> { return auth::password_fits(password, hash); });
+  auto fits = co_await hashers_.run([&]() -> Result<bool> { return auth::password_fits(password, known.hash); });
   --hashing_;
   if (!fits) co_return fits.error();
-  if (!*fits) co_return Error(ErrorKind::kUnauthorized, "name or password is wrong");
-  co_return who;
+  if (!*fits || Clock::system().wall() - known.who.as_of > kKnownFor) co_return nobody_known();
+  co_return std::move(known.who);
 }
 
 Task<Result<void>> KnownPeople::forget_all() {

@@ -28,7 +28,18 @@ class KnownPeople {
   /// After the policy forbids it.
   Task<Result<void>> forget_all();
 
+  static Error nobody_known() {
+    return Error(ErrorKind::kUnavailable,
+                 "the master cannot be asked who that is, and nobody with that name and password is known here");
+  }
+
  private:
+  struct Known {
+    auth::Identity who;
+    std::string hash;
+  };
+  static Result<Known> read_row(const std::string& name, const std::string& row);
+
   kv::KeyValue& store_;
   Pool hashers_;
   std::size_t hashing_ = 0;

@@ -1,6 +1,7 @@
 #include "node/access/node_logins.h"
 
 #include "common/base/random.h"
+#include "common/http/request.h"
 
 namespace wherry::node {
 namespace {
@@ -43,48 +44,63 @@ Task<Result<auth::IssuedToken>> NodeLogins::issue_here(const auth::TokenRequest&
   if (parent_ == nullptr) co_return nobody_knows();
   auto issued = co_await parent_->ask(request);
   const bool may_remember = policy->settings().cache_passwords && request.credentials;
-  if (issued && may_remember) {
+  if (issued && request.credentials) {
     auto who = owner_of(*policy, issued->token);
-    if (who) co_await people_.keep(*who, request.credentials->second);
+    // Whoever stands between here and the master could answer with a token of somebody else.
+    if (who && !http::equal_ignoring_case(who->name, request.credentials->first))
+      co_return Error(ErrorKind::kUnavailable, "the parent answered with a token of somebody else");
+    const bool is_person = who && who->kind == auth::Identity::Kind::kUser;  // robots' secrets rotate
+    if (may_remember && is_person) co_await people_.keep(*who, request.credentials->second);
   }
+  if (!policy->settings().cache_passwords && !has_forgotten_) {
+    auto forgotten = co_await people_.forget_all();
+    has_forgotten_ = forgotten.has_value();
+  }
+  if (policy->settings().cache_passwords) has_forgotten_ = false;
   if (issued || issued.error().kind() != ErrorKind::kUnavailable || !may_remember) co_return issued;
-  auto known = co_await people_.find(request.credentials->first, request.credentials->second);
-  if (!known) co_return known.error();
-  if (policy->is_revoked(known->id, known->as_of))
-    co_return Error(ErrorKind::kUnauthorized, "name or password is wrong");
+  const std::string& name = request.credentials->first;
+  auto may_try = guard_.check(name, request.remote);
+  if (!may_try) co_return may_try.error();
+  auto known = co_await people_.find(name, request.credentials->second);
+  const bool counts = known && !policy->is_revoked(known->id, known->as_of) &&
+                      Clock::system().wall() - known->as_of <= policy->settings().offline_grace;
+  if (known && !counts) known = KnownPeople::nobody_known();
+  if (!known) {
+    if (known.error().kind() == ErrorKind::kUnavailable) guard_.was_wrong(name, request.remote);
+    co_return known.error();
+  }
+  guard_.was_right(name, request.remote);
   co_return own_token(*policy, std::move(*known), request);
 }
 
 Task<Result<auth::IssuedToken>> NodeLogins::issue(const auth::TokenRequest& request) {
   Loop& here = Loop::current();
   co_await home_.enter();
-  auto issued = co_await issue_here(request);
+  Result<auth::IssuedToken> issued = Error(ErrorKind::kInternal, "not issued");
+  try {
+    issued = co_await issue_here(request);
+  } catch (const std::exception& exception) {  // its connection is of the other loop
+    issued = Error(ErrorKind::kInternal, "to issue a token threw: {}", exception.what());
+  }
   co_await here.enter();
   co_return issued;
 }
 
 Task<Result<auth::Identity>> NodeLogins::log_in(const auth::LoginAttempt& attempt) {
-  Loop& here = Loop::current();
-  co_await home_.enter();
   auth::TokenRequest request;
   request.credentials = std::pair(attempt.name, attempt.password);
   request.remote = attempt.remote;
-  Result<auth::Identity> who = Error(ErrorKind::kInternal, "not asked");
-  auto issued = co_await issue_here(request);
-  if (issued) {
-    const std::shared_ptr<const auth::Policy> policy = view_.of(board_);
-    const auth::PublicJwtKey own = key_.public_key();
-    who = owner_of(*policy, issued->token);
-    if (!who) {
-      auto claims =
-          auth::read_claims(issued->token, policy->settings().service, std::span(&own, 1), Clock::system().wall());
-      if (claims) who = std::move(claims->who);
-    }
-  } else {
-    who = issued.error();
-  }
-  co_await here.enter();
-  co_return who;
+  auto issued = co_await issue(request);
+  if (!issued) co_return issued.error();
+  auth::PolicyBoard::View view;
+  const std::shared_ptr<const auth::Policy> policy = view.of(board_);
+  auto who = owner_of(*policy, issued->token);
+  if (who) co_return who;
+  const auth::PublicJwtKey own = key_.public_key();
+  auto claims =
+      auth::read_claims(issued->token, policy->settings().service, std::span(&own, 1), Clock::system().wall());
+  if (!claims) co_return who;
+  co_return std::move(claims->who);
 }
 
 }  // namespace wherry::node

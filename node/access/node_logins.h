@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/auth/jwt_keys.h"
+#include "common/auth/login_guard.h"
 #include "common/auth/policy_board.h"
 #include "common/auth/token_service.h"
 #include "node/access/known_people.h"
@@ -37,6 +38,8 @@ class NodeLogins final : public auth::Logins, public auth::TokenIssuer {
   KnownPeople& people_;
   const auth::JwtSigningKey& key_;
   Loop& home_;
+  auth::LoginGuard guard_{Clock::system()};
+  bool has_forgotten_ = false;
 };
 
 }  // namespace wherry::node

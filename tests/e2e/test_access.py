@@ -2,6 +2,8 @@
 
 import base64
 import json
+import socket
+import threading
 import time
 
 import pytest
@@ -532,3 +534,118 @@ def test_expired_tokens_are_refused_and_times_are_told(house):
     answer = token_answer(house.address, ["repository:team/app:pull"], ("guest", PASSWORD))
     assert answer.json["expires_in"] == 300
     assert abs(time.time() - claims_of(answer.json["token"])["iat"]) < 30
+
+
+# What a hostile review found, each by its own name.
+
+
+def test_a_maintainer_does_not_become_administrator_by_a_robot(house):
+    made = house.admin.made("POST", "projects/team/robots", {"name": "boss", "role": "administrator"})
+    maintainer = house.user["maintainer"]
+    for path, method, document in (
+        ("projects/team/robots/boss/secrets", "POST", {}),
+        ("projects/team/robots/boss", "PATCH", {"disabled": False}),
+    ):
+        assert maintainer.api(method, path, document).status == 403
+    assert token_answer(house.address, [], (made["login"], made["secret"])).status == 200
+    house.admin.made("DELETE", "projects/team/robots/boss")
+
+
+def test_to_publish_a_project_is_to_grant(house):
+    assert house.user["maintainer"].api("PATCH", "projects/team", {"public": True}).status == 403
+    assert house.admin.made("GET", "projects/team")["public"] is False
+
+
+def test_what_was_taken_back_while_a_body_came_counts(house):
+    second = add_user(house.admin, "second", administrator=True)
+    body = json.dumps({"name": "by-second", "password": PASSWORD}).encode()
+    head = (
+        f"POST /api/v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: {second.authorization}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    host, port = house.address.split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(head.encode() + body[:5])
+        time.sleep(0.2)
+        house.admin.made("PATCH", "users/second", {"disabled": True})
+        connection.sendall(body[5:])
+        assert connection.recv(4096).startswith(b"HTTP/1.1 401")
+    assert house.admin.api("GET", "users/by-second").status == 404
+
+
+def test_logins_under_way_do_not_outlive_a_change_of_the_password(house):
+    add_user(house.admin, "careful")
+    stop, kept = threading.Event(), []
+
+    def log_in():
+        while not stop.is_set():
+            answer = token_answer(house.address, ["registry:api:*"], ("careful", PASSWORD), offline_token="true")
+            if answer.status == 200:
+                kept.append(answer.json["refresh_token"])
+
+    threads = [threading.Thread(target=log_in) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    changed = Caller(house.address).api(
+        "PUT", "users/careful/password", {"old_password": PASSWORD, "new_password": PASSWORD + "!"}
+    )
+    time.sleep(0.5)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert changed.status == 204 and kept
+    for text in kept:
+        form = f"grant_type=refresh_token&refresh_token={text}".encode()
+        answer = Registry(house.address).call(
+            "POST", "/wherry/v1/token", form, {"Content-Type": "application/x-www-form-urlencoded"}
+        )
+        assert answer.status == 401, answer
+
+
+def test_a_client_whose_name_is_no_text_gets_its_token(house):
+    path = "/wherry/v1/token?offline_token=true&client_id=%FF%FE"
+    answer = Registry(house.address).call("GET", path, headers={"Authorization": basic("guest", PASSWORD)})
+    assert answer.status == 200 and answer.json["refresh_token"]
+
+
+def test_the_robots_of_a_project_end_with_it(house):
+    add_project(house.admin, "brief")
+    made = house.admin.made("POST", "projects/brief/robots", {"name": "ci", "role": "developer"})
+    house.admin.made("POST", "projects/other/grants", {"subject": "robot:brief+ci", "role": "guest"})
+    assert Caller(house.address, basic(made["login"], made["secret"])).get_manifest("other/app", "v1").status == 200
+    house.admin.made("DELETE", "projects/brief")
+    assert token_answer(house.address, [], (made["login"], made["secret"])).status == 401
+    assert "robot:brief+ci" not in {each["subject"] for each in house.admin.made("GET", "projects/other/grants")["items"]}
+    add_project(house.admin, "brief")
+    house.admin.made("POST", "projects/brief/robots", {"name": "ci", "role": "developer"})
+
+
+def test_a_secret_that_was_rotated_ends_what_it_gave(house):
+    made = house.admin.made("POST", "projects/team/robots", {"name": "rotated", "role": "guest"})
+    client = bearer(house.address, "repository:team/app:pull", credentials=(made["login"], made["secret"]))
+    assert client.get_manifest("team/app", "v1").status == 200
+    newer = house.admin.made("POST", "projects/team/robots/rotated/secrets")["secret"]
+    assert client.get_manifest("team/app", "v1").status == 401
+    assert Caller(house.address, basic(made["login"], made["secret"])).get("/v2/").status == 401
+    assert Caller(house.address, basic(made["login"], newer)).get_manifest("team/app", "v1").status == 200
+
+
+def test_patterns_that_cost_much_are_refused(house):
+    for pattern in ("team/" + "a*" * 20, "team/" + "x" * 300):
+        grant = {"subject": "user:guest", "role": "guest", "repository": pattern}
+        assert house.admin.api("POST", "projects/team/grants", grant).status == 400
+        robot = {"name": "slow", "role": "guest", "repository": pattern}
+        assert house.admin.api("POST", "projects/team/robots", robot).status == 400
+
+
+def test_others_wrong_passwords_do_not_lock_out_who_was_right(area, run_server):
+    master = run_server(ClosedMaster(area))
+    admin = administrator(master)
+    add_user(admin, "honest")
+    assert token_answer(master.address, [], ("honest", PASSWORD)).status == 200
+    answers = [token_answer(master.address, [], (f"invented{i}", "wrong password")).status for i in range(40)]
+    assert 429 in answers
+    assert token_answer(master.address, [], ("honest", PASSWORD)).status == 200
+    time.sleep(0.1)
+    assert admin.api("GET", "me").status == 200

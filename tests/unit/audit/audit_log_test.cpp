@@ -129,7 +129,7 @@ struct SlowDisk {
   }
 };
 
-TEST_F(AuditLogTest, AFullQueueRefusesRecordsAndALaterEventTellsOfTheNotesThatItDropped) {
+TEST_F(AuditLogTest, AFullQueueRefusesEventsAndALaterOneTellsHowManyAreLost) {
   SlowDisk disk;
   auto log = open(disk.options());
   log->note(event_of("first"));
@@ -147,7 +147,7 @@ TEST_F(AuditLogTest, AFullQueueRefusesRecordsAndALaterEventTellsOfTheNotesThatIt
   ASSERT_EQ(page->records.size(), 1U);
   EXPECT_EQ(page->records[0].sequence, AuditLog::kQueueBound + 2);
   EXPECT_EQ(page->records[0].event.actor.kind, ActorKind::kSystem);
-  EXPECT_EQ(page->records[0].event.after.json(), R"({"events":3})");
+  EXPECT_EQ(page->records[0].event.after.json(), R"({"events":4})");
   EXPECT_EQ(verdict().events(), AuditLog::kQueueBound + 2);
 }
 

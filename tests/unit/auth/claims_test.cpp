@@ -29,6 +29,7 @@ struct ClaimsTest : ::testing::Test {
     claims.who.kind = Identity::Kind::kUser;
     claims.who.id = "u-1";
     claims.who.name = "alice";
+    claims.who.as_of = kNow;
     claims.who.groups = {"g-1"};
     claims.access.push_back({.scope = *Scope::parse("repository:team/app:pull"), .project_id = "p-1"});
   }

@@ -8,7 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 
-namespace wherry::identity {
+namespace wherry::auth {
 
 /// Counts wrong passwords by account and address together, by account, and by address; after some of them each further
 /// one costs a pause that doubles. Whoever tries the passwords of others from one place does not lock them out of their
@@ -19,6 +19,8 @@ class LoginGuard {
   static constexpr unsigned kFreeOfAccount = 50;
   static constexpr unsigned kFreeOfAddress = 30;
   static constexpr std::chrono::seconds kLongestPause{15 * 60};
+  /// An account is trusted from where it logged in for so long: what others do wrong there does not keep it out.
+  static constexpr std::chrono::hours kTrustedFor{24 * 7};
   static constexpr std::size_t kMost = 100'000;  ///< counted; beyond it all begin anew but those that are locked
 
   explicit LoginGuard(const Clock& clock) : clock_(clock) {}
@@ -39,6 +41,8 @@ class LoginGuard {
 
   const Clock& clock_;
   std::unordered_map<std::string, Count> counts_;
+  std::unordered_map<std::string, Monotonic> trusted_;  // until when
+  Monotonic swept_{};
 };
 
-}  // namespace wherry::identity
+}  // namespace wherry::auth

@@ -1,12 +1,14 @@
-#include "master/identity/login_guard.h"
+#include "common/auth/login_guard.h"
 
 #include <algorithm>
 #include <array>
+#include <span>
 
-namespace wherry::identity {
+namespace wherry::auth {
 namespace {
 
 constexpr std::chrono::hours kForgottenAfter{1};
+constexpr std::chrono::seconds kSweepEvery{1};
 
 std::array<std::string, 3> keys_of(const std::string& account, const std::string& address) {
   return {"both " + account + " " + address, "account " + account, "address " + address};
@@ -16,7 +18,11 @@ std::array<std::string, 3> keys_of(const std::string& account, const std::string
 
 Result<void> LoginGuard::check(const std::string& account, const std::string& address) {
   const Monotonic now = clock_.monotonic();
-  for (const std::string& key : keys_of(account, address)) {
+  const auto keys = keys_of(account, address);
+  // Who was right from there lately is not kept out by what others try.
+  const auto trusted = trusted_.find(keys[0]);
+  const std::size_t looked_at = trusted != trusted_.end() && trusted->second > now ? 1 : keys.size();
+  for (const std::string& key : std::span(keys).first(looked_at)) {
     const auto found = counts_.find(key);
     if (found == counts_.end() || found->second.until <= now) continue;
     const auto left = std::chrono::ceil<std::chrono::seconds>(found->second.until - now);
@@ -28,8 +34,11 @@ Result<void> LoginGuard::check(const std::string& account, const std::string& ad
 
 void LoginGuard::count(const std::string& key, unsigned free) {
   const Monotonic now = clock_.monotonic();
-  if (counts_.size() >= kMost) std::erase_if(counts_, [&](const auto& each) { return each.second.until <= now; });
-  if (counts_.size() >= kMost) return;
+  if (counts_.size() >= kMost && now - swept_ > kSweepEvery) {
+    swept_ = now;
+    std::erase_if(counts_, [&](const auto& each) { return each.second.until <= now; });
+  }
+  if (counts_.size() >= kMost && !counts_.contains(key)) return;
   Count& count = counts_[key];
   if (now - count.last > kForgottenAfter) count.wrong = 0;
   count.last = now;
@@ -46,7 +55,10 @@ void LoginGuard::was_wrong(const std::string& account, const std::string& addres
 }
 
 void LoginGuard::was_right(const std::string& account, const std::string& address) {
-  counts_.erase(keys_of(account, address)[0]);
+  const std::string key = keys_of(account, address)[0];
+  counts_.erase(key);
+  if (trusted_.size() >= kMost) trusted_.clear();
+  trusted_.insert_or_assign(key, clock_.monotonic() + kTrustedFor);
 }
 
-}  // namespace wherry::identity
+}  // namespace wherry::auth

@@ -1,11 +1,11 @@
-#include "master/identity/login_guard.h"
+#include "common/auth/login_guard.h"
 
 #include <gtest/gtest.h>
 
 #include "tests/unit/support/error_kind.h"
 #include "tests/unit/support/turned_clock.h"
 
-namespace wherry::identity {
+namespace wherry::auth {
 namespace {
 
 using testing::kind_of;
@@ -62,4 +62,4 @@ TEST_F(LoginGuardTest, ManyAddressesDoNotTryOneAccount) {
 }
 
 }  // namespace
-}  // namespace wherry::identity
+}  // namespace wherry::auth
