@@ -95,7 +95,8 @@ Task<Result<std::optional<Person>>> DeviceFlow::poll_device(std::string handle) 
   if (!answer) co_return answer.error();
   if (!answer->refusal.empty()) co_return refused(handle, answer->refusal);
   begun_.erase(handle);
-  auto person = co_await provider_.person_of(std::move(answer->id_token), std::string());
+  std::string no_nonce;  // these logins have none
+  auto person = co_await provider_.person_of(std::move(answer->id_token), std::move(no_nonce));
   if (!person) co_return person.error();
   co_return std::optional<Person>(std::move(*person));
 }

@@ -42,6 +42,8 @@ Task<Result<ProviderAnswer>> Questions::ask_in_time(http::ClientRequest request)
   deadline.arm(Loop::current().deadlines(), options_.timeout);
   auto text = co_await answer.read_whole(kMaxAnswerBytes);
   deadline.disarm();
+  if (!text && text.error().kind() == ErrorKind::kCancelled)
+    co_return cannot_be_asked("its answer took too long, or is not wanted any more");
   if (!text) co_return cannot_be_asked(text.error().message());
   ProviderAnswer read;
   read.status = answer.head().status();

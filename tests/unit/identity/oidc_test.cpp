@@ -25,6 +25,7 @@ using Person = MasterLogins::Person;
 struct SpoiltLogin {
   std::string what;
   std::function<void(TestProvider&)> spoil;
+  std::string says{};  ///< stands in the error, if there is to be one
 };
 
 /// One login after the other, each with a provider and a master of its own making on the same server.
@@ -42,8 +43,8 @@ Task<std::vector<Result<Person>>> log_in_with_each(const std::vector<SpoiltLogin
   co_return outcomes;
 }
 
-SpoiltLogin bent(std::string what, std::function<void(json&)> bend) {
-  return {std::move(what), [bend = std::move(bend)](TestProvider& provider) { provider.bend = bend; }};
+SpoiltLogin bent(std::string what, std::function<void(json&)> bend, std::string says = {}) {
+  return {std::move(what), [bend = std::move(bend)](TestProvider& provider) { provider.bend = bend; }, std::move(says)};
 }
 
 SpoiltLogin with_header(std::string what, const json& more) {
@@ -84,28 +85,49 @@ std::vector<SpoiltLogin> good_logins() {
 }
 
 std::vector<SpoiltLogin> bad_claims() {
-  return {
-      bent("another nonce", [](json& claims) { claims["nonce"] = "other"; }),
-      bent("no nonce", [](json& claims) { claims.erase("nonce"); }),
-      bent("another audience", [](json& claims) { claims["aud"] = "other"; }),
-      bent("no audience", [](json& claims) { claims.erase("aud"); }),
-      bent("other audiences", [](json& claims) { claims["aud"] = json::array({"x", "y"}); }),
-      bent("several audiences and nobody who asked",
-           [](json& claims) { claims["aud"] = json::array({"x", "wherry"}); }),
-      bent("asked for by another", [](json& claims) { claims["azp"] = "other"; }),
-      bent("another issuer", [](json& claims) { claims["iss"] = claims["iss"].get<std::string>() + "/"; }),
-      bent("expired", [](json& claims) { claims["exp"] = claims["iat"].get<long>() - 61; }),
-      bent("no end", [](json& claims) { claims.erase("exp"); }),
-      bent("an end that is a text", [](json& claims) { claims["exp"] = "9999999999"; }),
-      bent("an end beyond all times", [](json& claims) { claims["exp"] = 1e300; }),
-      bent("no beginning", [](json& claims) { claims.erase("iat"); }),
-      bent("made in the future", [](json& claims) { claims["iat"] = claims["iat"].get<long>() + 90; }),
-      bent("made long ago", [](json& claims) { claims["iat"] = claims["iat"].get<long>() - 900; }),
-      bent("does not hold yet", [](json& claims) { claims["nbf"] = claims["iat"].get<long>() + 90; }),
-      bent("nobody's", [](json& claims) { claims.erase("sub"); }),
-      bent("no login name", [](json& claims) { claims.erase("preferred_username"); }),
-      bent("a login name that is none", [](json& claims) { claims["preferred_username"] = "a\nb"; }),
-      bent("more groups than can be", [](json& claims) { claims["groups"] = std::vector<std::string>(1001, "g"); })};
+  return {bent(
+              "another nonce", [](json& claims) { claims["nonce"] = "other"; }, "(nonce)"),
+          bent(
+              "no nonce", [](json& claims) { claims.erase("nonce"); }, "(nonce)"),
+          bent(
+              "another audience", [](json& claims) { claims["aud"] = "other"; }, "(aud)"),
+          bent(
+              "no audience", [](json& claims) { claims.erase("aud"); }, "(aud)"),
+          bent(
+              "other audiences", [](json& claims) { claims["aud"] = json::array({"x", "y"}); }, "(aud)"),
+          bent(
+              "several audiences and nobody who asked",
+              [](json& claims) { claims["aud"] = json::array({"x", "wherry"}); }, "(azp)"),
+          bent(
+              "asked for by another", [](json& claims) { claims["azp"] = "other"; }, "(azp)"),
+          bent(
+              "another issuer", [](json& claims) { claims["iss"] = claims["iss"].get<std::string>() + "/"; }, "(iss)"),
+          bent(
+              "expired", [](json& claims) { claims["exp"] = claims["iat"].get<long>() - 61; }, "(exp)"),
+          bent(
+              "no end", [](json& claims) { claims.erase("exp"); }, "(exp)"),
+          bent(
+              "an end that is a text", [](json& claims) { claims["exp"] = "9999999999"; }, "(exp)"),
+          bent(
+              "an end beyond all times", [](json& claims) { claims["exp"] = 1e300; }, "(exp)"),
+          bent(
+              "no beginning", [](json& claims) { claims.erase("iat"); }, "(iat)"),
+          bent(
+              "made in the future", [](json& claims) { claims["iat"] = claims["iat"].get<long>() + 90; }, "(iat)"),
+          bent(
+              "made long ago", [](json& claims) { claims["iat"] = claims["iat"].get<long>() - 900; }, "(iat)"),
+          bent(
+              "does not hold yet", [](json& claims) { claims["nbf"] = claims["iat"].get<long>() + 90; }, "(nbf)"),
+          bent(
+              "nobody's", [](json& claims) { claims.erase("sub"); }, "(sub)"),
+          bent(
+              "no login name", [](json& claims) { claims.erase("preferred_username"); }, "claim preferred_username"),
+          bent(
+              "a login name that is none", [](json& claims) { claims["preferred_username"] = "a\nb"; },
+              "claim preferred_username"),
+          bent(
+              "more groups than can be", [](json& claims) { claims["groups"] = std::vector<std::string>(1001, "g"); },
+              "1000 groups")};
 }
 
 std::vector<SpoiltLogin> bad_signatures() {
@@ -166,8 +188,11 @@ TEST(OidcCodeFlow, NamesThePersonWhoLoggedIn) {
 TEST(OidcCodeFlow, RefusesATokenThatIsNotForThisLoginHereAndNow) {
   const auto logins = bad_claims();
   const auto outcomes = run_task(log_in_with_each(logins));
-  for (std::size_t i = 0; i < logins.size(); ++i)
-    EXPECT_EQ(kind_of(outcomes[i]), ErrorKind::kUnauthorized) << logins[i].what;
+  for (std::size_t i = 0; i < logins.size(); ++i) {
+    ASSERT_EQ(kind_of(outcomes[i]), ErrorKind::kUnauthorized) << logins[i].what;
+    EXPECT_NE(outcomes[i].error().message().find(logins[i].says), std::string::npos)
+        << logins[i].what << ": " << outcomes[i].error().message();
+  }
 }
 
 TEST(OidcCodeFlow, RefusesATokenThatTheProviderDidNotSign) {
