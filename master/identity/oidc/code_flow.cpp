@@ -49,7 +49,7 @@ Task<Result<CodeFlow::Begun>> CodeFlow::begin(std::string redirect_uri) {
 
 Task<Result<MasterLogins::Person>> CodeFlow::finish(std::string state, std::string code) {
   auto login = begun_.take(state);
-  if (!login) co_return Error(ErrorKind::kUnauthorized, "this login is over, or was never begun: begin again");
+  if (!login) co_return Error(ErrorKind::kNotFound, "this login is over, or was never begun: begin again");
   if (code.empty() || code.size() > kMaxCodeBytes)
     co_return Error(ErrorKind::kUnauthorized, "the provider sent no code: begin again");
   std::string form;

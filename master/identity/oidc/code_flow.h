@@ -24,8 +24,8 @@ class CodeFlow {
   };
   /// Errors: those of OidcProvider.
   Task<Result<Begun>> begin(std::string redirect_uri);
-  /// Errors: kUnauthorized when that login was not begun, is finished or older than kLasts, when the provider refuses
-  /// the code, and those of OidcProvider::person_of(). Whatever comes of it, `state` is of no use any more.
+  /// Errors: kNotFound when that login was not begun, is finished or older than kLasts; kUnauthorized when the provider
+  /// refuses the code, and those of OidcProvider::person_of(). Whatever comes of it, `state` is of no use any more.
   Task<Result<MasterLogins::Person>> finish(std::string state, std::string code);
   /// Forgets a login that the provider did not allow.
   void give_up(const std::string& state) { begun_.erase(state); }

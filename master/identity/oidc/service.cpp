@@ -9,6 +9,7 @@
 #include "common/http/problem.h"
 #include "common/http/uri.h"
 #include "common/oci/error_body.h"
+#include "master/audit/actor.h"
 #include "master/identity/oidc/page.h"
 
 namespace wherry::identity::oidc {
@@ -18,11 +19,6 @@ constexpr std::string_view kApiScope = "registry:api:*";
 constexpr std::string_view kClientName = "login by OpenID Connect";
 constexpr std::string_view kNotLoggedIn = "You are not logged in";
 constexpr int kDocumentLevels = 2;
-
-void note_refusal(const Error& error) {
-  if (error.kind() == ErrorKind::kUnauthorized || error.kind() == ErrorKind::kDenied)
-    log::info("a login with the OpenID provider was refused", {{"why", error.to_string()}});
-}
 
 /// What is told of an error to who asks.
 Error for_client(const Error& error) {
@@ -60,9 +56,11 @@ bool has_json(const http::Request& request) {
 
 }  // namespace
 
-OidcService::OidcService(OidcProvider& provider, MasterLogins& logins, MasterIssuer& issuer, Place place)
+OidcService::OidcService(OidcProvider& provider, MasterLogins& logins, MasterIssuer& issuer, audit::AuditLog* audit,
+                         Place place)
     : logins_(logins),
       issuer_(issuer),
+      audit_(audit),
       issuer_name_(provider.options().issuer),
       place_(std::move(place)),
       cookie_(place_.url.empty() ? place_.speaks_tls : place_.url.starts_with("https://")),
@@ -118,8 +116,23 @@ Task<Result<void>> OidcService::start(http::Exchange& exchange) {
   co_return co_await exchange.send(std::move(response));
 }
 
-Task<Result<auth::Identity>> OidcService::admit(const MasterLogins::Person& person) {
+/// Those that the provider was not asked about, and that anybody may make up, would fill the log.
+void OidcService::note(const std::string& name, const std::string& remote, const Result<auth::Identity>& who) {
+  const ErrorKind kind = who ? ErrorKind::kInternal : who.error().kind();
+  if (audit_ == nullptr || kind == ErrorKind::kNotFound || kind == ErrorKind::kTooManyRequests) return;
+  audit::AuditEvent event("login", "account/" + name);
+  event.remote = remote;
+  if (who) event.actor = audit::actor_of(*who);
+  if (!who) {
+    event.result = kind == ErrorKind::kUnavailable ? audit::Outcome::kFailed : audit::Outcome::kDenied;
+    event.reason = who.error().message();
+  }
+  audit_->note(std::move(event));
+}
+
+Task<Result<auth::Identity>> OidcService::admit(const MasterLogins::Person& person, const std::string& remote) {
   auto who = co_await logins_.admit(Source::kOidc, person);
+  note(person.name, remote, who);
   if (who || who.error().kind() != ErrorKind::kUnauthorized) co_return who;
   co_return Error(ErrorKind::kDenied,
                   "{} may not log in here: the account is disabled, or its name belongs to somebody else or is none "
@@ -127,10 +140,11 @@ Task<Result<auth::Identity>> OidcService::admit(const MasterLogins::Person& pers
                   person.name);
 }
 
-Task<Result<auth::Identity>> OidcService::finish(std::string state, std::string code) {
+Task<Result<auth::Identity>> OidcService::finish(std::string state, std::string code, const std::string& remote) {
   auto person = co_await codes_.finish(std::move(state), std::move(code));
-  if (!person) co_return person.error();
-  co_return co_await admit(*person);
+  if (person) co_return co_await admit(*person, remote);
+  note(std::string(), remote, person.error());
+  co_return person.error();
 }
 
 Task<Result<void>> OidcService::callback(http::Exchange& exchange) {
@@ -143,15 +157,15 @@ Task<Result<void>> OidcService::callback(http::Exchange& exchange) {
     const Error another(ErrorKind::kDenied, "this login was not begun in this browser, or long ago: begin again");
     co_return co_await exchange.send(error_page(another));
   }
+  const std::string remote = auth::address_of(exchange.remote());
   Result<auth::Identity> who = Error(ErrorKind::kDenied, "the provider did not allow this login");
   Loop& here = Loop::current();
   co_await home_.enter();
   if (refusal.empty() && (issuer.empty() || issuer == issuer_name_))
-    who = co_await finish(std::move(state), std::move(code));
+    who = co_await finish(std::move(state), std::move(code), remote);
   else
     codes_.give_up(state);
   co_await here.enter();
-  if (!who) note_refusal(who.error());
   http::Response answer(200);
   if (who)
     answer = page(200, "You are logged in",
@@ -183,7 +197,10 @@ Task<Result<void>> OidcService::begin_device(http::Exchange& exchange) {
 
 Task<Result<http::Response>> OidcService::poll(const std::string& handle, const std::string& remote) {
   auto person = co_await devices_.poll_device(handle);
-  if (!person) co_return person.error();
+  if (!person) {
+    note(std::string(), remote, person.error());
+    co_return person.error();
+  }
   if (!*person) {
     const auto interval = devices_.interval_of(handle).value_or(DeviceFlow::kUsualInterval);
     nlohmann::json waiting;
@@ -191,7 +208,7 @@ Task<Result<http::Response>> OidcService::poll(const std::string& handle, const 
     waiting["interval"] = interval.count();
     co_return json_answer(202, waiting);
   }
-  auto who = co_await admit(**person);
+  auto who = co_await admit(**person, remote);
   if (!who) co_return who.error();
   auth::TokenRequest request;
   request.scopes = auth::Scope::parse_all(kApiScope);
@@ -216,10 +233,7 @@ Task<Result<void>> OidcService::poll_device(http::Exchange& exchange) {
   co_await home_.enter();
   auto answer = co_await poll(handle, remote);
   co_await here.enter();
-  if (!answer) {
-    note_refusal(answer.error());
-    co_return answer.error();
-  }
+  if (!answer) co_return answer.error();
   co_return co_await exchange.send(std::move(*answer));
 }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "common/http/server.h"
+#include "master/audit/audit_log.h"
 #include "master/identity/logins.h"
 #include "master/identity/oidc/code_flow.h"
 #include "master/identity/oidc/cookie.h"
@@ -27,7 +28,8 @@ class OidcService final : public http::Service {
     bool speaks_tls = false;  ///< towards clients: here, or by what stands before it
   };
   /// All outlive it. On the provider's loop, which is that of `logins` and `issuer`.
-  OidcService(OidcProvider& provider, MasterLogins& logins, MasterIssuer& issuer, Place place);
+  /// `audit`: where logins are written down; null: nowhere.
+  OidcService(OidcProvider& provider, MasterLogins& logins, MasterIssuer& issuer, audit::AuditLog* audit, Place place);
 
   Task<Result<void>> handle(http::Exchange& exchange) override;
   http::Response render(const Error& error) const override;
@@ -40,15 +42,18 @@ class OidcService final : public http::Service {
   Task<Result<void>> poll_device(http::Exchange& exchange);
 
   // On the home loop:
-  Task<Result<auth::Identity>> finish(std::string state, std::string code);
-  Task<Result<auth::Identity>> admit(const MasterLogins::Person& person);
+  Task<Result<auth::Identity>> finish(std::string state, std::string code, const std::string& remote);
+  Task<Result<auth::Identity>> admit(const MasterLogins::Person& person, const std::string& remote);
   /// The answer, as JSON: 202 or 200.
   Task<Result<http::Response>> poll(const std::string& handle, const std::string& remote);
 
+  /// Writes down what came of a login; `name` is empty where the provider did not say whose it was.
+  void note(const std::string& name, const std::string& remote, const Result<auth::Identity>& who);
   Result<std::string> redirect_uri(const http::Request& request) const;
 
   MasterLogins& logins_;
   MasterIssuer& issuer_;
+  audit::AuditLog* const audit_;
   const std::string issuer_name_;
   const Place place_;
   const StateCookie cookie_;

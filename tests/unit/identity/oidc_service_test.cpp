@@ -4,104 +4,19 @@
 #include <string>
 
 #include "common/auth/claims.h"
-#include "common/kv/rocks_key_value.h"
-#include "master/identity/identities.h"
 #include "master/identity/oidc/service.h"
-#include "tests/unit/identity/oidc_bench.h"
+#include "tests/unit/identity/oidc_registry.h"
 #include "tests/unit/support/run_task.h"
 #include "tests/unit/support/temp_dir.h"
 
 namespace wherry::identity::oidc {
 namespace {
 
+using testing::kNoCookie;
+using testing::OidcRegistry;
 using testing::run_task;
+using testing::Seen;
 using ServiceJson = nlohmann::json;
-
-const std::string kNoCookie;
-
-/// What came back.
-struct Seen {
-  int status = 0;
-  std::string location;
-  std::string cookie;
-  std::string policy;
-  std::string body;
-
-  bool shows(std::string_view text) const { return body.find(text) != std::string::npos; }
-  ServiceJson json() const { return ServiceJson::parse(body, nullptr, false); }
-};
-
-/// A master's logins, with a provider beside.
-class OidcRegistry {
- public:
-  explicit OidcRegistry(const std::string& folder)
-      : store_(kv::RocksKeyValue::open(folder + "/kv", pool_, {}).value()),
-        identities(folder, AccessOptions{}, *store_, bench.clock) {}
-
-  Task<void> start(const OidcService::Place& place) {
-    co_await bench.start();
-    std::vector<Loop*> loops{&Loop::current()};
-    auth::NodeCheck nodes = [](const http::Exchange&) { return std::optional<auth::Identity>(); };
-    auto started = co_await identities.start(pool_, std::move(nodes), std::move(loops));
-    EXPECT_TRUE(started);
-    service_ = std::make_unique<OidcService>(*bench.asked, identities.logins(), identities.issuer(), place);
-    server_ = std::make_unique<testing::LocalServer>(*service_);
-    co_await server_->start();
-  }
-  Task<void> stop() {
-    bench.browser.reset();
-    co_await server_->stop();
-    service_.reset();
-    co_await bench.stop();
-  }
-  std::string at(const std::string& path) const { return server_->url() + "/wherry/v1/login/" + path; }
-
-  Task<Seen> ask(http::ClientRequest request) {
-    Seen seen;
-    auto transfer = co_await bench.browser->open(std::move(request));
-    EXPECT_TRUE(transfer);
-    if (!transfer) co_return seen;
-    const http::ClientHead& head = (*transfer)->head();
-    seen.status = head.status();
-    seen.location = head.header("location");
-    seen.cookie = head.header("set-cookie");
-    seen.policy = head.header("content-security-policy");
-    auto body = co_await (*transfer)->read_whole(64 * 1024);
-    if (body) seen.body = *body;
-    co_return seen;
-  }
-  Task<Seen> get(std::string url, const std::string& cookie) {
-    http::ClientRequest request("GET", std::move(url));
-    if (!cookie.empty()) request.header("Cookie", "other=1; " + cookie);
-    co_return co_await ask(std::move(request));
-  }
-  Task<Seen> post(const std::string& path, const std::string& body) {
-    http::ClientRequest request("POST", at(path));
-    request.header("Content-Type", "application/json");
-    request.body(body);
-    co_return co_await ask(std::move(request));
-  }
-  /// Where a browser comes back to after the provider; `cookie` is set to what it was given to keep.
-  Task<std::string> go_and_come_back(std::string* cookie) {
-    std::string begin = at("start");
-    auto begun = co_await get(std::move(begin), kNoCookie);
-    *cookie = begun.cookie.substr(0, begun.cookie.find(';'));
-    co_return co_await bench.follow(begun.location);
-  }
-
-  testing::OidcBench bench;
-
- private:
-  Pool pool_{"disk", 1};
-  std::unique_ptr<kv::RocksKeyValue> store_;
-
- public:
-  Identities identities;
-
- private:
-  std::unique_ptr<OidcService> service_;
-  std::unique_ptr<testing::LocalServer> server_;
-};
 
 Task<void> log_in_by_browser(const std::string& folder) {
   OidcRegistry registry(folder);
@@ -127,11 +42,12 @@ Task<void> log_in_by_browser(const std::string& folder) {
   EXPECT_TRUE(done.shows("You are logged in as alice.")) << done.body;
   EXPECT_TRUE(done.policy.starts_with("default-src 'none'"));
   EXPECT_TRUE(done.cookie.starts_with("wherry-login=; Path=/; Max-Age=0")) << done.cookie;
-  const User* alice = registry.identities.directory().users().named("alice");
+  const User* alice = registry.identities().directory().users().named("alice");
   EXPECT_TRUE(alice != nullptr && alice->source == Source::kOidc && alice->mail == "alice@example.org");
   auto again = co_await registry.get(back, cookie);
-  EXPECT_EQ(again.status, 401);
+  EXPECT_EQ(again.status, 404);
   co_await registry.stop();
+  EXPECT_EQ(registry.logins_noted(), std::vector<std::string>{"account/alice ok"});
 }
 
 TEST(OidcService, ABrowserLogsInOnceAndNoOtherFinishesItsLogin) {
@@ -159,7 +75,7 @@ Task<void> be_refused_by_browser(const std::string& folder) {
   EXPECT_FALSE(refused.shows("script"));
   std::string query = registry.at("callback") + back.substr(back.find('?'));
   auto after = co_await registry.get(std::move(query), cookie);
-  EXPECT_EQ(after.status, 401) << "a login that was refused can be finished";
+  EXPECT_EQ(after.status, 404) << "a login that was refused can be finished";
   std::string own_cookie;
   const std::string own_back = co_await registry.go_and_come_back(&own_cookie);
   std::string mixed = registry.at("callback") + own_back.substr(own_back.find('?')) + "&iss=https%3A%2F%2Fevil.example";
@@ -186,8 +102,10 @@ Task<void> come_with_a_name_that_cannot_be(const std::string& folder) {
     EXPECT_FALSE(seen.shows("<b>"));
     EXPECT_TRUE(seen.shows(name == "admin" ? "admin may not" : "&lt;b&gt;o&#39;neil&lt;/b&gt; may not")) << seen.body;
   }
-  EXPECT_EQ(registry.identities.directory().users().size(), 1u);
+  EXPECT_EQ(registry.identities().directory().users().size(), 1u);
   co_await registry.stop();
+  EXPECT_EQ(registry.logins_noted(),
+            (std::vector<std::string>{"account/admin denied", "account/<b>o'neil</b> denied"}));
 }
 
 TEST(OidcService, NobodyTakesOverAnAccountOfTheSameName) {
@@ -203,7 +121,7 @@ Task<void> log_in_by_command_line(const std::string& folder) {
   group.name = "testers";
   group.source = Source::kOidc;
   group.external_name = "Staff";
-  auto made = co_await registry.identities.directory().create_group(group);
+  auto made = co_await registry.identities().directory().create_group(group);
   registry.bench.provider.person["groups"] = {"Staff", "others"};
   registry.bench.provider.device_refusals = {"slow_down"};
   auto begun = co_await registry.post("device", "");
@@ -224,9 +142,9 @@ Task<void> log_in_by_command_line(const std::string& folder) {
   EXPECT_EQ(again.status, 404);
   auth::TokenRequest later;
   later.refresh_token = done.json().value("refresh_token", "");
-  auto issued = co_await registry.identities.issuer().issue(later);
+  auto issued = co_await registry.identities().issuer().issue(later);
   EXPECT_TRUE(issued) << "the refresh token is of no use";
-  const auto& settings = registry.identities.directory().policy().settings();
+  const auto& settings = registry.identities().directory().policy().settings();
   const auto claims = auth::read_claims(done.json().value("token", ""), settings, registry.bench.clock.wall());
   EXPECT_TRUE(claims) << done.body;
   if (claims && made) {

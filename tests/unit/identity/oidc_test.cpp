@@ -235,15 +235,15 @@ Task<void> use_states_again() {
   const std::string fresh = http::query_value(second.substr(second.find('?') + 1), "code").value_or("");
   const int asked = bench.provider.tokens_asked;
   auto again = co_await bench.codes->finish(begun->state, fresh);
-  EXPECT_EQ(kind_of(again), ErrorKind::kUnauthorized);
+  EXPECT_EQ(kind_of(again), ErrorKind::kNotFound);
   auto unknown = co_await bench.codes->finish("0123", fresh);
-  EXPECT_EQ(kind_of(unknown), ErrorKind::kUnauthorized);
+  EXPECT_EQ(kind_of(unknown), ErrorKind::kNotFound);
   auto late = co_await bench.codes->begin(back);
   const std::string third = co_await bench.follow(late->url);
   const std::string unused = http::query_value(third.substr(third.find('?') + 1), "code").value_or("");
   bench.clock.advance(std::chrono::minutes(10));
   auto expired = co_await bench.codes->finish(late->state, unused);
-  EXPECT_EQ(kind_of(expired), ErrorKind::kUnauthorized);
+  EXPECT_EQ(kind_of(expired), ErrorKind::kNotFound);
   EXPECT_EQ(bench.provider.tokens_asked, asked) << "the provider was asked for a login that does not count";
   co_await bench.stop();
 }
