@@ -104,7 +104,8 @@ Result<MasterLogins::Person> read_person(const Claims& claims, const OidcOptions
   if (!login || !is_name(*login))
     return bad_id_token("has no login name: the claim {} is missing", options.login_claim);
   const auto verified = claims.find("email_verified");
-  if (options.login_claim == "email" && verified != claims.end() && *verified != true)
+  const bool is_verified = verified == claims.end() || *verified == true || *verified == "true";  // some write a text
+  if (options.login_claim == "email" && !is_verified)
     return bad_id_token("has a mail address that the provider has not verified");
   auto groups = read_groups(claims, options.groups_claim);
   if (!groups) return groups.error();

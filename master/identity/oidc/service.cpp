@@ -1,5 +1,6 @@
 #include "master/identity/oidc/service.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "common/auth/jwt.h"

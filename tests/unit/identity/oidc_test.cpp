@@ -7,6 +7,7 @@
 
 #include "common/auth/jwt.h"
 #include "common/base/base64.h"
+#include "master/identity/oidc/id_token.h"
 #include "tests/unit/identity/oidc_bench.h"
 #include "tests/unit/support/error_kind.h"
 #include "tests/unit/support/run_task.h"
@@ -255,6 +256,22 @@ TEST(OidcCodeFlow, ACodeThatTheProviderRefusesIsOfNoUse) {
   const auto outcomes = run_task(log_in_with_each(logins));
   ASSERT_EQ(kind_of(outcomes[0]), ErrorKind::kUnauthorized);
   EXPECT_NE(outcomes[0].error().message().find("invalid_grant"), std::string::npos);
+}
+
+TEST(OidcIdToken, AMailAddressNamesSomebodyOnlyWhenItIsHis) {
+  OidcOptions options;
+  options.issuer = "https://login.example.org";
+  options.login_claim = "email";
+  json claims{{"sub", "1"}, {"email", "a@example.org"}};
+  EXPECT_TRUE(read_person(claims, options));
+  for (const json& yes : {json(true), json("true")}) {
+    claims["email_verified"] = yes;
+    EXPECT_TRUE(read_person(claims, options)) << yes;
+  }
+  for (const json& no : {json(false), json("false"), json(nullptr), json(1)}) {
+    claims["email_verified"] = no;
+    EXPECT_FALSE(read_person(claims, options)) << no;
+  }
 }
 
 TEST(OidcPending, TheOldestGivesWay) {
