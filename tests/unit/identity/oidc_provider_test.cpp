@@ -54,8 +54,8 @@ TEST(OidcProvider, OneThatIsSilentOrSaysTooMuchCostsLittleTime) {
   const std::vector<BadWay> ways{{ProviderWay::kSilent, "nothing came"},
                                  {ProviderWay::kDrip, "took too long"},
                                  {ProviderWay::kEndless, "more than 262144 bytes"},
-                                 {ProviderWay::kRedirect, "307"},
-                                 {ProviderWay::kFails, "500"}};
+                                 {ProviderWay::kRedirect, "it answered 307"},
+                                 {ProviderWay::kFails, "it answered 500"}};
   testing::run_task(ask_a_bad_provider(ways));
 }
 

@@ -145,6 +145,10 @@ Task<void> log_in_by_command_line(const std::string& folder) {
   auto issued = co_await registry.identities().issuer().issue(later);
   EXPECT_TRUE(issued) << "the refresh token is of no use";
   const auto& settings = registry.identities().directory().policy().settings();
+  if (issued) {
+    const auto anew = auth::read_claims(issued->token, settings, registry.bench.clock.wall());
+    EXPECT_TRUE(anew && anew->who.name == "alice") << "the refresh token is nobody's";
+  }
   const auto claims = auth::read_claims(done.json().value("token", ""), settings, registry.bench.clock.wall());
   EXPECT_TRUE(claims) << done.body;
   if (claims && made) {
