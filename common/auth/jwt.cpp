@@ -13,6 +13,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kMostClaimLevels = 8;
+constexpr int kMostForeignHeaderLevels = 4;  // of a key with a chain of certificates, which is passed over
 
 Error no_token(std::string_view why) { return Error(ErrorKind::kUnauthorized, "the token {}", why); }
 
@@ -39,13 +40,19 @@ json object_in(std::string_view encoded, int depth) {
   return text ? strict_object(*text, depth) : json();
 }
 
+bool is_common_member(std::string_view name) { return name == "alg" || name == "kid" || name == "typ"; }
+bool changes_meaning(std::string_view name) { return name == "crit" || name == "b64" || name == "zip"; }
+
 /// Of the header: alg and kid.
-Result<std::pair<std::string, std::string>> read_header(std::string_view encoded) {
-  const json header = object_in(encoded, 1);
+Result<std::pair<std::string, std::string>> read_header(std::string_view encoded, JwtHeader allowed) {
+  const bool is_ours = allowed == JwtHeader::kOurs;
+  const json header = object_in(encoded, is_ours ? 1 : kMostForeignHeaderLevels);
   if (!header.is_object()) return no_token("has no header that can be read");
-  for (const auto& [name, value] : header.items())
-    if ((name != "alg" && name != "kid" && name != "typ") || !value.is_string())
+  for (const auto& [name, value] : header.items()) {
+    if (is_common_member(name) ? !value.is_string() : is_ours)
       return no_token("has a header with more than its algorithm and the name of its key");
+    if (changes_meaning(name)) return no_token("has a header that changes how it is to be read");
+  }
   return std::pair(header.value("alg", std::string()), header.value("kid", std::string()));
 }
 
@@ -68,11 +75,11 @@ json strict_object(std::string_view text, int depth) {
   return refused || !parsed.is_object() ? json() : parsed;
 }
 
-Result<json> verify_jwt(std::string_view token, std::span<const PublicJwtKey> keys) {
+Result<json> verify_jwt(std::string_view token, std::span<const PublicJwtKey> keys, JwtHeader header_rule) {
   if (token.size() > kMaxTokenBytes) return no_token("is too long");
   const auto parts = split(token);
   if (!parts) return no_token("is not of three parts");
-  auto header = read_header(parts->header);
+  auto header = read_header(parts->header, header_rule);
   if (!header) return header.error();
   const auto& [algorithm, kid] = *header;
   const auto signature = from_base64url(parts->signature);
@@ -86,6 +93,13 @@ Result<json> verify_jwt(std::string_view token, std::span<const PublicJwtKey> ke
   json claims = object_in(parts->claims, kMostClaimLevels);
   if (!claims.is_object()) return no_token("has no claims that can be read");
   return claims;
+}
+
+std::string kid_of_jwt(std::string_view token) {
+  const auto parts = token.size() > kMaxTokenBytes ? std::nullopt : split(token);
+  if (!parts) return {};
+  const auto header = read_header(parts->header, JwtHeader::kForeign);
+  return header ? header->second : std::string();
 }
 
 std::string sign_jwt(const JwtSigningKey& key, const json& claims) {
