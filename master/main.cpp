@@ -34,6 +34,9 @@ int serve(ServeOptions& options) {
         auto ldap = ldap::read_ldap(file);
         if (!ldap) return ldap.error();
         master.access.ldap = std::move(*ldap);
+        auto oidc = identity::oidc::read_oidc(file);
+        if (!oidc) return oidc.error();
+        master.oidc = std::move(*oidc);
         return {};
       },
       [&](ConfigSection& access) -> Result<void> {

@@ -1,8 +1,11 @@
 // login, user, group, project, role, robot and grant: thin clients of the API.
+#include <algorithm>
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "common/async/sleep.h"
 #include "common/config/text.h"
 #include "common/http/uri.h"
 #include "common/oci/excerpt.h"
@@ -35,6 +38,7 @@ struct IdentityOptions : ServerOptions {
   bool administrator = false;
   bool auditor = false;
   bool no = false;
+  bool oidc = false;
   bool disabled = false;
   bool enabled = false;
 };
@@ -107,7 +111,42 @@ Task<int> tell_secret(const IdentityOptions& options, std::string path, Json doc
   co_return 0;
 }
 
+/// Shows what is to be typed in at the provider, and waits until it was.
+Task<Result<std::string>> log_in_elsewhere(const IdentityOptions& options) {
+  constexpr std::int64_t kLongestInterval = 60;
+  ServerOptions nobody = options;
+  nobody.is_nobody = true;
+  ApiClient client(nobody);
+  auto begun = co_await client.ask("POST", "/wherry/v1/login/device");
+  if (!begun) co_return begun.error();
+  std::fprintf(stderr, "Open %s and type in %s\n", cell((*begun)["verification_uri"]).c_str(),
+               cell((*begun)["user_code"]).c_str());
+  const Json handle = {{"handle", (*begun)["handle"]}};
+  while (true) {
+    const auto interval = std::clamp<std::int64_t>(begun->value("interval", std::int64_t{5}), 1, kLongestInterval);
+    co_await sleep_for(std::chrono::seconds(interval));
+    auto polled = co_await client.ask("POST", "/wherry/v1/login/device/poll", handle);
+    if (!polled) co_return polled.error();
+    if (polled->contains("refresh_token")) co_return (*polled)["refresh_token"].get<std::string>();
+    if (polled->contains("interval")) (*begun)["interval"] = (*polled)["interval"];
+  }
+}
+
 Task<int> log_in(const IdentityOptions& options) {
+  if (options.oidc) {
+    auto token = co_await log_in_elsewhere(options);
+    auto file = SessionFile::of_this_person();
+    Result<void> kept;
+    if (!token)
+      kept = token.error();
+    else if (!file)
+      kept = file.error();
+    else
+      kept = file->keep(options.server, "by the provider", *token);
+    if (!kept) co_return failed("login", kept.error());
+    print("logged in to " + options.server + "; kept in " + file->path() + "\n");
+    co_return 0;
+  }
   auto password = read_password(options.password_file, "password of " + options.user);
   if (!password) co_return failed("login", password.error());
   ApiClient client(options);
@@ -278,7 +317,8 @@ void add_identity(Command& program) {
   const auto add = [&](Command& below, const char* name, const char* help, Task<int> (*work)(const IdentityOptions&)) {
     return add_server_command(below, name, options, name, help, [options, work] { return work(*options); });
   };
-  add(program, "login", "logs in to a master, for the commands that follow", log_in);
+  add(program, "login", "logs in to a master, for the commands that follow", log_in)
+      .flag("--oidc", options->oidc, "with the OpenID provider of the master, instead of a password");
   add(program, "logout", "forgets that", log_out);
   add(program, "whoami", "who is logged in", who_am_i);
 

@@ -58,6 +58,7 @@ Task<Result<void>> Master::start(Daemon& daemon) {
   replication_->add_to(*api_);
   router_ = std::make_unique<http::Router>(*push_);
   if (identities_) identities_->add_to(*router_);
+  if (oidc_service_) router_->add(std::string(identity::oidc::OidcService::kPrefix), *oidc_service_);
   router_->add(std::string(NodeService::kPrefix), *node_service_);
   router_->add(std::string(feed::FeedService::kPrefix), *feed_);
   router_->add(std::string(api::Api::kPrefix), *api_);
@@ -101,7 +102,13 @@ Task<Result<void>> Master::start_access(Daemon& daemon) {
   identities_ = std::make_unique<identity::Identities>(options_.data, options_.access, storage_->names(), *audit_,
                                                        Clock::system());
   auth::NodeCheck nodes = [this](const http::Exchange& exchange) { return nodes_->identity(exchange.request()); };
-  co_return co_await identities_->start(daemon.disk(), std::move(nodes), daemon.loops());
+  auto started = co_await identities_->start(daemon.disk(), std::move(nodes), daemon.loops());
+  if (!started || !options_.oidc) co_return started;
+  oidc_ = std::make_unique<identity::oidc::OidcProvider>(*options_.oidc, Clock::system());
+  oidc_service_ = std::make_unique<identity::oidc::OidcService>(
+      *oidc_, identities_->logins(), identities_->issuer(), audit_.get(),
+      identity::oidc::OidcService::Place{options_.access.url, options_.access.speaks_tls});
+  co_return started;
 }
 
 Task<void> Master::stop() {

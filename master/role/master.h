@@ -13,6 +13,7 @@
 #include "master/api/api.h"
 #include "master/feed/authority.h"
 #include "master/identity/identities.h"
+#include "master/identity/oidc/service.h"
 #include "master/nodes/endpoints.h"
 #include "master/nodes/fill_ahead_endpoints.h"
 #include "master/nodes/node_service.h"
@@ -32,6 +33,7 @@ struct MasterOptions {
   bool feed_registered_only = false;                                    ///< feed.registered-only
   bool is_open = false;                                                 ///< --insecure-open
   audit::AuditOptions audit;                                            ///< audit
+  std::optional<identity::oidc::OidcOptions> oidc;                      ///< oidc
   identity::AccessOptions access;                                       ///< access
 };
 
@@ -56,6 +58,8 @@ class Master final : public Role {
   std::unique_ptr<registry::Scrubber> scrubber_;
   std::unique_ptr<audit::AuditLog> audit_;
   auth::OpenGate open_;
+  std::unique_ptr<identity::oidc::OidcProvider> oidc_;
+  std::unique_ptr<identity::oidc::OidcService> oidc_service_;
   std::unique_ptr<identity::Identities> identities_;  // null where everybody may do everything
   std::unique_ptr<MasterBlobs> blobs_;
   std::unique_ptr<UploadSessions> sessions_;
