@@ -31,7 +31,8 @@ Task<void> log_in_by_browser(const std::string& folder) {
   const std::string cookie = begun.cookie.substr(0, begun.cookie.find(';'));
   const std::string back = co_await registry.bench.follow(begun.location);
   EXPECT_TRUE(back.starts_with(registry.at("callback?code="))) << back;
-  for (const std::string& strange : {std::string(), std::string("wherry-login=other"), cookie + "; wherry-login=x"}) {
+  for (const std::string& strange :
+       {std::string(), std::string("wherry-login=other"), cookie + "; wherry-login=x", "wherry-login=x; " + cookie}) {
     auto other_browser = co_await registry.get(back, strange);
     EXPECT_EQ(other_browser.status, 403) << strange;
     EXPECT_TRUE(other_browser.shows("not begun in this browser"));
