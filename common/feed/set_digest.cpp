@@ -13,14 +13,15 @@ namespace wherry::feed {
 void SetDigest::stretch(std::string_view element, Stretched& lanes) {
   struct Free {
     void operator()(EVP_CIPHER_CTX* context) const { ::EVP_CIPHER_CTX_free(context); }
+    void operator()(EVP_CIPHER* cipher) const { ::EVP_CIPHER_free(cipher); }
   };
   thread_local const std::unique_ptr<EVP_CIPHER_CTX, Free> context(::EVP_CIPHER_CTX_new());
-  thread_local const EVP_CIPHER* const cipher = ::EVP_CIPHER_fetch(nullptr, "ChaCha20", nullptr);
+  thread_local const std::unique_ptr<EVP_CIPHER, Free> cipher(::EVP_CIPHER_fetch(nullptr, "ChaCha20", nullptr));
   static constexpr std::array<unsigned char, kStateBytes> kZeros{};
   static constexpr std::array<unsigned char, 16> kStart{};  // a key is used for one stream
   const Hash key = hash_of(element);
   int written = 0;
-  const bool made = ::EVP_EncryptInit_ex2(context.get(), cipher, reinterpret_cast<const unsigned char*>(key.data()),
+  const bool made = ::EVP_EncryptInit_ex2(context.get(), cipher.get(), reinterpret_cast<const unsigned char*>(key.data()),
                                           kStart.data(), nullptr) == 1 &&
                     ::EVP_EncryptUpdate(context.get(), reinterpret_cast<unsigned char*>(lanes.data()), &written,
                                         kZeros.data(), static_cast<int>(kZeros.size())) == 1;

@@ -112,6 +112,7 @@ Task<Result<void>> Master::start_access(Daemon& daemon) {
 }
 
 Task<void> Master::stop() {
+  if (oidc_) oidc_->stop();
   stopping_ = true;
   sleeper_.wake();
   co_await replication_->stop();

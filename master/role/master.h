@@ -43,7 +43,10 @@ class Master final : public Role {
 
   Task<Result<void>> start(Daemon& daemon) override;
   http::Service& service() override { return *router_; }
-  void drain() override { publisher_->end(); }
+  void drain() override {
+    publisher_->end();
+    if (oidc_) oidc_->stop();
+  }
   Task<void> stop() override;
 
  private:

@@ -285,5 +285,19 @@ TEST(Head, CutShortIsNeverParsed) {
   }
 }
 
+TEST(Head, AControlByteIsFoundWhereverItStandsInAValue) {
+  for (std::size_t size = 1; size <= 24; ++size)
+    for (std::size_t at = 0; at < size; ++at)
+      for (int byte = 1; byte < 256; ++byte) {
+        std::string value(size, 'v');
+        value[at] = static_cast<char>(byte);
+        if (byte == '\r' || byte == '\n') continue;  // of lines
+        HeadScanner scanner;
+        const std::string head = "GET / HTTP/1.1\r\nHost: a\r\nA: " + value + "\r\n\r\n";
+        const bool is_control = (byte < 0x20 && byte != '\t') || byte == 0x7f;
+        EXPECT_EQ(scanner.scan(head).has_value(), !is_control) << size << ' ' << at << ' ' << byte;
+      }
+}
+
 }  // namespace
 }  // namespace wherry::http
