@@ -1,8 +1,12 @@
 #include "common/auth/login_guard.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 #include <span>
+
+#include "common/base/bytes.h"
 
 namespace wherry::auth {
 namespace {
@@ -10,8 +14,19 @@ namespace {
 constexpr std::chrono::hours kForgottenAfter{1};
 constexpr std::chrono::seconds kSweepEvery{1};
 
+/// Of IPv6 the first 64 bits: who has one of them has all of them.
+std::string site_of(const std::string& address) {
+  constexpr std::size_t kSiteBytes = 8;
+  std::string plain = address;
+  if (plain.starts_with('[') && plain.ends_with(']')) plain = plain.substr(1, plain.size() - 2);
+  in6_addr bits{};
+  if (::inet_pton(AF_INET6, plain.c_str(), &bits) != 1 || IN6_IS_ADDR_V4MAPPED(&bits)) return address;
+  return to_hex(std::as_bytes(std::span(bits.s6_addr).first(kSiteBytes)));
+}
+
 std::array<std::string, 3> keys_of(const std::string& account, const std::string& address) {
-  return {"both " + account + " " + address, "account " + account, "address " + address};
+  const std::string site = site_of(address);
+  return {"both " + account + " " + site, "account " + account, "address " + site};
 }
 
 }  // namespace

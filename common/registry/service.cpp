@@ -289,7 +289,8 @@ Task<Result<NamePage>> RegistryService::visible_repositories(const auth::Visitor
     if (page->position()) found.set_position(*page->position());
     co_return found;
   }
-  co_return NamePage(std::move(visible), false);
+  // So many that one may not see were passed over: what was found, and the rest in the next page.
+  co_return NamePage(std::move(visible), true);
 }
 
 Task<Result<void>> RegistryService::list_repositories(http::Exchange& exchange, const auth::Visitor& visitor) {

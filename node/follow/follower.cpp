@@ -290,8 +290,10 @@ Task<Result<void>> Follower::join(Join::Because because) {
 }
 
 Task<Result<void>> Follower::tell_policies() {
-  membership_.take_policy(auth::kRegisteredOnly, false);  // unless it is among them
   const std::string prefix = feed::state_policies_prefix();
+  auto registered_only = co_await storage_.names().get(prefix + std::string(auth::kRegisteredOnly));
+  if (!registered_only) co_return registered_only.error();
+  membership_.take_policy(auth::kRegisteredOnly, registered_only->has_value());
   const kv::VisitRow tell_one = [&](std::string_view key, std::string_view json) -> Result<void> {
     tell(feed::Change::policy_set(std::string(key.substr(prefix.size())), std::string(json), {}), false);
     return {};

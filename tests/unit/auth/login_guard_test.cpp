@@ -61,5 +61,22 @@ TEST_F(LoginGuardTest, ManyAddressesDoNotTryOneAccount) {
   EXPECT_FALSE(guard.check("alice", "home"));
 }
 
+TEST_F(LoginGuardTest, WhoWasRightFromThereIsNotKeptOutByOthers) {
+  guard.was_right("alice", "proxy");
+  for (unsigned i = 0; i <= LoginGuard::kFreeOfAddress; ++i) guard.was_wrong("user" + std::to_string(i), "proxy");
+  for (unsigned i = 0; i <= LoginGuard::kFreeOfAccount; ++i) guard.was_wrong("alice", "a" + std::to_string(i));
+  EXPECT_TRUE(guard.check("alice", "proxy"));
+  EXPECT_FALSE(guard.check("bob", "proxy"));
+  be_wrong(LoginGuard::kFreeOfBoth + 1, "alice", "proxy");
+  EXPECT_FALSE(guard.check("alice", "proxy"));
+}
+
+TEST_F(LoginGuardTest, TheAddressesOfASiteCountAsOne) {
+  for (unsigned i = 0; i <= LoginGuard::kFreeOfAddress; ++i)
+    guard.was_wrong("user" + std::to_string(i), "[2001:db8:1:2::" + std::to_string(i) + "]");
+  EXPECT_FALSE(guard.check("somebody-else", "[2001:db8:1:2:ffff::1]"));
+  EXPECT_TRUE(guard.check("somebody-else", "[2001:db8:1:3::1]"));
+}
+
 }  // namespace
 }  // namespace wherry::auth
