@@ -23,7 +23,7 @@ from wherry.client import Registry
 from wherry.process import wait_until
 from wherry.proxy import CountingProxy
 
-CONFIG = b"{}"
+ROLES = ("guest", "puller", "developer", "maintainer", "administrator")
 PULL = "repository:team/app:pull"
 
 
@@ -48,6 +48,10 @@ class Tiers:
         self.tester = add_user(self.admin, "tester")
         self.stranger = add_user(self.admin, "stranger")
         add_project(self.admin, "team", developer="user:dev", guest="user:tester")
+        for role in ROLES:
+            add_user(self.admin, role)
+            self.admin.made("POST", "projects/team/grants", {"subject": f"user:{role}", "role": role})
+        add_user(self.admin, "auditor", auditor=True)
         add_project(self.admin, "open", public=True, developer="user:dev")
         for repository in ("team/app", "open/app"):
             self.dev.put_image(repository, "v1", [b"layer of " + repository.encode()])
@@ -175,12 +179,75 @@ def test_a_grant_and_its_end_reach_the_last_tier(tiers):
     wait_until(lambda: client.get_manifest("team/app", "v1").status == 403, "its end has come", 5)
 
 
-def test_a_tier_that_is_cut_off_goes_on_with_whom_it_knows(tiers):
-    known = ("tester", PASSWORD)
-    assert Caller(tiers.region.address, basic(*known)).get_manifest("team/app", "v1").status == 200
+# What each may do with the project `team` at a node, where nobody pushes. Written by hand.
+MATRIX = {
+    "list": {"guest", "developer", "maintainer", "administrator", "admin", "auditor"},
+    "pull": {"guest", "puller", "developer", "maintainer", "administrator", "admin"},
+    "push": {"developer", "maintainer", "administrator", "admin"},
+}
+EVERYBODY = [*ROLES, "admin", "auditor", "stranger", "anonymous"]
+
+
+def deviations(node, layer, status_of_push):
+    """Where the answers of a node are not those of the table."""
+    wrong = {}
+    for who in EVERYBODY:
+        caller = Caller(node.address, None if who == "anonymous" else basic(who, PASSWORD))
+        refusal = 401 if who == "anonymous" else 403
+        expected = {what: 200 if who in allowed else refusal for what, allowed in MATRIX.items()}
+        if expected["push"] == 200:
+            expected["push"] = status_of_push
+        found = {
+            "list": {caller.get("/v2/team/app/tags/list").status},
+            "pull": {
+                caller.get_manifest("team/app", "v1").status,
+                caller.head("/v2/team/app/manifests/v1").status,
+                caller.get_blob("team/app", layer).status,
+                caller.get(f"/v2/team/app/referrers/{layer}").status,
+            },
+            "push": {
+                caller.call("POST", "/v2/team/app/blobs/uploads/", headers={"Content-Length": "0"}).status,
+                caller.call("PUT", "/v2/team/app/manifests/x", b"{}").status,
+            },
+        }
+        wrong.update({(who, what): found[what] for what in found if found[what] != {expected[what]}})
+        assert caller.get_manifest("open/app", "v1").status == 200
+    return wrong
+
+
+def cut_off(tiers):
     tiers.link.close()
     tiers.link.broken = True
     tiers.master.signal(19)  # SIGSTOP: streams that are open hear nothing either
+
+
+def joined_again(tiers):
+    tiers.master.signal(18)
+    tiers.link.broken = False
+    tiers.link.reopen()
+
+
+def test_the_matrix_on_line_and_cut_off(tiers):
+    layer = tiers.dev.get_manifest("team/app", "v1").json["layers"][0]["digest"]
+    tiers.reach()
+    for node in nodes_of(tiers):
+        assert deviations(node, layer, 405) == {}, node.name
+    cut_off(tiers)
+    try:
+        # Who is remembered for a minute by the loop that he came to says nothing of the policy: it is asked anew for all.
+        for node in nodes_of(tiers):
+            wait_until(
+                lambda node=node: token_answer(node.address, [PULL], ("guest", PASSWORD)).status == 200, "it decides alone", 60
+            )
+        assert deviations(tiers.region, layer, 405) == {}
+    finally:
+        joined_again(tiers)
+
+
+def test_a_tier_that_is_cut_off_goes_on_with_whom_it_knows(tiers):
+    known = ("tester", PASSWORD)
+    assert Caller(tiers.region.address, basic(*known)).get_manifest("team/app", "v1").status == 200
+    cut_off(tiers)
     try:
         wait_until(lambda: token_answer(tiers.region.address, [PULL], known).status == 200, "it decides alone", 60, 0.5)
         client = bearer(tiers.region.address, PULL, credentials=known)
@@ -191,9 +258,7 @@ def test_a_tier_that_is_cut_off_goes_on_with_whom_it_knows(tiers):
         assert wrong.status == unknown.status == 503 and wrong.body == unknown.body
         assert Caller(tiers.region.address).get_manifest("open/app", "v1").status == 200
     finally:
-        tiers.master.signal(18)
-        tiers.link.broken = False
-        tiers.link.reopen()
+        joined_again(tiers)
 
 
 def test_after_the_grace_only_public_content_is_left(area, run_server):
