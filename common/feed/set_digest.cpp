@@ -21,10 +21,11 @@ void SetDigest::stretch(std::string_view element, Stretched& lanes) {
   static constexpr std::array<unsigned char, 16> kStart{};  // a key is used for one stream
   const Hash key = hash_of(element);
   int written = 0;
-  const bool made = ::EVP_EncryptInit_ex2(context.get(), cipher.get(), reinterpret_cast<const unsigned char*>(key.data()),
-                                          kStart.data(), nullptr) == 1 &&
-                    ::EVP_EncryptUpdate(context.get(), reinterpret_cast<unsigned char*>(lanes.data()), &written,
-                                        kZeros.data(), static_cast<int>(kZeros.size())) == 1;
+  const bool made =
+      ::EVP_EncryptInit_ex2(context.get(), cipher.get(), reinterpret_cast<const unsigned char*>(key.data()),
+                            kStart.data(), nullptr) == 1 &&
+      ::EVP_EncryptUpdate(context.get(), reinterpret_cast<unsigned char*>(lanes.data()), &written, kZeros.data(),
+                          static_cast<int>(kZeros.size())) == 1;
   WHERRY_CHECK(made && written == static_cast<int>(kStateBytes));
   if constexpr (std::endian::native == std::endian::big)
     for (std::uint16_t& lane : lanes) lane = static_cast<std::uint16_t>(lane << 8 | lane >> 8);

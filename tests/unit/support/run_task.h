@@ -1,6 +1,9 @@
 // Runs a Task to its end, for tests that are not coroutines themselves.
 #pragma once
 
+#include <poll.h>
+#include <uv.h>
+
 #include <deque>
 #include <exception>
 #include <memory>
@@ -16,15 +19,35 @@
 
 namespace wherry::testing {
 
+/// Whether nothing waits on a loop that nobody runs any more: no message, no handle but those that each loop has.
+inline bool is_quiet(Loop& loop) {
+  const auto handles_of = [](Loop& each) {
+    std::size_t count = 0;
+    ::uv_walk(each.uv(), [](uv_handle_t*, void* counted) { ++*static_cast<std::size_t*>(counted); }, &count);
+    return count;
+  };
+  static const std::size_t own_handles = [&] {
+    Loop fresh;
+    return handles_of(fresh);
+  }();
+  pollfd messages{.fd = ::uv_backend_fd(loop.uv()), .events = POLLIN, .revents = 0};
+  return handles_of(loop) == own_handles && ::poll(&messages, 1, 0) == 0;
+}
+
 /// A loop that lives long: a pool's thread may still be waking it when its last task has ended, and what a test made on
-/// it may come back to it. Each has descriptors, so that they cannot all live to the end of the process.
+/// it may come back to it. Each has descriptors, so that those do not live to the end of the process on which nothing
+/// waits after thousands of others.
 inline Loop& fresh_loop() {
   constexpr std::size_t kMostLoops = 2500;
   static std::mutex mutex;
   static auto* loops = new std::deque<std::unique_ptr<Loop>>;
+  static auto* waited_for = new std::vector<std::unique_ptr<Loop>>;
   const std::lock_guard lock(mutex);
   loops->push_back(std::make_unique<Loop>());
-  if (loops->size() > kMostLoops) loops->pop_front();
+  if (loops->size() > kMostLoops) {
+    if (!is_quiet(*loops->front())) waited_for->push_back(std::move(loops->front()));
+    loops->pop_front();
+  }
   return *loops->back();
 }
 
