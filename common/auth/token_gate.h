@@ -58,9 +58,6 @@ class TokenGate final : public Gate {
   Result<Visitor> renewed(const Visitor& visitor) override;
   std::string challenge(const http::Request& request, std::string_view scope, std::string_view error) const override;
 
-  /// The policy of this moment, on this loop.
-  std::shared_ptr<const Policy> policy() { return parts_.here().view.of(board_); }
-
  private:
   struct Remembered {
     std::shared_ptr<const Claims> claims;

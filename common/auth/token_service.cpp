@@ -95,7 +95,6 @@ Task<Result<void>> TokenService::handle(http::Exchange& exchange) {
   const http::Request& request = exchange.request();
   if (request.path != TokenGate::kTokenPath) co_return Error(ErrorKind::kNotFound, "there is nothing at this path");
   Result<TokenRequest> asked = Error(ErrorKind::kUnsupported, "tokens are asked for by GET and POST");
-  std::string original(request.query);
   if (request.method == "GET") {
     asked = read_get(request);
   } else if (request.method == "POST") {
@@ -104,11 +103,9 @@ Task<Result<void>> TokenService::handle(http::Exchange& exchange) {
     auto body = co_await exchange.read_whole_body(kMaxFormBytes);
     if (!body) co_return body.error();
     asked = read_post(*body);
-    original = std::move(*body);
   }
   if (!asked) co_return asked.error();
   asked->remote = address_of(exchange.remote());
-  asked->original = std::move(original);
   auto issued = co_await issuer_.issue(*asked);
   if (!issued) co_return issued.error();
   http::Response response(200);

@@ -19,9 +19,8 @@ struct TokenRequest {
   std::optional<std::pair<std::string, std::string>> credentials;
   std::string refresh_token;
   bool wants_refresh_token = false;
-  std::string client;    ///< what it calls itself
-  std::string remote;    ///< its address
-  std::string original;  ///< the request as it can be sent on: a form
+  std::string client;  ///< what it calls itself
+  std::string remote;  ///< its address
 };
 
 struct IssuedToken {

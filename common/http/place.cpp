@@ -6,6 +6,8 @@
 #include <cctype>
 #include <memory>
 
+#include "common/net/address.h"
+
 namespace wherry::http {
 namespace {
 
@@ -44,6 +46,13 @@ std::string Place::name() const { return port == (scheme == "https" ? "443" : "8
 bool is_server_url(const std::string& url) {
   const bool begins_well = url.starts_with("http://") || url.starts_with("https://");
   return begins_well && url.find_first_of("?#") == std::string::npos && Place::of(url).has_value();
+}
+
+bool keeps_secrets(const std::string& url) {
+  const auto place = Place::of(url);
+  if (!place) return false;
+  const auto address = SocketAddress::parse(place->host + ":" + place->port);
+  return place->scheme == "https" || (address && address->is_loopback());
 }
 
 std::optional<std::string> resolve_url(const std::string& base, const std::string& reference) {

@@ -23,6 +23,9 @@ struct Place {
 /// credentials nor a query.
 bool is_server_url(const std::string& url);
 
+/// Whether a password may be sent there: by TLS, or to where it does not leave this machine.
+bool keeps_secrets(const std::string& url);
+
 /// The URL that `reference` (absolute or relative) means at `base`, without its fragment; nothing when it means none.
 /// Source: RFC 3986 5.
 std::optional<std::string> resolve_url(const std::string& base, const std::string& reference);

@@ -47,15 +47,13 @@ Task<Result<void>> PolicyKeeper::load() {
     set_project(key.substr(projects.size()), json);
     return {};
   };
-  loaded = co_await kv::for_each_row(store_, projects, take_project);
-  co_return loaded;
+  co_return co_await kv::for_each_row(store_, projects, take_project);
 }
 
-bool PolicyKeeper::apply(const feed::Change& change) {
-  const bool before = std::exchange(is_changed_, false);
+void PolicyKeeper::apply(const feed::Change& change) {
   switch (change.kind()) {
     case feed::ChangeKind::kPolicySet: set(change.tag(), change.payload()); break;
-    case feed::ChangeKind::kPolicyRemoved: is_changed_ = policy_.remove(change.tag()); break;
+    case feed::ChangeKind::kPolicyRemoved: is_changed_ = policy_.remove(change.tag()) || is_changed_; break;
     case feed::ChangeKind::kProjectSet: set_project(change.project(), change.payload()); break;
     case feed::ChangeKind::kProjectRemoved:
       policy_.remove_project(change.project());
@@ -63,9 +61,6 @@ bool PolicyKeeper::apply(const feed::Change& change) {
       break;
     default: break;
   }
-  const bool is_about_this = is_changed_;
-  is_changed_ = is_changed_ || before;
-  return is_about_this;
 }
 
 void PolicyKeeper::publish() {

@@ -18,8 +18,8 @@ class PolicyKeeper {
   /// Reads the state anew, and publishes nothing. What cannot be understood counts for nothing and is said in the log.
   /// Errors: kIo, kCorrupt.
   Task<Result<void>> load();
-  /// After an entry was applied to the state. True when it was about this.
-  bool apply(const feed::Change& change);
+  /// After an entry was applied to the state.
+  void apply(const feed::Change& change);
   /// Makes it known, if anything was changed since.
   void publish();
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/async/at_home.h"
 #include "common/auth/token_gate.h"
 #include "common/base/log.h"
 #include "common/http/uri.h"
@@ -213,17 +214,8 @@ Task<Result<Answer>> Api::run_audited(std::string method, std::string place, con
 }
 
 Task<Result<Answer>> Api::run_at_home(const Handler& handler, const Call& call) {
-  Loop& here = Loop::current();
-  co_await home_.enter();
-  Result<Answer> answer = Error(ErrorKind::kInternal, "not answered");
-  try {
-    Task<Result<Answer>> answering = handler(call);
-    answer = co_await std::move(answering);
-  } catch (const std::exception& exception) {
-    answer = Error(ErrorKind::kInternal, "a handler of the API threw: {}", exception.what());
-  }
-  co_await here.enter();
-  co_return answer;
+  const std::function<Task<Result<Answer>>()> answering = [&] { return handler(call); };
+  co_return co_await at_home(home_, answering);
 }
 
 http::Response Api::render(const Error& error) const {

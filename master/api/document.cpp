@@ -101,6 +101,11 @@ Result<std::vector<Document>> Document::objects(const std::string& key) {
   return all;
 }
 
+Result<Document> document_of(const Call& call) {
+  if (!call.body().is_object()) return Error(ErrorKind::kInvalid, "a JSON object is expected");
+  return Document(call.body(), "");
+}
+
 Result<void> Document::finish() const {
   for (const auto& [name, value] : object_.items())
     if (!known_.contains(name)) return wrong(printable(name, 64), "there is no such member");

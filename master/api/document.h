@@ -40,4 +40,7 @@ class Document {
   std::set<std::string> known_;
 };
 
+/// The document of a call, which must be an object. It lives as long as the call.
+Result<Document> document_of(const Call& call);
+
 }  // namespace wherry::api

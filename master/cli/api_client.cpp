@@ -4,7 +4,6 @@
 #include "common/base/base64.h"
 #include "common/http/place.h"
 #include "common/http/uri.h"
-#include "common/net/address.h"
 #include "common/oci/excerpt.h"
 #include "master/cli/session_file.h"
 
@@ -20,14 +19,6 @@ http::ClientOptions client_options(const ServerOptions& options) {
   return with;
 }
 
-/// By TLS, or without leaving this machine.
-bool is_safe(const std::string& url) {
-  const auto place = http::Place::of(url);
-  if (!place) return false;
-  const auto address = SocketAddress::parse(place->name());
-  return place->scheme == "https" || (address && address->is_loopback());
-}
-
 Error in_clear() {
   return Error(ErrorKind::kInvalid,
                "--server: passwords and sessions are not sent over a network in clear: name an https URL");
@@ -38,7 +29,7 @@ Error in_clear() {
 ApiClient::ApiClient(const ServerOptions& options)
     : options_(options),
       server_(options.server),
-      is_safe_(is_safe(options.server)),
+      is_safe_(http::keeps_secrets(options.server)),
       client_(Loop::current(), client_options(options)) {
   while (server_.ends_with('/')) server_.pop_back();
 }

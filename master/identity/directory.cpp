@@ -54,11 +54,11 @@ Task<Result<void>> Directory::load() {
   co_return loaded;
 }
 
-Task<Result<void>> Directory::commit(const Edit& edit, kv::Durability durability) {
+Task<Result<void>> Directory::commit(Edit& edit, kv::Durability durability) {
   auto written = co_await store_.transact(
       [&](kv::Transaction& transaction) -> Result<void> {
-        for (const auto& [key, value] : edit.puts) transaction.put(key, value);
-        for (const std::string& key : edit.erases) transaction.erase(key);
+        for (const auto& [key, value] : edit.rows) transaction.put(key, value);
+        for (const std::string& key : edit.erased_rows) transaction.erase(key);
         for (const feed::Change& change : edit.changes) {
           auto appended = feed::append(transaction, change);
           if (!appended) return appended;
@@ -67,6 +67,7 @@ Task<Result<void>> Directory::commit(const Edit& edit, kv::Durability durability
       },
       durability);
   if (!written) co_return written;
+  edit.committed();
   for (const feed::Change& change : edit.changes) policy_.apply(change);
   policy_.publish();
   co_return written;
@@ -91,10 +92,13 @@ std::vector<std::string> Directory::groups_of(const User& user, const std::vecto
   return ids;
 }
 
-const User* Directory::external(Source source, std::string_view external_id) const {
-  const User* found = nullptr;
+const User* Directory::external(Source source, std::string_view external_id, std::string_view name) const {
+  const auto is_it = [&](const User& user) { return user.source == source && user.external_id == external_id; };
+  const User* found = users_.named(name);
+  if (found != nullptr && is_it(*found)) return found;
+  found = nullptr;
   users_.for_each([&](const User& user) {
-    if (user.source == source && user.external_id == external_id) found = &user;
+    if (is_it(user)) found = &user;
   });
   return found;
 }
@@ -115,19 +119,15 @@ Result<void> Directory::tell(Edit& edit, const Project& project) const {
   return {};
 }
 
-void Directory::tell_system(Edit& edit, const User& changed, bool is_gone) const {
+void Directory::tell_system(Edit& edit) const {
   std::vector<auth::Grant> grants;
-  const auto add = [&](const User& user) {
+  users_.for_each([&](const User& user) {
     if (user.disabled) return;
     if (user.administrator)
       grants.push_back({.subject = user.id, .repository = {}, .permissions = auth::kSystemAdministrator});
     else if (user.auditor)
       grants.push_back({.subject = user.id, .repository = {}, .permissions = auth::kAuditor});
-  };
-  users_.for_each([&](const User& user) {
-    if (user.id != changed.id) add(user);
   });
-  if (!is_gone) add(changed);
   const std::string document = auth::ProjectPolicy("system", false, grants).to_json();
   edit.changes.push_back(feed::Change::policy_set(std::string(auth::kSystemPolicy), document, clock_.wall()));
 }
@@ -140,16 +140,6 @@ void Directory::tell_revoked(Edit& edit, const std::string& id) const {
     if (old != id)
       edit.changes.push_back(feed::Change::policy_removed(std::string(auth::kRevokedPolicy) + old, clock_.wall()));
 }
-
-template <class T>
-void Directory::put(Edit& edit, const T& record) {
-  edit.puts.emplace_back(key_of(record), dumped(record.to_row()));
-}
-template void Directory::put(Edit&, const User&);
-template void Directory::put(Edit&, const Group&);
-template void Directory::put(Edit&, const Robot&);
-template void Directory::put(Edit&, const Project&);
-template void Directory::put(Edit&, const Role&);
 
 Task<Result<void>> Directory::set_policy(std::string name, std::string json) {
   const auto held = co_await changing_.lock();

@@ -9,20 +9,14 @@ namespace {
 
 using api::Answer;
 using api::Call;
-using api::Document;
+using api::document_of;
 using api::Needs;
 using auth::Permission;
 
-constexpr const char* kGroupTag = "groups";
-
 Task<Result<Answer>> list_groups(Administration& with, const Call& call) {
-  auto limit = call.number("n", kMostItems, 1, kMostItems);
-  if (!limit) co_return limit.error();
-  const auto page =
-      with.directory.groups().page(call.query("last").value_or(""), *limit, [](const Group&) { return true; });
-  Json items = Json::array();
-  for (const Group* group : page) items.push_back(view_of(*group, with.directory));
-  co_return Answer(page_of(std::move(items), page.size() == *limit ? page.back()->name : std::string()));
+  const auto all = [](const Group&) { return true; };
+  co_return page_of(with.directory.groups(), call, all,
+                    [&](const Group& group) { return view_of(group, with.directory); });
 }
 
 Task<Result<Answer>> show_group(Administration& with, const Call& call) {
@@ -32,24 +26,24 @@ Task<Result<Answer>> show_group(Administration& with, const Call& call) {
 }
 
 Task<Result<Answer>> create_group(Administration& with, const Call& call) {
-  if (!call.body().is_object()) co_return Error(ErrorKind::kInvalid, "a JSON object is expected");
-  Document document(call.body(), "");
+  auto document = document_of(call);
+  if (!document) co_return document.error();
   Group group;
   std::string source(name_of(Source::kLocal));
-  auto read = document.read("name", group.name);
-  if (read) read = document.read("source", source);
-  if (read) read = document.read("external_name", group.external_name);
-  if (read) read = document.finish();
+  auto read = document->read("name", group.name);
+  if (read) read = document->read("source", source);
+  if (read) read = document->read("external_name", group.external_name);
+  if (read) read = document->finish();
   if (!read) co_return read.error();
   if (source == name_of(Source::kLdap))
     group.source = Source::kLdap;
   else if (source == name_of(Source::kOidc))
     group.source = Source::kOidc;
   else if (source != name_of(Source::kLocal))
-    co_return document.wrong("source", "local, ldap or oidc");
+    co_return document->wrong("source", "local, ldap or oidc");
   if ((group.source == Source::kLocal) != group.external_name.empty())
-    co_return document.wrong("external_name",
-                             "the name in that source: of groups of ldap and oidc, and of those alone");
+    co_return document->wrong("external_name",
+                              "the name in that source: of groups of ldap and oidc, and of those alone");
   auto made = co_await with.directory.create_group(group);
   if (!made) co_return made.error();
   co_return Answer(view_of(*made, with.directory), 201).at("/api/v1/groups/" + made->name).of_version(made->version);
@@ -79,12 +73,16 @@ Task<Result<Answer>> set_member(Administration& with, const Call& call, bool is_
   co_return Answer::nothing();
 }
 
+Task<Result<Answer>> add_member(Administration& with, const Call& call) { return set_member(with, call, true); }
+Task<Result<Answer>> remove_member(Administration& with, const Call& call) { return set_member(with, call, false); }
+
 }  // namespace
 
 void add_group_endpoints(api::Api& api, Administration& with) {
   const Needs read = Needs::in_registry(Permission::kReadUsers);
   const Needs manage = Needs::in_registry(Permission::kManageUsers);
   const Json group = api::ref("Group");
+  const std::string one = "/api/v1/groups/{name}";
   api.add_schema("Group", {{"type", "object"},
                            {"properties",
                             {{"id", text_schema()},
@@ -92,57 +90,19 @@ void add_group_endpoints(api::Api& api, Administration& with) {
                              {"source", {{"enum", Json::array({"local", "ldap", "oidc"})}}},
                              {"external_name", text_schema()},
                              {"members", api::list_of(text_schema())}}}});
-  api.add({.method = "GET",
-           .path = "/api/v1/groups",
-           .id = "listGroups",
-           .tag = kGroupTag,
-           .summary = "Groups, by name",
-           .query = paging(),
-           .response = {{"type", "object"}, {"properties", {{"items", api::list_of(group)}, {"next", text_schema()}}}},
-           .handler = [&with](const Call& call) { return list_groups(with, call); },
-           .needs = read});
-  api.add({.method = "GET",
-           .path = "/api/v1/groups/{name}",
-           .id = "getGroup",
-           .tag = kGroupTag,
-           .summary = "One group",
-           .response = group,
-           .handler = [&with](const Call& call) { return show_group(with, call); },
-           .needs = read});
-  api.add({.method = "POST",
-           .path = "/api/v1/groups",
-           .id = "createGroup",
-           .tag = kGroupTag,
-           .summary = "A group of users here, or one that stands for a group of another source",
-           .request = {{"type", "object"},
-                       {"properties",
-                        {{"name", text_schema()}, {"source", text_schema()}, {"external_name", text_schema()}}},
-                       {"required", Json::array({"name"})}},
-           .response = group,
-           .status = 201,
-           .handler = [&with](const Call& call) { return create_group(with, call); },
-           .needs = manage});
-  api.add({.method = "DELETE",
-           .path = "/api/v1/groups/{name}",
-           .id = "deleteGroup",
-           .tag = kGroupTag,
-           .summary = "Ends a group with all its grants",
-           .handler = [&with](const Call& call) { return delete_group(with, call); },
-           .needs = manage});
-  api.add({.method = "PUT",
-           .path = "/api/v1/groups/{name}/members/{user}",
-           .id = "addMember",
-           .tag = kGroupTag,
-           .summary = "Puts a user into a group",
-           .handler = [&with](const Call& call) { return set_member(with, call, true); },
-           .needs = manage});
-  api.add({.method = "DELETE",
-           .path = "/api/v1/groups/{name}/members/{user}",
-           .id = "removeMember",
-           .tag = kGroupTag,
-           .summary = "Takes a user out of a group: tokens of before do not count any more",
-           .handler = [&with](const Call& call) { return set_member(with, call, false); },
-           .needs = manage});
+  Endpoints all(api, with, "groups");
+  all.add_list("/api/v1/groups", "listGroups", "Groups, by name", read, group, list_groups);
+  all.add("GET", one, "getGroup", "One group", read, {}, group, 200, show_group);
+  all.add("POST", "/api/v1/groups", "createGroup",
+          "A group of users here, or one that stands for a group of another source", manage,
+          {{"type", "object"},
+           {"properties", {{"name", text_schema()}, {"source", text_schema()}, {"external_name", text_schema()}}},
+           {"required", Json::array({"name"})}},
+          group, 201, create_group);
+  all.add("DELETE", one, "deleteGroup", "Ends a group with all its grants", manage, {}, {}, 204, delete_group);
+  all.add("PUT", one + "/members/{user}", "addMember", "Puts a user into a group", manage, {}, {}, 204, add_member);
+  all.add("DELETE", one + "/members/{user}", "removeMember",
+          "Takes a user out of a group: tokens of before do not count any more", manage, {}, {}, 204, remove_member);
 }
 
 }  // namespace wherry::identity

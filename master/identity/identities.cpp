@@ -6,12 +6,6 @@
 #include "common/feed/state.h"
 
 namespace wherry::identity {
-namespace {
-
-constexpr const char* kFirstAdministrator = "admin";
-
-}  // namespace
-
 Identities::Identities(std::string data, AccessOptions options, kv::KeyValue& store, audit::AuditLog& audit,
                        const Clock& clock)
     : data_(std::move(data)),
@@ -79,7 +73,8 @@ Task<Result<void>> Identities::start(Pool& disk, auth::NodeCheck nodes, std::vec
   gate.tls = options_.speaks_tls;
   gate_ =
       std::make_unique<auth::TokenGate>(policy_.board(), *logins_, std::move(nodes), std::move(gate), std::move(loops));
-  administration_ = std::make_unique<Administration>(Administration{directory_, *logins_, clock_});
+  administration_ = std::make_unique<Administration>(
+      Administration{directory_, *logins_, clock_, disk, initial_password_file(data_)});
   co_return Result<void>();
 }
 

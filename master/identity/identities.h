@@ -38,6 +38,8 @@ class Identities {
   MasterLogins& logins() { return *logins_; }
   MasterIssuer& issuer() { return *issuer_; }
   Directory& directory() { return directory_; }
+  /// Drops sessions that are over. Errors: kIo.
+  Task<Result<void>> expire() { return directory_.end_sessions_of({}); }
   void add_to(api::Api& api);
   void add_to(http::Router& router);
 

@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include "common/async/at_home.h"
 #include "common/auth/password_hash.h"
 #include "common/auth/signed_request.h"
 #include "common/base/bytes.h"
@@ -119,7 +120,7 @@ void MasterLogins::remember(const auth::LoginAttempt& attempt, const std::string
 }
 
 Task<Result<auth::Identity>> MasterLogins::admit(Source source, const Person& person) {
-  const User* known = directory_.external(source, person.external_id);
+  const User* known = directory_.external(source, person.external_id, person.name);
   if (known == nullptr) {
     User user;
     user.name = person.name;
@@ -200,19 +201,17 @@ Task<Result<auth::Identity>> MasterLogins::log_in(const auth::LoginAttempt& atte
   const bool can_be = !attempt.name.empty() && attempt.name.size() <= kMostNameBytes && !attempt.password.empty() &&
                       attempt.password.size() <= auth::kMostPasswordBytes;
   if (!can_be) co_return wrong();
-  Loop& here = Loop::current();
-  co_await home_.enter();
+  const std::function<Task<Result<auth::Identity>>()> logging_in = [&] { return log_in_here(attempt); };
+  co_return co_await at_home(home_, logging_in);
+}
+
+Task<Result<auth::Identity>> MasterLogins::log_in_here(const auth::LoginAttempt& attempt) {
   Result<auth::Identity> who = wrong();
-  try {
-    if (attempt.name.starts_with(kRobotPrefix))
-      who = co_await log_in_robot(attempt);
-    else
-      who = co_await log_in_user(attempt);
-    note(attempt, who);
-  } catch (const std::exception& exception) {  // its connection is of the other loop
-    who = Error(ErrorKind::kInternal, "a login threw: {}", exception.what());
-  }
-  co_await here.enter();
+  if (attempt.name.starts_with(kRobotPrefix))
+    who = co_await log_in_robot(attempt);
+  else
+    who = co_await log_in_user(attempt);
+  note(attempt, who);
   co_return who;
 }
 

@@ -13,6 +13,9 @@
 
 namespace wherry::identity {
 
+/// The one whom the first start makes.
+inline constexpr const char* kFirstAdministrator = "admin";
+
 /// Names that begin with kRobotPrefix are robots'. All others are asked for here first and then, when no local user has
 /// that name, in the sources beside: nobody takes over an account by having its name somewhere else.
 class MasterLogins final : public auth::Logins {
@@ -59,6 +62,7 @@ class MasterLogins final : public auth::Logins {
   Task<Result<std::string>> hash(std::string password);
 
  private:
+  Task<Result<auth::Identity>> log_in_here(const auth::LoginAttempt& attempt);
   Task<Result<auth::Identity>> log_in_robot(const auth::LoginAttempt& attempt);
   Task<Result<auth::Identity>> log_in_user(const auth::LoginAttempt& attempt);
   Task<Result<bool>> fits(std::string password, std::string hash);

@@ -11,11 +11,10 @@ namespace {
 
 using api::Answer;
 using api::Call;
-using api::Document;
+using api::document_of;
 using api::Needs;
 using auth::Permission;
 
-constexpr const char* kRobotTag = "robots";
 constexpr std::int64_t kMostDays = 3650;
 constexpr std::int64_t kMostOverlapHours = 24 * 30;
 
@@ -51,12 +50,8 @@ Task<Result<Answer>> list_robots(Administration& with, const Call& call) {
   const Project* project = with.directory.projects().named(call.path("project"));
   if (project == nullptr) co_return not_there("project", call.path("project"));
   const auto is_its = [&](const Robot& robot) { return robot.project == project->id; };
-  auto limit = call.number("n", kMostItems, 1, kMostItems);
-  if (!limit) co_return limit.error();
-  const auto page = with.directory.robots().page(call.query("last").value_or(""), *limit, is_its);
-  Json items = Json::array();
-  for (const Robot* robot : page) items.push_back(view_of(*robot, with.directory));
-  co_return Answer(page_of(std::move(items), page.size() == *limit ? page.back()->name : std::string()));
+  co_return page_of(with.directory.robots(), call, is_its,
+                    [&](const Robot& robot) { return view_of(robot, with.directory); });
 }
 
 Task<Result<Answer>> show_robot(Administration& with, const Call& call) {
@@ -70,41 +65,33 @@ Robot::Secret secret_of(const std::string& text, WallTime now) {
 }
 
 Task<Result<Answer>> create_robot(Administration& with, const Call& call) {
-  if (!call.body().is_object()) co_return Error(ErrorKind::kInvalid, "a JSON object is expected");
+  auto document = document_of(call);
+  if (!document) co_return document.error();
   const Project* project = with.directory.projects().named(call.path("project"));
   if (project == nullptr) co_return not_there("project", call.path("project"));
-  Document document(call.body(), "");
   Robot robot;
   robot.project = project->id;
   GrantRecord grant;
   std::vector<std::string> permissions;
   std::int64_t days = 0;
-  auto read = document.read("name", robot.name);
-  if (read) read = document.read("description", robot.description);
-  if (read) read = document.read("role", grant.role);
-  if (read) read = document.read("permissions", permissions);
-  if (read) read = document.read("repository", grant.repository);
-  if (read) read = document.read("expires_in_days", 1, kMostDays, days);
-  if (read) read = document.finish();
+  auto read = document->read("name", robot.name);
+  if (read) read = document->read("description", robot.description);
+  if (read) read = document->read("role", grant.role);
+  if (read) read = document->read("permissions", permissions);
+  if (read) read = document->read("repository", grant.repository);
+  if (read) read = document->read("expires_in_days", 1, kMostDays, days);
+  if (read) read = document->finish();
   if (!read) co_return read.error();
-  for (const std::string& name : permissions) {
-    const auto permission = auth::permission_named(name);
-    if (!permission || !auth::kOfProjects.has(*permission))
-      co_return document.wrong("permissions", name + " is none of a project");
-    grant.permissions |= auth::Permissions{*permission};
-  }
-  if (grant.role.empty() == permissions.empty()) co_return document.wrong("role", "either a role or permissions");
+  auto named = permissions_named(permissions);
+  if (!named) co_return document->wrong("permissions", named.error().message());
+  grant.permissions = *named;
+  if (grant.role.empty() == permissions.empty()) co_return document->wrong("role", "either a role or permissions");
   if (!grant.repository.empty() && !is_pattern_within(project->name, grant.repository))
-    co_return document.wrong("repository", "a pattern of repositories of this project");
-  // Who manages robots hands out no more than he has.
-  const auto given = grant.role.empty() ? std::optional(grant.permissions) : with.directory.permissions_of(grant.role);
-  if (!given) co_return not_there("role", grant.role);
-  const auto& visitor = call.visitor();
-  if (!visitor.is_everyone() &&
-      !with.directory.policy().allowed_in_project(visitor.who(), project->name).has_all(*given))
-    co_return Error(ErrorKind::kDenied, "nobody can grant what he may not do himself");
+    co_return document->wrong("repository", "a pattern of repositories of this project");
+  auto may = may_grant(with, call.visitor(), project->name, grant);
+  if (!may) co_return may.error();
   auto fits = check_login(robot.name);
-  if (!fits) co_return document.wrong("name", fits.error().message());
+  if (!fits) co_return document->wrong("name", fits.error().message());
   robot.name = whole_name(project->name, robot.name);
   const WallTime now = with.clock.wall();
   if (days > 0) robot.expires = now + std::chrono::days(days);
@@ -122,17 +109,17 @@ Task<Result<Answer>> create_robot(Administration& with, const Call& call) {
 }
 
 Task<Result<Answer>> change_robot(Administration& with, const Call& call) {
-  if (!call.body().is_object()) co_return Error(ErrorKind::kInvalid, "a JSON object is expected");
+  auto document = document_of(call);
+  if (!document) co_return document.error();
   if (robot_of(with, call) == nullptr) co_return no_robot(call);
   auto version = call.if_version();
   if (!version) co_return version.error();
-  Document document(call.body(), "");
   const Directory::Change<Robot> change = [&](Robot& robot) -> Result<void> {
     auto may = may_take(with, call.visitor(), robot);
     if (!may) return may;
-    auto read = document.read("description", robot.description);
-    if (read) read = document.read("disabled", robot.disabled);
-    return read ? document.finish() : read;
+    auto read = document->read("description", robot.description);
+    if (read) read = document->read("disabled", robot.disabled);
+    return read ? document->finish() : read;
   };
   auto changed =
       co_await with.directory.change_robot(whole_name(call.path("project"), call.path("name")), *version, change);
@@ -152,10 +139,10 @@ Task<Result<Answer>> rotate_secret(Administration& with, const Call& call) {
   if (robot_of(with, call) == nullptr) co_return no_robot(call);
   std::int64_t hours = 0;
   if (!call.body().is_null()) {
-    if (!call.body().is_object()) co_return Error(ErrorKind::kInvalid, "a JSON object is expected");
-    Document document(call.body(), "");
-    auto read = document.read("overlap_hours", 0, kMostOverlapHours, hours);
-    if (read) read = document.finish();
+    auto document = document_of(call);
+    if (!document) co_return document.error();
+    auto read = document->read("overlap_hours", 0, kMostOverlapHours, hours);
+    if (read) read = document->finish();
     if (!read) co_return read.error();
   }
   const WallTime now = with.clock.wall();
@@ -182,8 +169,8 @@ Task<Result<Answer>> rotate_secret(Administration& with, const Call& call) {
 }  // namespace
 
 void add_robot_endpoints(api::Api& api, Administration& with) {
-  const std::string all = "/api/v1/projects/{project}/robots";
-  const std::string one = all + "/{name}";
+  const std::string place = "/api/v1/projects/{project}/robots";
+  const std::string one = place + "/{name}";
   const Json robot = api::ref("Robot");
   const Needs manage = Needs::in_project(Permission::kManageRobots);
   api.add_schema("Robot", {{"type", "object"},
@@ -195,40 +182,27 @@ void add_robot_endpoints(api::Api& api, Administration& with) {
                              {"expires", {{"type", Json::array({"string", "null"})}}},
                              {"last_used", {{"type", Json::array({"string", "null"})}}},
                              {"secret", {{"type", "string"}, {"description", "told once"}}}}}});
-  const auto add = [&](const char* method, const std::string& path, const char* id, const char* summary, Json request,
-                       Json response, int status, Task<Result<Answer>> (*work)(Administration&, const Call&)) {
-    api.add({.method = method,
-             .path = path,
-             .id = id,
-             .tag = kRobotTag,
-             .summary = summary,
-             .request = std::move(request),
-             .response = std::move(response),
-             .status = status,
-             .handler = [&with, work](const Call& call) { return work(with, call); },
-             .needs = manage});
-  };
-  add("GET", all, "listRobots", "The robots of a project", {},
-      {{"type", "object"}, {"properties", {{"items", api::list_of(robot)}, {"next", text_schema()}}}}, 200,
-      list_robots);
-  add("POST", all, "createRobot", "A robot; its secret is told once",
-      {{"type", "object"},
-       {"properties",
-        {{"name", text_schema()},
-         {"description", text_schema()},
-         {"role", text_schema()},
-         {"permissions", api::list_of(text_schema())},
-         {"repository", text_schema()},
-         {"expires_in_days", {{"type", "integer"}}}}},
-       {"required", Json::array({"name"})}},
-      robot, 201, create_robot);
-  add("GET", one, "getRobot", "One robot", {}, robot, 200, show_robot);
-  add("PATCH", one, "changeRobot", "Changes what is named",
-      {{"type", "object"}, {"properties", {{"description", text_schema()}, {"disabled", {{"type", "boolean"}}}}}},
-      robot, 200, change_robot);
-  add("DELETE", one, "deleteRobot", "Ends a robot with its grants", {}, {}, 204, delete_robot);
-  add("POST", one + "/secrets", "rotateSecret", "A new secret, told once; those of before hold for the overlap",
-      {{"type", "object"}, {"properties", {{"overlap_hours", {{"type", "integer"}}}}}}, robot, 200, rotate_secret);
+  Endpoints all(api, with, "robots");
+  all.add_list(place, "listRobots", "The robots of a project", manage, robot, list_robots);
+  all.add("POST", place, "createRobot", "A robot; its secret is told once", manage,
+          {{"type", "object"},
+           {"properties",
+            {{"name", text_schema()},
+             {"description", text_schema()},
+             {"role", text_schema()},
+             {"permissions", api::list_of(text_schema())},
+             {"repository", text_schema()},
+             {"expires_in_days", {{"type", "integer"}}}}},
+           {"required", Json::array({"name"})}},
+          robot, 201, create_robot);
+  all.add("GET", one, "getRobot", "One robot", manage, {}, robot, 200, show_robot);
+  all.add("PATCH", one, "changeRobot", "Changes what is named", manage,
+          {{"type", "object"}, {"properties", {{"description", text_schema()}, {"disabled", {{"type", "boolean"}}}}}},
+          robot, 200, change_robot);
+  all.add("DELETE", one, "deleteRobot", "Ends a robot with its grants", manage, {}, {}, 204, delete_robot);
+  all.add("POST", one + "/secrets", "rotateSecret", "A new secret, told once; those of before hold for the overlap",
+          manage, {{"type", "object"}, {"properties", {{"overlap_hours", {{"type", "integer"}}}}}}, robot, 200,
+          rotate_secret);
 }
 
 }  // namespace wherry::identity

@@ -7,11 +7,9 @@ namespace {
 
 using api::Answer;
 using api::Call;
-using api::Document;
+using api::document_of;
 using api::Needs;
 using auth::Permission;
-
-constexpr const char* kRoleTag = "roles";
 
 Task<Result<Answer>> list_roles(Administration& with, const Call&) {
   Json items = Json::array();
@@ -26,22 +24,20 @@ Task<Result<Answer>> list_roles(Administration& with, const Call&) {
 }
 
 Task<Result<Answer>> put_role(Administration& with, const Call& call) {
-  if (!call.body().is_object()) co_return Error(ErrorKind::kInvalid, "a JSON object is expected");
+  auto document = document_of(call);
+  if (!document) co_return document.error();
   auto version = call.if_version();
   if (!version) co_return version.error();
-  Document document(call.body(), "");
   Role role;
   role.name = call.path("name");
   std::vector<std::string> permissions;
-  auto read = document.read("description", role.description);
-  if (read) read = document.read("permissions", permissions);
-  if (read) read = document.finish();
+  auto read = document->read("description", role.description);
+  if (read) read = document->read("permissions", permissions);
+  if (read) read = document->finish();
   if (!read) co_return read.error();
-  for (const std::string& name : permissions) {
-    const auto permission = auth::permission_named(name);
-    if (!permission) co_return document.wrong("permissions", name + " is none");
-    role.permissions |= auth::Permissions{*permission};
-  }
+  auto named = permissions_named(permissions);
+  if (!named) co_return document->wrong("permissions", named.error().message());
+  role.permissions = *named;
   auto put = co_await with.directory.put_role(role, *version);
   if (!put) co_return put.error();
   co_return Answer(view_of(*put)).of_version(put->version);
@@ -63,32 +59,18 @@ void add_role_endpoints(api::Api& api, Administration& with) {
                             {"description", text_schema()},
                             {"permissions", api::list_of(text_schema())},
                             {"built_in", {{"type", "boolean"}}}}}});
-  api.add({.method = "GET",
-           .path = "/api/v1/roles",
-           .id = "listRoles",
-           .tag = kRoleTag,
-           .summary = "The built-in roles of projects, and those of one's own",
-           .response = {{"type", "object"}, {"properties", {{"items", api::list_of(role)}, {"next", text_schema()}}}},
-           .handler = [&with](const Call& call) { return list_roles(with, call); },
-           .needs = Needs::login()});
-  api.add({.method = "PUT",
-           .path = "/api/v1/roles/{name}",
-           .id = "putRole",
-           .tag = kRoleTag,
-           .summary = "Makes or changes a role; it counts at once wherever it is granted",
-           .request = {{"type", "object"},
-                       {"properties", {{"description", text_schema()}, {"permissions", api::list_of(text_schema())}}},
-                       {"required", Json::array({"permissions"})}},
-           .response = role,
-           .handler = [&with](const Call& call) { return put_role(with, call); },
-           .needs = Needs::in_registry(Permission::kManageUsers)});
-  api.add({.method = "DELETE",
-           .path = "/api/v1/roles/{name}",
-           .id = "deleteRole",
-           .tag = kRoleTag,
-           .summary = "Ends a role that is granted nowhere",
-           .handler = [&with](const Call& call) { return delete_role(with, call); },
-           .needs = Needs::in_registry(Permission::kManageUsers)});
+  Endpoints all(api, with, "roles");
+  const Needs manage = Needs::in_registry(Permission::kManageUsers);
+  all.add_list("/api/v1/roles", "listRoles", "The built-in roles of projects, and those of one's own", Needs::login(),
+               role, list_roles);
+  all.add("PUT", "/api/v1/roles/{name}", "putRole", "Makes or changes a role; it counts at once wherever it is granted",
+          manage,
+          {{"type", "object"},
+           {"properties", {{"description", text_schema()}, {"permissions", api::list_of(text_schema())}}},
+           {"required", Json::array({"permissions"})}},
+          role, 200, put_role);
+  all.add("DELETE", "/api/v1/roles/{name}", "deleteRole", "Ends a role that is granted nowhere", manage, {}, {}, 204,
+          delete_role);
 }
 
 }  // namespace wherry::identity

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/async/at_home.h"
 #include "common/auth/password_hash.h"
 #include "common/auth/signed_request.h"
 #include "common/base/random.h"
@@ -44,20 +45,14 @@ Task<Result<auth::Identity>> MasterIssuer::who_asks(const auth::TokenRequest& re
 }
 
 Task<Result<auth::IssuedToken>> MasterIssuer::issue(const auth::TokenRequest& request) {
-  Loop& here = Loop::current();
-  co_await home_.enter();
-  Result<auth::IssuedToken> issued = Error(ErrorKind::kInternal, "not issued");
-  try {
-    auto who = co_await who_asks(request);
-    if (who)
-      issued = co_await issue_to(*who, request);
-    else
-      issued = who.error();
-  } catch (const std::exception& exception) {  // its connection is of the other loop
-    issued = Error(ErrorKind::kInternal, "to issue a token threw: {}", exception.what());
-  }
-  co_await here.enter();
-  co_return issued;
+  const std::function<Task<Result<auth::IssuedToken>>()> issuing = [&] { return issue_here(request); };
+  co_return co_await at_home(home_, issuing);
+}
+
+Task<Result<auth::IssuedToken>> MasterIssuer::issue_here(const auth::TokenRequest& request) {
+  auto who = co_await who_asks(request);
+  if (!who) co_return who.error();
+  co_return co_await issue_to(*who, request);
 }
 
 Task<Result<auth::IssuedToken>> MasterIssuer::issue_to(const auth::Identity& who, const auth::TokenRequest& request) {

@@ -24,6 +24,7 @@ class MasterIssuer final : public auth::TokenIssuer {
   Task<Result<auth::IssuedToken>> issue_to(const auth::Identity& who, const auth::TokenRequest& request);
 
  private:
+  Task<Result<auth::IssuedToken>> issue_here(const auth::TokenRequest& request);
   Task<Result<auth::Identity>> who_asks(const auth::TokenRequest& request);
   Task<Result<auth::Identity>> by_session(const std::string& refresh_token);
 

@@ -1,4 +1,6 @@
 // /api/v1/users and /api/v1/me
+#include <unistd.h>
+
 #include "common/auth/password_hash.h"
 #include "master/api/document.h"
 #include "master/identity/endpoints.h"
@@ -8,25 +10,13 @@ namespace {
 
 using api::Answer;
 using api::Call;
-using api::Document;
+using api::document_of;
 using api::Needs;
 using auth::Permission;
 
-constexpr const char* kUserTag = "users";
-
-Result<Document> user_document(const Call& call) {
-  if (!call.body().is_object()) return Error(ErrorKind::kInvalid, "a JSON object is expected");
-  return Document(call.body(), "");
-}
-
 Task<Result<Answer>> list_users(Administration& with, const Call& call) {
-  auto limit = call.number("n", kMostItems, 1, kMostItems);
-  if (!limit) co_return limit.error();
-  const auto page =
-      with.directory.users().page(call.query("last").value_or(""), *limit, [](const User&) { return true; });
-  Json items = Json::array();
-  for (const User* user : page) items.push_back(view_of(*user));
-  co_return Answer(page_of(std::move(items), page.size() == *limit ? page.back()->name : std::string()));
+  const auto all = [](const User&) { return true; };
+  co_return page_of(with.directory.users(), call, all, [](const User& user) { return view_of(user); });
 }
 
 Task<Result<Answer>> show_user(Administration& with, const Call& call) {
@@ -36,7 +26,7 @@ Task<Result<Answer>> show_user(Administration& with, const Call& call) {
 }
 
 Task<Result<Answer>> create_user(Administration& with, const Call& call) {
-  auto document = user_document(call);
+  auto document = document_of(call);
   if (!document) co_return document.error();
   User user;
   std::string password;
@@ -56,7 +46,7 @@ Task<Result<Answer>> create_user(Administration& with, const Call& call) {
 }
 
 Task<Result<Answer>> change_user(Administration& with, const Call& call) {
-  auto document = user_document(call);
+  auto document = document_of(call);
   if (!document) co_return document.error();
   auto version = call.if_version();
   if (!version) co_return version.error();
@@ -90,7 +80,7 @@ Task<Result<Answer>> delete_user(Administration& with, const Call& call) {
 /// One's own, with the present one; or somebody else's, by who may manage users: that one has to be changed at first
 /// use.
 Task<Result<Answer>> set_password(Administration& with, const Call& call) {
-  auto document = user_document(call);
+  auto document = document_of(call);
   if (!document) co_return document.error();
   std::string old_password;
   std::string new_password;
@@ -132,6 +122,11 @@ Task<Result<Answer>> set_password(Administration& with, const Call& call) {
   };
   auto changed = co_await with.directory.change_user(name, std::nullopt, change);
   if (!changed) co_return changed.error();
+  if (name == kFirstAdministrator)
+    co_await with.disk.run([&]() -> Result<void> {
+      ::unlink(with.initial_password_file.c_str());  // it opens nothing any more
+      return {};
+    });
   co_return Answer::nothing();
 }
 
@@ -158,7 +153,7 @@ Task<Result<Answer>> show_me(Administration& with, const Call& call) {
 }
 
 Task<Result<Answer>> revoke_token(Administration& with, const Call& call) {
-  auto document = user_document(call);
+  auto document = document_of(call);
   if (!document) co_return document.error();
   std::string id;
   auto read = document->read("token_id", id);
@@ -189,62 +184,41 @@ Json user_schema() {
 
 void add_user_endpoints(api::Api& api, Administration& with) {
   const Json flag = {{"type", "boolean"}};
-  const auto add = [&](const char* method, const char* path, const char* id, const char* summary, Needs needs,
-                       Json request, Json response, int status,
-                       Task<Result<Answer>> (*work)(Administration&, const Call&)) {
-    api.add({.method = method,
-             .path = path,
-             .id = id,
-             .tag = kUserTag,
-             .summary = summary,
-             .request = std::move(request),
-             .response = std::move(response),
-             .status = status,
-             .handler = [&with, work](const Call& call) { return work(with, call); },
-             .needs = needs});
-  };
+  Endpoints all(api, with, "users");
   const Needs read = Needs::in_registry(Permission::kReadUsers);
   const Needs manage = Needs::in_registry(Permission::kManageUsers);
   const Json user = api::ref("User");
   api.add_schema("User", user_schema());
-  api.add({.method = "GET",
-           .path = "/api/v1/users",
-           .id = "listUsers",
-           .tag = kUserTag,
-           .summary = "Users, by name",
-           .query = paging(),
-           .response = {{"type", "object"}, {"properties", {{"items", api::list_of(user)}, {"next", text_schema()}}}},
-           .handler = [&with](const Call& call) { return list_users(with, call); },
-           .needs = read});
-  add("GET", "/api/v1/users/{name}", "getUser", "One user", read, {}, user, 200, show_user);
-  add("POST", "/api/v1/users", "createUser", "A local user", manage,
-      {{"type", "object"},
-       {"properties",
-        {{"name", text_schema()},
-         {"mail", text_schema()},
-         {"password", text_schema()},
-         {"must_change_password", flag}}},
-       {"required", Json::array({"name", "password"})}},
-      user, 201, create_user);
-  add("PATCH", "/api/v1/users/{name}", "changeUser", "Changes what is named", manage,
-      {{"type", "object"},
-       {"properties", {{"mail", text_schema()}, {"disabled", flag}, {"administrator", flag}, {"auditor", flag}}}},
-      user, 200, change_user);
-  add("DELETE", "/api/v1/users/{name}", "deleteUser", "Ends a user with all grants; one of the same name is another",
-      manage, {}, {}, 204, delete_user);
-  add("PUT", "/api/v1/users/{name}/password", "setPassword",
-      "A new password: one's own with the present one, or another's by who manages users", Needs::nothing(),
-      {{"type", "object"},
-       {"properties", {{"old_password", text_schema()}, {"new_password", text_schema()}}},
-       {"required", Json::array({"new_password"})}},
-      {}, 204, set_password);
-  add("POST", "/api/v1/users/{name}/logout", "logOutUser", "Ends all sessions and tokens of a user, in every tier",
-      manage, {}, {}, 204, log_out_user);
-  add("POST", "/api/v1/revocations", "revokeToken", "Ends one token, in every tier", manage,
-      {{"type", "object"}, {"properties", {{"token_id", text_schema()}}}, {"required", Json::array({"token_id"})}}, {},
-      204, revoke_token);
-  add("GET", "/api/v1/me", "getMe", "Who asks, and what he may do everywhere", Needs::login(), {}, {{"type", "object"}},
-      200, show_me);
+  all.add_list("/api/v1/users", "listUsers", "Users, by name", read, user, list_users);
+  all.add("GET", "/api/v1/users/{name}", "getUser", "One user", read, {}, user, 200, show_user);
+  all.add("POST", "/api/v1/users", "createUser", "A local user", manage,
+          {{"type", "object"},
+           {"properties",
+            {{"name", text_schema()},
+             {"mail", text_schema()},
+             {"password", text_schema()},
+             {"must_change_password", flag}}},
+           {"required", Json::array({"name", "password"})}},
+          user, 201, create_user);
+  all.add("PATCH", "/api/v1/users/{name}", "changeUser", "Changes what is named", manage,
+          {{"type", "object"},
+           {"properties", {{"mail", text_schema()}, {"disabled", flag}, {"administrator", flag}, {"auditor", flag}}}},
+          user, 200, change_user);
+  all.add("DELETE", "/api/v1/users/{name}", "deleteUser",
+          "Ends a user with all grants; one of the same name is another", manage, {}, {}, 204, delete_user);
+  all.add("PUT", "/api/v1/users/{name}/password", "setPassword",
+          "A new password: one's own with the present one, or another's by who manages users", Needs::nothing(),
+          {{"type", "object"},
+           {"properties", {{"old_password", text_schema()}, {"new_password", text_schema()}}},
+           {"required", Json::array({"new_password"})}},
+          {}, 204, set_password);
+  all.add("POST", "/api/v1/users/{name}/logout", "logOutUser", "Ends all sessions and tokens of a user, in every tier",
+          manage, {}, {}, 204, log_out_user);
+  all.add("POST", "/api/v1/revocations", "revokeToken", "Ends one token, in every tier", manage,
+          {{"type", "object"}, {"properties", {{"token_id", text_schema()}}}, {"required", Json::array({"token_id"})}},
+          {}, 204, revoke_token);
+  all.add("GET", "/api/v1/me", "getMe", "Who asks, and what he may do everywhere", Needs::login(), {},
+          {{"type", "object"}}, 200, show_me);
 }
 
 }  // namespace wherry::identity

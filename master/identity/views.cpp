@@ -10,9 +10,36 @@ Json text_schema() { return {{"type", "string"}}; }
 
 Json time_text(const std::optional<WallTime>& time) { return time ? Json(to_rfc3339(*time)) : Json(); }
 
-std::vector<api::QueryParameter> paging() {
-  return {{.name = "last", .description = "the name after which the page begins"},
-          {.name = "n", .description = "how many at most", .schema = {{"type", "integer"}}}};
+void Endpoints::add(api::Endpoint endpoint, Work work) {
+  endpoint.tag = tag_;
+  endpoint.handler = [&with = with_, work](const api::Call& call) { return work(with, call); };
+  api_.add(std::move(endpoint));
+}
+
+void Endpoints::add(const char* method, const std::string& path, const char* id, const char* summary, api::Needs needs,
+                    Json request, Json response, int status, Work work) {
+  add({.method = method,
+       .path = path,
+       .id = id,
+       .summary = summary,
+       .request = std::move(request),
+       .response = std::move(response),
+       .status = status,
+       .needs = needs},
+      work);
+}
+
+void Endpoints::add_list(const std::string& path, const char* id, const char* summary, api::Needs needs,
+                         const Json& items, Work work) {
+  add({.method = "GET",
+       .path = path,
+       .id = id,
+       .summary = summary,
+       .query = {{.name = "last", .description = "the name after which the page begins"},
+                 {.name = "n", .description = "how many at most", .schema = {{"type", "integer"}}}},
+       .response = {{"type", "object"}, {"properties", {{"items", api::list_of(items)}, {"next", text_schema()}}}},
+       .needs = needs},
+      work);
 }
 
 Json page_of(Json items, const std::string& next) {
@@ -100,6 +127,26 @@ Result<std::string> subject_id(const Directory& directory, const std::string& te
     return Error(ErrorKind::kInvalid, "subject: user:NAME, group:NAME or robot:NAME");
   if (found == nullptr) return not_there(kind, name);
   return found->id;
+}
+
+Result<void> may_grant(const Administration& with, const auth::Visitor& visitor, const std::string& project,
+                       const GrantRecord& grant) {
+  const auto given = grant.role.empty() ? std::optional(grant.permissions) : with.directory.permissions_of(grant.role);
+  if (!given) return not_there("role", grant.role);
+  if (visitor.is_everyone() || with.directory.policy().allowed_in_project(visitor.who(), project).has_all(*given))
+    return {};
+  return Error(ErrorKind::kDenied, "nobody can grant what he may not do himself");
+}
+
+Result<auth::Permissions> permissions_named(const std::vector<std::string>& names) {
+  auth::Permissions all;
+  for (const std::string& name : names) {
+    const auto permission = auth::permission_named(name);
+    if (!permission || !auth::kOfProjects.has(*permission))
+      return Error(ErrorKind::kInvalid, "{} is no permission of a project", name);
+    all |= auth::Permissions{*permission};
+  }
+  return all;
 }
 
 bool is_pattern_within(const std::string& project, const std::string& pattern) {

@@ -131,6 +131,9 @@ Task<void> Master::expire_uploads() {
       log::warn("abandoned uploads could not be removed", {{"error", ended.error().to_string()}});
     else if (*ended > 0)
       log::info("abandoned uploads were removed", {{"count", std::to_string(*ended)}});
+    Result<void> swept;
+    if (identities_) swept = co_await identities_->expire();
+    if (!swept) log::warn("sessions that are over could not be removed", {{"error", swept.error().to_string()}});
     if (stopping_) break;
     co_await sleeper_.sleep(kExpiryRound);
   }

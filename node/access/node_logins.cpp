@@ -1,5 +1,6 @@
 #include "node/access/node_logins.h"
 
+#include "common/async/at_home.h"
 #include "common/base/random.h"
 #include "common/http/request.h"
 
@@ -74,16 +75,8 @@ Task<Result<auth::IssuedToken>> NodeLogins::issue_here(const auth::TokenRequest&
 }
 
 Task<Result<auth::IssuedToken>> NodeLogins::issue(const auth::TokenRequest& request) {
-  Loop& here = Loop::current();
-  co_await home_.enter();
-  Result<auth::IssuedToken> issued = Error(ErrorKind::kInternal, "not issued");
-  try {
-    issued = co_await issue_here(request);
-  } catch (const std::exception& exception) {  // its connection is of the other loop
-    issued = Error(ErrorKind::kInternal, "to issue a token threw: {}", exception.what());
-  }
-  co_await here.enter();
-  co_return issued;
+  const std::function<Task<Result<auth::IssuedToken>>()> issuing = [&] { return issue_here(request); };
+  co_return co_await at_home(home_, issuing);
 }
 
 Task<Result<auth::Identity>> NodeLogins::log_in(const auth::LoginAttempt& attempt) {

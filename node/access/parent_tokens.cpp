@@ -4,21 +4,12 @@
 
 #include "common/http/place.h"
 #include "common/http/uri.h"
-#include "common/net/address.h"
 #include "common/oci/excerpt.h"
 
 namespace wherry::node {
 namespace {
 
 constexpr std::size_t kShownBytes = 300;
-
-/// A password may go there: by TLS, or without leaving this machine.
-bool is_safe(const std::string& url) {
-  const auto place = http::Place::of(url);
-  if (!place) return false;
-  const auto address = SocketAddress::parse(place->name());
-  return place->scheme == "https" || (address && address->is_loopback());
-}
 
 std::string form_of(const auth::TokenRequest& request) {
   std::string form = request.refresh_token.empty() ? "grant_type=password" : "grant_type=refresh_token";
@@ -66,7 +57,7 @@ std::string text_at(const nlohmann::json& document, const char* member) {
 
 ParentTokens::ParentTokens(std::string parent_url, http::ClientOptions options)
     : url_(parent_url + std::string(auth::TokenGate::kTokenPath)),
-      is_safe_(is_safe(parent_url)),
+      is_safe_(http::keeps_secrets(parent_url)),
       options_(std::move(options)),
       home_(Loop::current()) {}
 

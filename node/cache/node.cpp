@@ -60,7 +60,7 @@ Task<Result<void>> Node::start(Daemon& daemon) {
     co_return access;
   }
   auth::Gate& gate = access_ ? access_->gate() : open_;
-  service_ = std::make_unique<NodeService>(*catalog_, *blobs_, gate, metrics, *upstreams_);
+  service_ = std::make_unique<NodeService>(*catalog_, *blobs_, gate, metrics, *upstreams_, *membership_);
   using registry::Endpoint;
   metrics.name_sources({static_cast<std::uint8_t>(Endpoint::kManifest), static_cast<std::uint8_t>(Endpoint::kBlob)});
   name_node_metrics(metrics, *space_, fills_->board(), *upstreams_);

@@ -19,7 +19,10 @@ Task<Result<void>> NodeService::handle_write(http::Exchange& exchange, const reg
 auth::Permissions NodeService::extra_rights(const registry::Route& route, const auth::Visitor& visitor) const {
   if (visitor.is_everyone() || !route.repository) return {};
   const auto remote = upstreams_.remote(*route.repository);
-  if (!remote || upstreams_.follows(remote->origin())) return {};
+  if (!remote) return {};
+  // Who may what in a master's content is its word, also for a node that does not follow it (any more).
+  const bool is_ours = upstreams_.parent() == &remote->origin() && !membership_.name().empty();
+  if (is_ours || upstreams_.follows(remote->origin())) return {};
   const bool is_for_all = remote->origin().options().credentials_file.empty();
   if (!is_for_all && visitor.who().is_anonymous()) return {};
   return {auth::Permission::kList, auth::Permission::kPull};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/registry/service.h"
+#include "node/follow/membership.h"
 #include "node/upstream/upstreams.h"
 
 namespace wherry::node {
@@ -11,8 +12,8 @@ namespace wherry::node {
 class NodeService final : public registry::RegistryService {
  public:
   NodeService(registry::Catalog& catalog, registry::Blobs& blobs, auth::Gate& gate, Metrics& metrics,
-              const Upstreams& upstreams)
-      : RegistryService(catalog, blobs, gate, metrics), upstreams_(upstreams) {}
+              const Upstreams& upstreams, const Membership& membership)
+      : RegistryService(catalog, blobs, gate, metrics), upstreams_(upstreams), membership_(membership) {}
 
  protected:
   Task<Result<void>> handle_write(http::Exchange& exchange, const registry::Route& route,
@@ -22,6 +23,7 @@ class NodeService final : public registry::RegistryService {
 
  private:
   const Upstreams& upstreams_;
+  const Membership& membership_;
 };
 
 }  // namespace wherry::node

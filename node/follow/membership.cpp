@@ -218,21 +218,13 @@ Task<Result<void>> Membership::take_certificate(auth::NodeKey key, std::string n
 
 std::optional<std::string> Membership::authorization(std::string_view method, std::string_view target,
                                                      std::string_view body) {
-  std::shared_ptr<const auth::NodeIdentity> identity;
-  {
-    const std::lock_guard lock(mutex_);
-    identity = identity_;
-  }
+  const auto identity = own();
   if (!identity) return std::nullopt;
   return auth::sign_request(*identity, {method, target, body}, Clock::system().wall());
 }
 
 Task<Result<void>> Membership::report() {
-  std::shared_ptr<const auth::NodeIdentity> identity;
-  {
-    const std::lock_guard lock(mutex_);
-    identity = identity_;
-  }
+  const auto identity = own();
   if (identity->certificate().not_after() - Clock::system().wall() < kRenewBefore) {
     auto renewed = co_await renew();
     if (!renewed) log::warn("this node's certificate could not be renewed", {{"why", renewed.error().to_string()}});
@@ -295,52 +287,55 @@ void Membership::revoke(const std::string& serial) {
   flag->store(true, std::memory_order_release);
 }
 
-Result<std::optional<auth::Identity>> Membership::identity(const http::Request& request) {
-  const auto authorization = request.header("authorization");
-  std::shared_ptr<const auth::NodeIdentity> own;
-  {
-    const std::lock_guard lock(mutex_);
-    own = identity_;
-  }
-  if (!own) return Error(ErrorKind::kUnauthorized, "this node is not registered, and knows no other");
+Result<Membership::Shown> Membership::child_of(const http::Request& request, std::string_view body,
+                                               const auth::NodeIdentity& own) {
   // Without the lock, which every question upwards needs: anybody can make this compute.
-  auto certificate = auth::check_request(authorization, {request.method, request.target(), {}}, own->authority(),
-                                         Clock::system().wall());
+  auto certificate = auth::check_request(request.header("authorization"), {request.method, request.target(), body},
+                                         own.authority(), Clock::system().wall());
   if (!certificate) return certificate.error();
   const std::lock_guard lock(mutex_);
-  const auto revoked = revoked_.find(certificate->serial());
-  if (revoked != revoked_.end() && revoked->second->load(std::memory_order_acquire))
+  auto& flag = revoked_[certificate->serial()];
+  if (!flag) flag = std::make_shared<std::atomic<bool>>(false);
+  if (flag->load(std::memory_order_acquire))
     return Error(ErrorKind::kUnauthorized, "node {} was removed", certificate->name());
+  return Shown{std::move(*certificate), flag};
+}
+
+std::shared_ptr<const auth::NodeIdentity> Membership::own() const {
+  const std::lock_guard lock(mutex_);
+  return identity_;
+}
+
+Result<std::optional<auth::Identity>> Membership::identity(const http::Request& request) {
+  const auto self = own();
+  if (!self) return Error(ErrorKind::kUnauthorized, "this node is not registered, and knows no other");
+  auto child = child_of(request, {}, *self);
+  if (!child) return child.error();
   auth::Identity node;
   node.kind = auth::Identity::Kind::kNode;
-  node.id = certificate->serial();
-  node.name = certificate->name();
-  node.projects = certificate->projects();
+  node.id = child->certificate.serial();
+  node.name = child->certificate.name();
+  node.projects = child->certificate.projects();
   node.as_of = Clock::system().wall();
   return std::optional<auth::Identity>(std::move(node));
 }
 
 Result<feed::Admitted> Membership::admit(const http::Exchange& exchange) {
   const http::Request& request = exchange.request();
-  const auto authorization = request.header("authorization");
-  const std::lock_guard lock(mutex_);
   if (is_joining()) return Error(ErrorKind::kUnavailable, "this node has not joined yet");
-  if (!auth::is_signed_request(authorization) || !identity_) {
+  const auto self = own();
+  if (!auth::is_signed_request(request.header("authorization")) || !self) {
+    const std::lock_guard lock(mutex_);  // take_policy() ends these streams under it
     if (registered_only_.load(std::memory_order_acquire))
       return Error(ErrorKind::kUnauthorized, "only registered nodes may read the feed");
-    if (identity_ && !feed_is_complete_.load(std::memory_order_acquire))
+    if (self && !feed_is_complete_.load(std::memory_order_acquire))
       return Error(ErrorKind::kUnavailable, "this node does not know yet who may read the feed");
     return feed::Admitted{feed::Visibility(), nobody_};
   }
-  auto certificate = auth::check_request(authorization, {request.method, request.target(), {}}, identity_->authority(),
-                                         Clock::system().wall());
-  if (!certificate) return certificate.error();
-  auto& flag = revoked_[certificate->serial()];
-  if (!flag) flag = std::make_shared<std::atomic<bool>>(false);
-  if (flag->load(std::memory_order_acquire))
-    return Error(ErrorKind::kUnauthorized, "node {} was removed", certificate->name());
-  const auto& projects = certificate->projects();
-  return feed::Admitted{projects.empty() ? feed::Visibility() : feed::Visibility(projects), flag};
+  auto child = child_of(request, {}, *self);
+  if (!child) return child.error();
+  const auto& projects = child->certificate.projects();
+  return feed::Admitted{projects.empty() ? feed::Visibility() : feed::Visibility(projects), child->revoked};
 }
 
 Task<Result<void>> Membership::handle(http::Exchange& exchange) {
@@ -361,24 +356,22 @@ Task<Result<void>> Membership::handle(http::Exchange& exchange) {
 Task<Result<std::string>> Membership::take_report(const http::Request& request, std::string body) {
   const Json document = Json::parse(body, is_flat_enough, false);
   if (!document.is_object()) co_return Error(ErrorKind::kInvalid, "the body is not a JSON object");
+  const auto self = own();
+  if (!self) co_return Error(ErrorKind::kNotFound, "this node has not joined, and keeps no children");
+  auto child = child_of(request, body, *self);
+  if (!child) co_return child.error();
+  const std::string& name_of_child = child->certificate.name();
   const std::lock_guard lock(mutex_);
-  if (!identity_) co_return Error(ErrorKind::kNotFound, "this node has not joined, and keeps no children");
-  auto certificate = auth::check_request(request.header("authorization"), {request.method, request.target(), body},
-                                         identity_->authority(), Clock::system().wall());
-  if (!certificate) co_return certificate.error();
-  const auto revoked = revoked_.find(certificate->serial());
-  if (revoked != revoked_.end() && revoked->second->load(std::memory_order_acquire))
-    co_return Error(ErrorKind::kUnauthorized, "node {} was removed", certificate->name());
   const WallTime now = Clock::system().wall();
   std::erase_if(children_, [&](const auto& each) { return now - each.second.seen_at > kForgetChildAfter; });
   std::size_t others = 0;
-  for (const auto& [name, child] : children_)
-    if (name != certificate->name()) others += child.report.size();
+  for (const auto& [name, other] : children_)
+    if (name != name_of_child) others += other.report.size();
   std::string report = document.dump();
   if (others + report.size() > kMostReportBytes || children_.size() > kMostChildren)
     co_return Error(ErrorKind::kUnavailable, "there are too many children here, or they say too much");
-  children_[certificate->name()] = Child{std::move(report), now};
-  co_return certificate->name();
+  children_[name_of_child] = Child{std::move(report), now};
+  co_return name_of_child;
 }
 
 Task<Result<void>> Membership::pass_on(http::Exchange& exchange, std::string place, std::string body) {

@@ -83,6 +83,14 @@ class Membership final : public feed::Admission, public http::Service {
     std::string report;
     WallTime seen_at{};
   };
+  /// A child's certificate, and whether it has ended meanwhile.
+  struct Shown {
+    auth::NodeCertificate certificate;
+    std::shared_ptr<const std::atomic<bool>> revoked;
+  };
+  Result<Shown> child_of(const http::Request& request, std::string_view body, const auth::NodeIdentity& own);
+  /// Null while this node is nobody.
+  std::shared_ptr<const auth::NodeIdentity> own() const;
   Task<void> run(std::optional<JoinToken> token);
   Task<Result<void>> join(const JoinToken& token);
   Task<Result<void>> renew();

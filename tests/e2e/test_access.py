@@ -86,6 +86,7 @@ def test_the_first_start_makes_an_administrator_who_must_change_the_password(are
         refused = early.api("PUT", "users/admin/password", {"old_password": first, "new_password": bad})
         assert refused.status == 400 and "new_password" in refused.json["detail"], refused
     admin = administrator(master)
+    assert not file.exists()
     assert [user["name"] for user in admin.made("GET", "users")["items"]] == ["admin"]
     master.restart()
     assert admin.made("GET", "me")["name"] == "admin"
@@ -436,6 +437,23 @@ def test_a_change_of_what_was_changed_meanwhile_is_refused(house):
     assert house.admin.api("POST", "projects", {"name": "versioned"}).status == 409
 
 
+def test_of_a_change_that_is_refused_nothing_stays(house):
+    """A project's document has to fit an entry of the feed: the grant with which it does not is not there after."""
+    add_project(house.admin, "crowded")
+    number, answer = 0, None
+    while answer is None or answer.status == 201:
+        number += 1
+        pattern = f"crowded/{number:04}/" + "x" * 220
+        grant = {"subject": "user:guest", "role": "guest", "repository": pattern}
+        answer = house.admin.api("POST", "projects/crowded/grants", grant)
+    assert answer.status == 413 and number > 100, answer
+    shown = house.admin.made("GET", "projects/crowded/grants")["items"]
+    assert len(shown) == number - 1 and pattern not in {each["repository"] for each in shown}
+    etag = house.admin.api("GET", "projects/crowded")["ETag"]
+    assert etag == f'"{number}"'
+    house.admin.made("DELETE", f"projects/crowded/grants/{shown[0]['id']}")
+
+
 def test_somebody_is_always_in_charge(house):
     assert house.admin.api("DELETE", "users/admin").status == 403
     assert house.admin.api("PATCH", "users/admin", {"administrator": False}).status == 403
@@ -530,7 +548,7 @@ def test_every_route_is_in_the_matrix(house):
     assert not missing
 
 
-def test_expired_tokens_are_refused_and_times_are_told(house):
+def test_a_token_says_when_it_holds(house):
     answer = token_answer(house.address, ["repository:team/app:pull"], ("guest", PASSWORD))
     assert answer.json["expires_in"] == 300
     assert abs(time.time() - claims_of(answer.json["token"])["iat"]) < 30
@@ -601,6 +619,32 @@ def test_logins_under_way_do_not_outlive_a_change_of_the_password(house):
             "POST", "/wherry/v1/token", form, {"Content-Type": "application/x-www-form-urlencoded"}
         )
         assert answer.status == 401, answer
+
+
+def test_logins_under_way_do_not_outlive_their_user(house):
+    add_user(house.admin, "fleeting")
+    house.admin.made("POST", "projects/team/grants", {"subject": "user:fleeting", "role": "guest"})
+    stop, kept = threading.Event(), []
+
+    def log_in():
+        while not stop.is_set():
+            answer = token_answer(house.address, ["repository:team/app:pull"], ("fleeting", PASSWORD))
+            if answer.status == 200:
+                kept.append(answer.json["token"])
+
+    threads = [threading.Thread(target=log_in) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    house.admin.made("DELETE", "users/fleeting")
+    time.sleep(0.3)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert kept
+    for text in {*kept[:20], *kept[-20:]}:
+        assert Caller(house.address, "Bearer " + text).get_manifest("team/app", "v1").status == 401
+    assert "user:fleeting" not in {each["subject"] for each in house.admin.made("GET", "projects/team/grants")["items"]}
 
 
 def test_a_client_whose_name_is_no_text_gets_its_token(house):

@@ -276,6 +276,17 @@ def test_after_the_grace_only_public_content_is_left(area, run_server):
     wait_until(lambda: client.get_manifest("team/app", "v1").status == 200, "the master is back", 60, 0.1)
 
 
+def test_a_node_that_follows_its_master_no_more_keeps_its_content_private(area, run_server):
+    tiers = Tiers(area, run_server)
+    assert Caller(tiers.region.address, basic("tester", PASSWORD)).get_manifest("team/app", "v1").status == 200
+    tiers.region.stop()
+    tiers.region.settings = {"parent": {"follow": False}}
+    tiers.region.start()
+    digest = tiers.dev.get_manifest("team/app", "v1")["Docker-Content-Digest"]
+    for reference in ("v1", digest):
+        assert Caller(tiers.region.address).get_manifest("team/app", reference).status == 401
+
+
 def test_passwords_are_kept_nowhere_unless_the_policy_allows_it(area, run_server):
     tiers = Tiers(area, run_server)
     assert Caller(tiers.region.address, basic("tester", PASSWORD)).get_manifest("team/app", "v1").status == 200

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/async/at_home.h"
 #include "common/auth/jwt.h"
 #include "common/auth/token_service.h"
 #include "common/base/log.h"
@@ -104,10 +105,8 @@ Result<std::string> OidcService::redirect_uri(const http::Request& request) cons
 Task<Result<void>> OidcService::start(http::Exchange& exchange) {
   auto back = redirect_uri(exchange.request());
   if (!back) co_return co_await exchange.send(error_page(back.error()));
-  Loop& here = Loop::current();
-  co_await home_.enter();
-  auto begun = co_await codes_.begin(std::move(*back));
-  co_await here.enter();
+  const std::function<Task<Result<CodeFlow::Begun>>()> beginning = [&] { return codes_.begin(*back); };
+  auto begun = co_await at_home(home_, beginning);
   if (!begun) co_return co_await exchange.send(error_page(begun.error()));
   http::Response response(307);
   response.header("Location", begun->url);
@@ -141,6 +140,11 @@ Task<Result<auth::Identity>> OidcService::admit(const MasterLogins::Person& pers
                   person.name);
 }
 
+Task<Result<auth::Identity>> OidcService::give_up(std::string state) {
+  codes_.give_up(state);
+  co_return Error(ErrorKind::kDenied, "the provider did not allow this login");
+}
+
 Task<Result<auth::Identity>> OidcService::finish(std::string state, std::string code, const std::string& remote) {
   auto person = co_await codes_.finish(std::move(state), std::move(code));
   if (person) co_return co_await admit(*person, remote);
@@ -159,14 +163,11 @@ Task<Result<void>> OidcService::callback(http::Exchange& exchange) {
     co_return co_await exchange.send(error_page(another));
   }
   const std::string remote = auth::address_of(exchange.remote());
-  Result<auth::Identity> who = Error(ErrorKind::kDenied, "the provider did not allow this login");
-  Loop& here = Loop::current();
-  co_await home_.enter();
-  if (refusal.empty() && (issuer.empty() || issuer == issuer_name_))
-    who = co_await finish(std::move(state), std::move(code), remote);
-  else
-    codes_.give_up(state);
-  co_await here.enter();
+  const bool is_allowed = refusal.empty() && (issuer.empty() || issuer == issuer_name_);
+  const std::function<Task<Result<auth::Identity>>()> ending = [&] {
+    return is_allowed ? finish(state, code, remote) : give_up(state);
+  };
+  auto who = co_await at_home(home_, ending);
   http::Response answer(200);
   if (who)
     answer = page(200, "You are logged in",
@@ -180,10 +181,8 @@ Task<Result<void>> OidcService::callback(http::Exchange& exchange) {
 Task<Result<void>> OidcService::begin_device(http::Exchange& exchange) {
   auto body = co_await exchange.read_whole_body(kMaxBodyBytes);  // nothing is said in it
   if (!body) co_return body.error();
-  Loop& here = Loop::current();
-  co_await home_.enter();
-  auto begun = co_await devices_.begin_device();
-  co_await here.enter();
+  const std::function<Task<Result<DeviceFlow::Begun>>()> beginning = [this] { return devices_.begin_device(); };
+  auto begun = co_await at_home(home_, beginning);
   if (!begun) co_return begun.error();
   nlohmann::json document;
   document["handle"] = begun->handle;
@@ -230,10 +229,8 @@ Task<Result<void>> OidcService::poll_device(http::Exchange& exchange) {
   const std::string handle = text_member(asked, "handle");
   if (handle.empty()) co_return Error(ErrorKind::kInvalid, "a document {{\"handle\": \"...\"}} is expected");
   const std::string remote = auth::address_of(exchange.remote());
-  Loop& here = Loop::current();
-  co_await home_.enter();
-  auto answer = co_await poll(handle, remote);
-  co_await here.enter();
+  const std::function<Task<Result<http::Response>>()> polling = [&] { return poll(handle, remote); };
+  auto answer = co_await at_home(home_, polling);
   if (!answer) co_return answer.error();
   co_return co_await exchange.send(std::move(*answer));
 }

@@ -43,6 +43,7 @@ class OidcService final : public http::Service {
 
   // On the home loop:
   Task<Result<auth::Identity>> finish(std::string state, std::string code, const std::string& remote);
+  Task<Result<auth::Identity>> give_up(std::string state);
   Task<Result<auth::Identity>> admit(const MasterLogins::Person& person, const std::string& remote);
   /// The answer, as JSON: 202 or 200.
   Task<Result<http::Response>> poll(const std::string& handle, const std::string& remote);
