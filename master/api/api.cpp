@@ -197,6 +197,7 @@ Task<Result<Answer>> Api::run_audited(std::string method, std::string place, con
   auto answered = co_await run_at_home(route.handler, call);
   if (answered && !answered->is_problem()) {
     event.after = audit::AuditDocument(answered->body());
+    if (answered->done_by()) event.actor = audit::actor_of(*answered->done_by());
   } else {
     const bool refused = !answered && (answered.error().kind() == ErrorKind::kDenied ||
                                        answered.error().kind() == ErrorKind::kUnauthorized);

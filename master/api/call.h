@@ -60,6 +60,11 @@ class Answer {
   static Answer nothing() { return Answer(Json(), 204); }
   /// A refusal that no ErrorKind has the status of, e.g. 409. Source: RFC 9457.
   static Answer problem(int status, std::string detail);
+  /// Who it was, where the call shows it by its document alone: for the audit log.
+  Answer&& done_by(auth::Identity who) && {
+    done_by_ = std::move(who);
+    return std::move(*this);
+  }
   /// The version of what is answered, as its ETag. Source: RFC 9110 8.8.3.
   Answer&& of_version(std::uint64_t version) && {
     etag_ = "\"" + std::to_string(version) + "\"";
@@ -75,6 +80,7 @@ class Answer {
   const Json& body() const { return body_; }
   const std::string& location() const { return location_; }
   const std::string& etag() const { return etag_; }
+  const std::optional<auth::Identity>& done_by() const { return done_by_; }
   bool is_problem() const { return status_ >= 400; }
 
  private:
@@ -82,6 +88,7 @@ class Answer {
   Json body_;
   std::string location_;
   std::string etag_;
+  std::optional<auth::Identity> done_by_;
 };
 
 /// Answers a call; an Error is answered as the problem document of its kind. A lambda with captures that gives the task

@@ -184,10 +184,11 @@ Task<Result<auth::Identity>> MasterLogins::log_in_robot(const auth::LoginAttempt
 }
 
 /// Attempts that were not looked at, for there were too many, are not written down: they would fill the log.
-void MasterLogins::note(const auth::LoginAttempt& attempt, const Result<auth::Identity>& who) {
+void MasterLogins::note(const char* action, const std::string& account, const std::string& remote,
+                        const Result<auth::Identity>& who) {
   if (audit_ == nullptr || (!who && who.error().kind() == ErrorKind::kTooManyRequests)) return;
-  audit::AuditEvent event("login", "account/" + attempt.name);
-  event.remote = attempt.remote;
+  audit::AuditEvent event(action, "account/" + account);
+  event.remote = remote;
   if (who) event.actor = audit::actor_of(*who);
   if (!who) {
     event.result = who.error().kind() == ErrorKind::kUnavailable ? audit::Outcome::kFailed : audit::Outcome::kDenied;
@@ -211,7 +212,7 @@ Task<Result<auth::Identity>> MasterLogins::log_in_here(const auth::LoginAttempt&
     who = co_await log_in_robot(attempt);
   else
     who = co_await log_in_user(attempt);
-  note(attempt, who);
+  note("login", attempt.name, attempt.remote, who);
   co_return who;
 }
 

@@ -58,6 +58,10 @@ class MasterLogins final : public auth::Logins {
   /// also when a user of another source has that name.
   Task<Result<auth::Identity>> admit(Source source, const Person& person);
 
+  /// Writes down what came of a login of that account, from there; `action`: "login", or how else it was.
+  void note(const char* action, const std::string& account, const std::string& remote,
+            const Result<auth::Identity>& who);
+
   /// On the pool that hashes passwords. Errors: kTooManyRequests when too many wait.
   Task<Result<std::string>> hash(std::string password);
 
@@ -74,8 +78,6 @@ class MasterLogins final : public auth::Logins {
   std::string memory_key(const auth::LoginAttempt& attempt) const;
   bool was_right_lately(const auth::LoginAttempt& attempt, const std::string& hash) const;
   void remember(const auth::LoginAttempt& attempt, const std::string& hash);
-
-  void note(const auth::LoginAttempt& attempt, const Result<auth::Identity>& who);
 
   Directory& directory_;
   audit::AuditLog* const audit_;

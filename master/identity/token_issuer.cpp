@@ -35,7 +35,11 @@ Task<Result<auth::Identity>> MasterIssuer::by_session(const std::string& refresh
 }
 
 Task<Result<auth::Identity>> MasterIssuer::who_asks(const auth::TokenRequest& request) {
-  if (!request.refresh_token.empty()) co_return co_await by_session(request.refresh_token);
+  if (!request.refresh_token.empty()) {
+    auto who = co_await by_session(request.refresh_token);
+    if (who) logins_.note("session.use", who->name, request.remote, who);  // anybody can make up one that is none
+    co_return who;
+  }
   if (!request.credentials) co_return auth::Identity();
   auth::LoginAttempt attempt;
   attempt.name = request.credentials->first;

@@ -1,7 +1,7 @@
 // /api/v1/users and /api/v1/me
-#include <unistd.h>
-
 #include "common/auth/password_hash.h"
+#include "common/base/files.h"
+#include "common/base/log.h"
 #include "master/api/document.h"
 #include "master/identity/endpoints.h"
 
@@ -122,12 +122,17 @@ Task<Result<Answer>> set_password(Administration& with, const Call& call) {
   };
   auto changed = co_await with.directory.change_user(name, std::nullopt, change);
   if (!changed) co_return changed.error();
-  if (name == kFirstAdministrator)
-    co_await with.disk.run([&]() -> Result<void> {
-      ::unlink(with.initial_password_file.c_str());  // it opens nothing any more
-      return {};
-    });
-  co_return Answer::nothing();
+  if (name == kFirstAdministrator) {
+    auto removed = co_await with.disk.run([&] { return remove_file(with.initial_password_file); });
+    if (!removed)  // it opens nothing any more
+      log::warn("the file of the first password cannot be removed", {{"error", removed.error().to_string()}});
+  }
+  if (is_manager) co_return Answer::nothing();
+  auth::Identity owner;
+  owner.kind = auth::Identity::Kind::kUser;
+  owner.id = changed->id;
+  owner.name = changed->name;
+  co_return Answer::nothing().done_by(std::move(owner));
 }
 
 Task<Result<Answer>> log_out_user(Administration& with, const Call& call) {

@@ -1,5 +1,6 @@
 #include "master/nodes/node_service.h"
 
+#include "common/auth/token_gate.h"
 #include "common/http/problem.h"
 
 namespace wherry::master {
@@ -33,13 +34,13 @@ Task<Result<void>> NodeService::handle(http::Exchange& exchange) {
   if (!document.is_object()) co_return Error(ErrorKind::kInvalid, "the body is not a JSON object");
   Result<api::Json> answer = api::Json::object();
   if (place == "join") {
-    answer = co_await join(document);
+    answer = co_await join(document, auth::address_of(exchange.remote()));
   } else {
     auto name = book_.who(request, *body);
     if (!name) co_return name.error();
     if (!*name) co_return Error(ErrorKind::kUnauthorized, "only a registered node may do that");
     if (place == "renew") {
-      answer = co_await renew(**name, document);
+      answer = co_await renew(**name, document, auth::address_of(exchange.remote()));
     } else if (auto taken = book_.report(**name, std::move(document), body->size()); !taken) {
       answer = taken.error();
     }
@@ -50,16 +51,27 @@ Task<Result<void>> NodeService::handle(http::Exchange& exchange) {
   co_return co_await exchange.send(std::move(response));
 }
 
-Task<Result<api::Json>> NodeService::join(const api::Json& document) {
+void NodeService::note(const char* action, const NodeBook::Joined& joined, std::string remote) {
+  audit::AuditEvent event(action, "node/" + joined.record.name);
+  event.actor.id = joined.certificate.serial();
+  event.actor.name = joined.record.name;
+  event.actor.kind = audit::ActorKind::kNode;
+  event.remote = std::move(remote);
+  audit_.note(std::move(event));
+}
+
+Task<Result<api::Json>> NodeService::join(const api::Json& document, std::string remote) {
   auto joined =
       co_await book_.join(text_of(document, "name"), text_of(document, "proof"), text_of(document, "request"));
   if (!joined) co_return joined.error();
+  note("node.join", *joined, std::move(remote));
   co_return answer_of(*joined, book_.authority());
 }
 
-Task<Result<api::Json>> NodeService::renew(const std::string& name, const api::Json& document) {
+Task<Result<api::Json>> NodeService::renew(const std::string& name, const api::Json& document, std::string remote) {
   auto joined = co_await book_.renew(name, text_of(document, "request"));
   if (!joined) co_return joined.error();
+  note("node.renew", *joined, std::move(remote));
   co_return answer_of(*joined, book_.authority());
 }
 

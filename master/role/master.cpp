@@ -41,6 +41,7 @@ Task<Result<void>> Master::start(Daemon& daemon) {
     co_return audit.error();
   }
   audit_ = std::move(*audit);
+  node_service_ = std::make_unique<NodeService>(*nodes_, *audit_);
   auto access = co_await start_access(daemon);
   if (!access) {
     co_await stop();
@@ -90,7 +91,6 @@ Task<Result<void>> Master::start_feed(Daemon& daemon) {
                                       options_.feed_registered_only, Clock::system());
   auto loaded = co_await nodes_->load();
   if (!loaded) co_return loaded;
-  node_service_ = std::make_unique<NodeService>(*nodes_);
   feed_ = std::make_unique<feed::FeedService>(storage_->names(), *publisher_, *authority_, *nodes_);
   daemon.metrics().gauge("wherry_feed_streams", "Followers that read the feed",
                          [this] { return static_cast<double>(feed_->streams()); });
@@ -106,7 +106,7 @@ Task<Result<void>> Master::start_access(Daemon& daemon) {
   if (!started || !options_.oidc) co_return started;
   oidc_ = std::make_unique<identity::oidc::OidcProvider>(*options_.oidc, Clock::system());
   oidc_service_ = std::make_unique<identity::oidc::OidcService>(
-      *oidc_, identities_->logins(), identities_->issuer(), audit_.get(),
+      *oidc_, identities_->logins(), identities_->issuer(),
       identity::oidc::OidcService::Place{options_.access.url, options_.access.speaks_tls});
   co_return started;
 }

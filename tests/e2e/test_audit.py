@@ -55,6 +55,19 @@ def test_what_is_done_and_what_is_refused_is_written_down(master):
     assert code == 0, said
 
 
+def test_sessions_in_use_and_ones_own_password_are_written_down_with_whose_they_are(master):
+    admin = administrator(master)
+    [changed] = events(master, action="api.setPassword")
+    assert changed["actor"]["name"] == "admin" and changed["actor"]["kind"] == "user" and changed["result"] == "ok"
+    dev = add_user(admin, "dev")
+    answer = token_answer(master.address, [], ("dev", PASSWORD), offline_token="true")
+    for refresh in (answer.json["refresh_token"], "nobody-has-this"):
+        form = f"grant_type=refresh_token&refresh_token={refresh}&service=wherry".encode()
+        dev.call("POST", "/wherry/v1/token", form, {"Content-Type": "application/x-www-form-urlencoded"})
+    [used] = wait_until(lambda: events(master, action="session.use"), "the session's use is written down", 10)
+    assert used["actor"]["name"] == "dev" and used["target"] == "account/dev" and used["remote"] == "127.0.0.1"
+
+
 def test_a_change_is_found(master):
     add_project(administrator(master), "team")
     master.stop()

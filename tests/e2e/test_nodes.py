@@ -71,6 +71,8 @@ def test_a_node_joins_with_its_token_and_is_listed_with_what_it_says_of_itself(o
     listed = wait_until(reported, "it has reported where it is", 30)
     assert listed["version"] and "bytes" in listed["cache"]
     assert owner.nodes()["paris"]["joined"] and owner.nodes()["paris"]["last_seen"]
+    [joined] = owner.api("GET", "/api/v1/audit?action=node.join").json["items"]
+    assert joined["target"] == "node/paris" and joined["actor"]["kind"] == "node" and joined["remote"] == "127.0.0.1"
     identity = node.data / "node-identity.pem"
     assert stat.S_IMODE(identity.stat().st_mode) == 0o600
     # It is the same one after a restart, without its token.

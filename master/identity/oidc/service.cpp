@@ -11,7 +11,6 @@
 #include "common/http/problem.h"
 #include "common/http/uri.h"
 #include "common/oci/error_body.h"
-#include "master/audit/actor.h"
 #include "master/identity/oidc/page.h"
 
 namespace wherry::identity::oidc {
@@ -58,11 +57,9 @@ bool has_json(const http::Request& request) {
 
 }  // namespace
 
-OidcService::OidcService(OidcProvider& provider, MasterLogins& logins, MasterIssuer& issuer, audit::AuditLog* audit,
-                         Place place)
+OidcService::OidcService(OidcProvider& provider, MasterLogins& logins, MasterIssuer& issuer, Place place)
     : logins_(logins),
       issuer_(issuer),
-      audit_(audit),
       issuer_name_(provider.options().issuer),
       place_(std::move(place)),
       cookie_(place_.url.empty() ? place_.speaks_tls : place_.url.starts_with("https://")),
@@ -118,16 +115,7 @@ Task<Result<void>> OidcService::start(http::Exchange& exchange) {
 
 /// Those that the provider was not asked about, and that anybody may make up, would fill the log.
 void OidcService::note(const std::string& name, const std::string& remote, const Result<auth::Identity>& who) {
-  const ErrorKind kind = who ? ErrorKind::kInternal : who.error().kind();
-  if (audit_ == nullptr || kind == ErrorKind::kNotFound || kind == ErrorKind::kTooManyRequests) return;
-  audit::AuditEvent event("login", "account/" + name);
-  event.remote = remote;
-  if (who) event.actor = audit::actor_of(*who);
-  if (!who) {
-    event.result = kind == ErrorKind::kUnavailable ? audit::Outcome::kFailed : audit::Outcome::kDenied;
-    event.reason = who.error().message();
-  }
-  audit_->note(std::move(event));
+  if (who || who.error().kind() != ErrorKind::kNotFound) logins_.note("login", name, remote, who);
 }
 
 Task<Result<auth::Identity>> OidcService::admit(const MasterLogins::Person& person, const std::string& remote) {

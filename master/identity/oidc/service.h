@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "common/http/server.h"
-#include "master/audit/audit_log.h"
 #include "master/identity/logins.h"
 #include "master/identity/oidc/code_flow.h"
 #include "master/identity/oidc/cookie.h"
@@ -28,8 +27,7 @@ class OidcService final : public http::Service {
     bool speaks_tls = false;  ///< towards clients: here, or by what stands before it
   };
   /// All outlive it. On the provider's loop, which is that of `logins` and `issuer`.
-  /// `audit`: where logins are written down; null: nowhere.
-  OidcService(OidcProvider& provider, MasterLogins& logins, MasterIssuer& issuer, audit::AuditLog* audit, Place place);
+  OidcService(OidcProvider& provider, MasterLogins& logins, MasterIssuer& issuer, Place place);
 
   Task<Result<void>> handle(http::Exchange& exchange) override;
   http::Response render(const Error& error) const override;
@@ -54,7 +52,6 @@ class OidcService final : public http::Service {
 
   MasterLogins& logins_;
   MasterIssuer& issuer_;
-  audit::AuditLog* const audit_;
   const std::string issuer_name_;
   const Place place_;
   const StateCookie cookie_;

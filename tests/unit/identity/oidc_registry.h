@@ -47,7 +47,7 @@ class OidcRegistry {
     auto started = co_await identities_->start(pool_, std::move(nodes), std::move(loops));
     EXPECT_TRUE(started);
     service_ = std::make_unique<identity::oidc::OidcService>(*bench.asked, identities_->logins(), identities_->issuer(),
-                                                             audit_.get(), place);
+                                                             place);
     server_ = std::make_unique<LocalServer>(*service_);
     co_await server_->start();
   }
