@@ -100,6 +100,30 @@ class ReferrerPage {
   std::string warning_;
 };
 
+/// Some of a repository's manifests, by their digests.
+class ManifestPage {
+ public:
+  ManifestPage(std::vector<Digest> digests, std::string last) : digests_(std::move(digests)), last_(std::move(last)) {}
+  const std::vector<Digest>& digests() const { return digests_; }
+  /// Where the next page starts, for its `last`; empty when there is none. A page that has a next one may be empty.
+  const std::string& last() const { return last_; }
+
+ private:
+  std::vector<Digest> digests_;
+  std::string last_;
+};
+
+/// Which of a repository's manifests are listed.
+struct ManifestQuery {
+  bool untagged = false;       ///< those alone that neither a tag nor another manifest leads to
+  std::optional<Digest> only;  ///< that one, if it is among them
+  std::string last;            ///< of the page before
+  std::size_t limit = 0;
+};
+
+/// The media type of a list of a repository's manifests.
+inline constexpr std::string_view kManifestListType = "application/vnd.wherry.manifests.v1+json";
+
 /// A request's header: who asks follows the feed, and wants to know the position of an answer.
 inline constexpr std::string_view kFollowsHeader = "wherry-follows";
 /// An answer's header: its position.
@@ -120,6 +144,11 @@ class Catalog {
   /// Manifests whose subject is `digest`; all types when `artifact_type` is empty. None is no error.
   virtual Task<Result<ReferrerPage>> referrers(const RepositoryName& repository, const Digest& digest,
                                                std::string artifact_type, std::string last, std::size_t limit) = 0;
+  /// Which manifests a repository has; none when it is not there. Errors: kInvalid for a `last` that is none; kNotFound
+  /// where that is not known.
+  virtual Task<Result<ManifestPage>> manifests(const RepositoryName& /*repository*/, const ManifestQuery& /*query*/) {
+    co_return Error(ErrorKind::kNotFound, "which manifests a repository has is known to its master alone");
+  }
   /// Of the feed, for answers that do not say theirs: what was answered before is of no later one. Nothing where there
   /// is no feed.
   virtual Task<Result<std::optional<std::uint64_t>>> position() { co_return std::optional<std::uint64_t>(); }

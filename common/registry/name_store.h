@@ -21,7 +21,8 @@ class NameStore final : public Catalog {
   Task<Result<NamePage>> repositories(std::string last, std::size_t limit) override;
   Task<Result<ReferrerPage>> referrers(const RepositoryName& repository, const Digest& digest,
                                        std::string artifact_type, std::string last, std::size_t limit) override;
-
+  /// Looks at no more manifests than kMaxPage, whatever `query.limit` says.
+  Task<Result<ManifestPage>> manifests(const RepositoryName& repository, const ManifestQuery& query) override;
   Task<Result<std::optional<std::uint64_t>>> position() override;
 
   /// What a tag names. Errors: kManifestUnknown.
@@ -35,6 +36,7 @@ class NameStore final : public Catalog {
   Task<Result<std::vector<std::string>>> holders(const Digest& digest, std::size_t limit);
 
  private:
+  Task<Result<bool>> is_led_to(const RepositoryName& repository, const Digest& digest);
   Task<Result<NamePage>> names(std::string prefix, std::string last, std::size_t limit);
 
   kv::KeyValue& store_;

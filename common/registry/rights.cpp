@@ -33,7 +33,8 @@ std::string actions_for(Permission permission) {
 std::optional<Permission> needed(Endpoint endpoint, std::string_view method) {
   const bool reads = method == "GET" || method == "HEAD";
   switch (endpoint) {
-    case Endpoint::kTags: return Permission::kList;
+    case Endpoint::kTags:
+    case Endpoint::kManifests: return Permission::kList;
     case Endpoint::kManifest:
     case Endpoint::kBlob:
       if (reads) return Permission::kPull;

@@ -60,6 +60,7 @@ Result<Route> parse_route(std::string_view raw) {
   std::string_view before = rest;
   const auto second = take_last(before);
   if (second == "tags" && last == "list") return named(Endpoint::kTags, before, {});
+  if (second == "_wherry" && last == "manifests") return named(Endpoint::kManifests, before, {});
   if (second == "manifests") return named(Endpoint::kManifest, before, last);
   if (second == "referrers") return named(Endpoint::kReferrers, before, last);
   if (second == "blobs" && last == "uploads") return named(Endpoint::kUploads, before, {});

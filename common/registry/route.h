@@ -11,8 +11,20 @@
 
 namespace wherry::registry {
 
-/// The endpoints of the distribution specification; the value labels a request's metrics.
-enum class Endpoint : std::uint8_t { kOther, kPing, kCatalog, kTags, kManifest, kBlob, kReferrers, kUploads, kUpload };
+/// The endpoints of the distribution specification, and what it calls an extension: `_wherry/manifests`, the list of a
+/// repository's manifests. The value labels a request's metrics.
+enum class Endpoint : std::uint8_t {
+  kOther,
+  kPing,
+  kCatalog,
+  kTags,
+  kManifest,
+  kBlob,
+  kReferrers,
+  kUploads,
+  kUpload,
+  kManifests
+};
 
 /// An endpoint with the names that its path holds; the last part is not checked yet.
 struct Route {

@@ -21,7 +21,7 @@ constexpr std::size_t kMostPagesLooked = 1000;  // of repositories, for those of
 constexpr std::string_view kBlobBytes = "application/octet-stream";
 
 constexpr RequestKinds kKinds{
-    {"other", "ping", "catalog", "tags", "manifest", "blob", "referrers", "uploads", "upload"}};
+    {"other", "ping", "catalog", "tags", "manifest", "blob", "referrers", "uploads", "upload", "manifests"}};
 
 /// True when an If-None-Match header names this entity tag. Source: RFC 9110 13.1.2 (weak comparison).
 bool matches(std::string_view if_none_match, std::string_view etag) {
@@ -197,6 +197,7 @@ Task<Result<void>> RegistryService::pull(http::Exchange& exchange, const Route& 
     case Endpoint::kTags: co_return co_await list_tags(exchange, route);
     case Endpoint::kCatalog: co_return co_await list_repositories(exchange, visitor);
     case Endpoint::kReferrers: co_return co_await list_referrers(exchange, route);
+    case Endpoint::kManifests: co_return co_await list_manifests(exchange, route);
     default: break;
   }
   co_return Error(ErrorKind::kNotFound, "there is nothing at this path");
@@ -332,6 +333,38 @@ Task<Result<void>> RegistryService::list_referrers(http::Exchange& exchange, con
   }
   if (!page->last().empty()) response.header("Link", next_link(exchange.request().path, *limit, page->last(), filter));
   response.body(media_type::kOciIndex, referrers_index(page->descriptors()));
+  co_return co_await exchange.send(std::move(response));
+}
+
+/// An extension: `?untagged=true` for those that nothing leads to, `digest=` for that one alone, if it is among them.
+Task<Result<void>> RegistryService::list_manifests(http::Exchange& exchange, const Route& route) {
+  const std::string_view query = exchange.request().query;
+  const auto limit = page_size(query);
+  if (!limit) co_return limit.error();
+  ManifestQuery wanted;
+  wanted.limit = *limit;
+  wanted.last = http::query_value(query, "last").value_or("");
+  const std::string untagged = http::query_value(query, "untagged").value_or("false");
+  if (untagged != "true" && untagged != "false")
+    co_return Error(ErrorKind::kInvalid, "untagged={} is neither true nor false", untagged);
+  wanted.untagged = untagged == "true";
+  if (const auto text = http::query_value(query, "digest")) {
+    auto digest = Digest::parse(*text);
+    if (!digest) co_return digest.error();
+    wanted.only = *digest;
+  }
+  auto page = co_await catalog_.manifests(*route.repository, wanted);
+  if (!page) co_return page.error();
+  std::vector<std::string> names;
+  for (const Digest& digest : page->digests()) names.push_back(digest.to_string());
+  std::string body = "{\"name\":" + json_string(route.asked) + ",\"manifests\":";
+  append_names(body, names);
+  body.push_back('}');
+  auto response = v2_response(200);
+  if (!page->last().empty())
+    response.header("Link",
+                    next_link(exchange.request().path, *limit, page->last(), wanted.untagged ? "&untagged=true" : ""));
+  response.body(kManifestListType, std::move(body));
   co_return co_await exchange.send(std::move(response));
 }
 

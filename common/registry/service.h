@@ -43,6 +43,7 @@ class RegistryService : public http::Service {
   Task<Result<void>> list_repositories(http::Exchange& exchange, const auth::Visitor& visitor);
   Task<Result<NamePage>> visible_repositories(const auth::Visitor& visitor, std::string last, std::size_t limit);
   Task<Result<void>> list_referrers(http::Exchange& exchange, const Route& route);
+  Task<Result<void>> list_manifests(http::Exchange& exchange, const Route& route);
 
   Catalog& catalog_;
   Blobs& blobs_;

@@ -64,10 +64,13 @@ std::string holder_key(const Digest& digest, const RepositoryName& repository) {
 }
 std::string blobs_prefix() { return "B"; }
 std::string blob_key(const Digest& digest) { return blobs_prefix().append(digest.binary()); }
-std::string reference_key(const Digest& child, const RepositoryName& repository, const Digest& parent) {
+std::string references_prefix(const Digest& child, const RepositoryName& repository) {
   std::string key = "p" + child.binary();
   key.append(repository.text()).push_back('\0');
-  return key.append(parent.binary());
+  return key;
+}
+std::string reference_key(const Digest& child, const RepositoryName& repository, const Digest& parent) {
+  return references_prefix(child, repository).append(parent.binary());
 }
 std::string referrers_prefix(const RepositoryName& repository, const Digest& subject) {
   return in_repository('r', repository).append(subject.binary());

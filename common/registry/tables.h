@@ -33,6 +33,7 @@ std::string blob_key(const Digest& digest);  ///< B digest -> store::BlobRow
 std::string blobs_prefix();
 /// p child repo 0 parent -> nothing: what a manifest needs
 std::string reference_key(const Digest& child, const RepositoryName& repository, const Digest& parent);
+std::string references_prefix(const Digest& child, const RepositoryName& repository);
 /// r repo 0 subject referrer -> ReferrerRow
 std::string referrer_key(const RepositoryName& repository, const Digest& subject, const Digest& referrer);
 std::string referrers_prefix(const RepositoryName& repository, const Digest& subject);

@@ -232,4 +232,33 @@ Task<Result<ReferrerPage>> Upstream::referrers(const RepositoryName& repository,
   co_return ReferrerPage(std::move(*descriptors), next_of((*transfer)->head().header("link")));
 }
 
+Task<Result<registry::ManifestPage>> Upstream::manifests(const RepositoryName& repository,
+                                                         const registry::ManifestQuery& query) {
+  std::string rest = paged("_wherry/manifests", query.limit, query.last);
+  if (query.untagged) rest += "&untagged=true";
+  if (query.only) rest += "&digest=" + query.only->to_string();
+  Question question = about(repository, rest, ErrorKind::kNotFound);
+  question.patient = false;
+  question.headers.emplace_back("Accept", registry::kManifestListType);
+  question.answers = {200, 400, 404, 405, 406, 501};  // others say by these that they do not know the path
+  auto transfer = co_await origin_.ask(std::move(question));
+  const auto none = [&] { return Error(ErrorKind::kNotFound, "{} does not list manifests", url()); };
+  if (!transfer && transfer.error().kind() == ErrorKind::kDenied) co_return none();
+  if (!transfer) co_return transfer.error();
+  const http::ClientHead& head = (*transfer)->head();
+  if (head.status() != 200 || head.header("content-type") != registry::kManifestListType) co_return none();
+  auto bytes = co_await (*transfer)->read_whole(kMaxListBytes);
+  if (!bytes) co_return Error(ErrorKind::kUpstream, "{}", bytes.error().message());
+  const auto json = nlohmann::json::parse(*bytes, nullptr, false);
+  const auto bad = [&] { return Error(ErrorKind::kUpstream, "{} answered a list that cannot be read", url()); };
+  if (!json.is_object() || !json.contains("manifests") || !json["manifests"].is_array()) co_return bad();
+  std::vector<Digest> digests;
+  for (const auto& text : json["manifests"]) {
+    auto digest = Digest::parse(text.is_string() ? text.get_ref<const std::string&>() : std::string());
+    if (!digest) co_return bad();
+    digests.push_back(*digest);
+  }
+  co_return registry::ManifestPage(std::move(digests), next_of(head.header("link")));
+}
+
 }  // namespace wherry

@@ -84,6 +84,9 @@ class Upstream {
   /// Errors: kNotFound where the upstream has no referrers API.
   Task<Result<registry::ReferrerPage>> referrers(const RepositoryName& repository, const Digest& digest,
                                                  std::string artifact_type, std::string last, std::size_t limit);
+  /// An extension of ours. Errors: kNotFound where the upstream has no such list, or gives none to us.
+  Task<Result<registry::ManifestPage>> manifests(const RepositoryName& repository,
+                                                 const registry::ManifestQuery& query);
 
  private:
   Task<Result<registry::NamePage>> names(Question question, std::string member);

@@ -4,15 +4,13 @@
 
 #include <cerrno>
 
-#include "common/registry/tables.h"
 #include "master/registry/changes.h"
+#include "master/replication/all_manifests.h"
 #include "master/replication/counting_entries.h"
 #include "master/replication/remote_side.h"
 
 namespace wherry::replication {
 namespace {
-
-namespace tables = registry::tables;
 
 constexpr std::size_t kMaxHolders = 8;  // of a blob, that are looked at
 
@@ -107,30 +105,17 @@ Task<Result<std::vector<std::string>>> LocalSide::holders(const Digest& digest) 
   return names_.holders(digest, kMaxHolders);
 }
 
-Task<Result<std::vector<Digest>>> LocalSide::loose_manifests(const RepositoryName& repository) {
-  std::vector<Digest> loose;
-  const std::string prefix = tables::manifests_prefix(repository);
-  std::string after;
-  while (true) {
-    auto page = co_await storage_.names().scan(kv::ScanRequest(prefix, after));
-    if (!page) co_return page.error();
-    for (const auto& [key, value] : page->entries) {
-      std::string_view rest = std::string_view(key).substr(prefix.size());
-      auto digest = tables::take_digest(rest);
-      if (!digest) co_return digest.error();
-      auto tagged = co_await storage_.names().scan(kv::ScanRequest(tables::tagged_prefix(repository, *digest), {}, 1));
-      if (!tagged) co_return tagged.error();
-      if (!tagged->entries.empty()) continue;
-      const std::string parents = tables::reference_key(*digest, repository, *digest);
-      const std::string of_child = parents.substr(0, parents.size() - digest->binary().size());
-      auto parent = co_await storage_.names().scan(kv::ScanRequest(of_child, {}, 1));
-      if (!parent) co_return parent.error();
-      if (!parent->entries.empty()) continue;
-      loose.push_back(*digest);
-    }
-    if (!page->more) co_return loose;
-    after = page->entries.back().first;
-  }
+Task<Result<std::optional<std::set<Digest>>>> LocalSide::manifests(const RepositoryName& repository, Which which) {
+  co_return co_await all_manifests(names_, repository, which);
+}
+
+Task<Result<bool>> LocalSide::is_untagged(const RepositoryName& repository, const Digest& digest) {
+  registry::ManifestQuery query;
+  query.untagged = true;
+  query.only = digest;
+  auto page = co_await names_.manifests(repository, query);
+  if (!page) co_return page.error();
+  co_return !page->digests().empty();
 }
 
 Task<Result<bool>> LocalSide::has_blob(const RepositoryName& repository, const Digest& digest) {

@@ -29,7 +29,8 @@ class LocalSide final : public Source, public Target {
   Task<Result<std::shared_ptr<http::RequestBody>>> open(const RepositoryName& repository,
                                                         const Descriptor& blob) override;
   Task<Result<std::vector<std::string>>> holders(const Digest& digest) override;
-  Task<Result<std::vector<Digest>>> loose_manifests(const RepositoryName& repository) override;
+  Task<Result<std::optional<std::set<Digest>>>> manifests(const RepositoryName& repository, Which which) override;
+  Task<Result<bool>> is_untagged(const RepositoryName& repository, const Digest& digest) override;
   Task<Result<bool>> has_blob(const RepositoryName& repository, const Digest& digest) override;
   /// Errors: kNoSpace while the disk has no room for it.
   Task<Result<std::uint64_t>> put_blob(const RepositoryName& repository, const Digest& digest, http::RequestBody& blob,

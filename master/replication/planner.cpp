@@ -140,12 +140,14 @@ Task<Result<void>> Planner::repository(const Names& names) {
   auto compared = co_await for_each_below(wanted.size(), policy_.concurrent, compare_one);
   if (!compared) co_return compared;
   if (wants_all_manifests()) {
-    auto found = co_await loose(names);
+    auto found = co_await untagged(names);
     if (!found) co_return found;
   }
   if (!policy_.deletions) co_return Result<void>();
   const std::set<std::string> at_source(tags->begin(), tags->end());
-  co_return co_await superfluous_tags(names, at_source, *there);
+  auto found = co_await superfluous_tags(names, at_source, *there);
+  if (!found) co_return found;
+  co_return co_await superfluous_manifests(names);
 }
 
 Task<Result<std::optional<Digest>>> Planner::resolve_tag(const RepositoryName& source, const std::string& tag) {
@@ -268,14 +270,22 @@ Task<Result<bool>> Planner::same_referrers(const Names& names, Digest digest, st
   co_return same;
 }
 
-Task<Result<void>> Planner::loose(const Names& names) {
-  auto digests = co_await source_.loose_manifests(names.first);
-  if (!digests) co_return digests.error();
-  for (const Digest& digest : *digests) {
-    const Reference reference(digest);
-    auto there = co_await target_.resolve(names.second, reference);
-    if (!there) co_return there.error();
-    if (*there) continue;
+/// What no tag brings along goes by itself.
+Task<Result<void>> Planner::untagged(const Names& names) {
+  auto wanted = co_await source_.manifests(names.first, Side::Which::kUntagged);
+  if (!wanted) co_return wanted.error();
+  if (!*wanted || (*wanted)->empty()) co_return Result<void>();
+  auto listed = co_await target_.manifests(names.second, Side::Which::kAll);
+  if (!listed) co_return listed.error();
+  for (const Digest& digest : **wanted) {
+    bool is_there = *listed && (*listed)->contains(digest);
+    if (!*listed) {
+      const Reference reference(digest);
+      auto found = co_await target_.resolve(names.second, reference);
+      if (!found) co_return found.error();
+      is_there = found->has_value();
+    }
+    if (is_there) continue;
     auto added = co_await add_copy(names, "", digest);
     if (!added) co_return added;
   }

@@ -48,16 +48,17 @@ class Planner {
   Task<Result<void>> touched(const Names& names, const Touched& what);
   bool are_tags_enough(const Touched& what) const;
   Task<Result<void>> touched_tag(const Names& names, const std::string& tag);
-  Task<Result<bool>> touched_manifest(const Names& names, Digest digest, const std::set<Digest>& loose);
+  Task<Result<bool>> touched_manifest(const Names& names, Digest digest);
   Task<Result<std::map<std::string, Digest>>> selected(const Names& names, const std::vector<std::string>& tags);
   Task<Result<void>> look_at(const Names& names, const std::string& tag, std::map<std::string, Digest>& images);
   Task<Result<std::optional<Digest>>> resolve_tag(const RepositoryName& source, const std::string& tag);
   Task<Result<void>> keep_latest(const RepositoryName& source, std::map<std::string, Digest>& images);
   Task<Result<void>> compare(const Names& names, const std::string& tag, Digest digest, bool may_be_there);
   Task<Result<bool>> same_referrers(const Names& names, Digest digest, std::size_t depth);
-  Task<Result<void>> loose(const Names& names);
+  Task<Result<void>> untagged(const Names& names);
   Task<Result<void>> superfluous_tags(const Names& names, const std::set<std::string>& at_source,
                                       const std::vector<std::string>& at_target);
+  Task<Result<void>> superfluous_manifests(const Names& names);
   Task<Result<void>> superfluous_repositories(const std::set<std::string>& at_source);
   Task<Result<void>> gone_manifests(const std::vector<std::pair<std::string, Digest>>& gone);
   Task<Result<void>> add_copy(const Names& names, const std::string& tag, Digest digest);

@@ -20,6 +20,21 @@ Task<Result<void>> Planner::superfluous_tags(const Names& names, const std::set<
   co_return Result<void>();
 }
 
+/// Whatever manifest the source does not have, where both sides list what they have: the target first, so that nothing
+/// is taken for superfluous that came to both meanwhile.
+Task<Result<void>> Planner::superfluous_manifests(const Names& names) {
+  if (!wants_all_manifests()) co_return Result<void>();
+  auto there = co_await target_.manifests(names.second, Side::Which::kAll);
+  if (!there) co_return there.error();
+  if (!*there || (*there)->empty()) co_return Result<void>();
+  auto here = co_await source_.manifests(names.first, Side::Which::kAll);
+  if (!here) co_return here.error();
+  if (!*here) co_return Result<void>();
+  for (const Digest& digest : **there)
+    if (!(*here)->contains(digest)) add_deletion(TaskKind::kDeleteManifest, names, "", digest.to_string());
+  co_return Result<void>();
+}
+
 Task<Result<void>> Planner::superfluous_repositories(const std::set<std::string>& at_source) {
   auto listed = co_await all_repositories(target_);
   if (!listed) co_return listed.error();
@@ -32,6 +47,7 @@ Task<Result<void>> Planner::superfluous_repositories(const std::set<std::string>
     if (!tags) co_return tags.error();
     const Names names{std::move(*source), std::move(*target)};
     auto found = co_await superfluous_tags(names, {}, *tags);
+    if (found) found = co_await superfluous_manifests(names);
     if (!found) co_return found;
   }
   co_return Result<void>();

@@ -15,14 +15,8 @@ bool Planner::are_tags_enough(const Touched& what) const {
 
 Task<Result<void>> Planner::touched(const Names& names, const Touched& what) {
   if (!are_tags_enough(what)) co_return co_await repository(names);
-  std::set<Digest> loose;
-  if (wants_all_manifests() && !what.manifests.empty()) {
-    auto listed = co_await source_.loose_manifests(names.first);
-    if (!listed) co_return listed.error();
-    loose.insert(listed->begin(), listed->end());
-  }
   for (const Digest& digest : what.manifests) {
-    auto told = co_await touched_manifest(names, digest, loose);
+    auto told = co_await touched_manifest(names, digest);
     if (!told) co_return told.error();
     if (!*told) co_return co_await repository(names);
   }
@@ -53,7 +47,7 @@ Task<Result<void>> Planner::touched_tag(const Names& names, const std::string& t
 
 /// A manifest that came: what refers to an image goes with it, what nothing leads to goes by itself; all else goes with
 /// its tag. False when only the whole repository tells whether it is wanted.
-Task<Result<bool>> Planner::touched_manifest(const Names& names, Digest digest, const std::set<Digest>& loose) {
+Task<Result<bool>> Planner::touched_manifest(const Names& names, Digest digest) {
   const Reference reference(digest);
   auto stored = co_await source_.manifest(names.first, reference);
   if (!stored && stored.error().kind() == ErrorKind::kManifestUnknown) co_return true;
@@ -62,7 +56,12 @@ Task<Result<bool>> Planner::touched_manifest(const Names& names, Digest digest, 
   if (!manifest) co_return true;
   const bool refers = manifest->subject().has_value();
   if (refers && !wants_all_manifests()) co_return false;
-  if (!refers && !loose.contains(digest)) co_return true;
+  if (!refers) {
+    if (!wants_all_manifests()) co_return true;
+    auto by_itself = co_await source_.is_untagged(names.first, digest);
+    if (!by_itself) co_return by_itself.error();
+    if (!*by_itself) co_return true;
+  }
   Digest wanted = digest;
   if (refers) {
     const Reference subject(manifest->subject()->digest);

@@ -4,6 +4,7 @@
 
 #include "common/oci/media_types.h"
 #include "common/oci/referrers_index.h"
+#include "master/replication/all_manifests.h"
 
 namespace wherry::replication {
 namespace {
@@ -147,9 +148,26 @@ Task<Result<std::shared_ptr<http::RequestBody>>> RemoteSide::open(const Reposito
 
 Task<Result<std::vector<std::string>>> RemoteSide::holders(const Digest&) { co_return std::vector<std::string>(); }
 
-/// The protocol has no list of them.
-Task<Result<std::vector<Digest>>> RemoteSide::loose_manifests(const RepositoryName&) {
-  co_return std::vector<Digest>();
+Task<Result<std::optional<std::set<Digest>>>> RemoteSide::manifests(const RepositoryName& repository, Which which) {
+  using Manifests = std::optional<std::set<Digest>>;
+  if (!lists_manifests_) co_return Manifests();
+  auto listed = co_await all_manifests(upstream_, repository, which);
+  lists_manifests_ = listed || listed.error().kind() != ErrorKind::kNotFound;
+  if (!lists_manifests_) co_return Manifests();
+  co_return listed;
+}
+
+Task<Result<bool>> RemoteSide::is_untagged(const RepositoryName& repository, const Digest& digest) {
+  if (!lists_manifests_) co_return false;
+  registry::ManifestQuery query;
+  query.untagged = true;
+  query.only = digest;
+  query.limit = 1;
+  auto page = co_await upstream_.manifests(repository, query);
+  lists_manifests_ = page || page.error().kind() != ErrorKind::kNotFound;
+  if (!lists_manifests_) co_return false;
+  if (!page) co_return page.error();
+  co_return !page->digests().empty();
 }
 
 Task<Result<bool>> RemoteSide::has_blob(const RepositoryName& repository, const Digest& digest) {

@@ -24,7 +24,8 @@ class RemoteSide final : public Source, public Target {
   Task<Result<std::shared_ptr<http::RequestBody>>> open(const RepositoryName& repository,
                                                         const Descriptor& blob) override;
   Task<Result<std::vector<std::string>>> holders(const Digest& digest) override;
-  Task<Result<std::vector<Digest>>> loose_manifests(const RepositoryName& repository) override;
+  Task<Result<std::optional<std::set<Digest>>>> manifests(const RepositoryName& repository, Which which) override;
+  Task<Result<bool>> is_untagged(const RepositoryName& repository, const Digest& digest) override;
   Task<Result<bool>> has_blob(const RepositoryName& repository, const Digest& digest) override;
   Task<Result<std::uint64_t>> put_blob(const RepositoryName& repository, const Digest& digest, http::RequestBody& blob,
                                        std::string& session, std::optional<RepositoryName> mount_from,
@@ -40,6 +41,7 @@ class RemoteSide final : public Source, public Target {
   Upstream upstream_;
   PushTarget push_;
   bool lists_referrers_ = false;  // known to
+  bool lists_manifests_ = true;   // not known not to
 };
 
 /// The digests of descriptors as a registry lists them; those that cannot be read are left out.

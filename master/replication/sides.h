@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,8 @@ using registry::StoredManifest;
 /// of Origin::ask() of a remote side.
 class Side {
  public:
-  static constexpr std::size_t kMaxReferrers = 10'000;  ///< of one manifest
+  static constexpr std::size_t kMaxReferrers = 10'000;     ///< of one manifest
+  static constexpr std::size_t kMaxManifests = 1'000'000;  ///< of one repository; of more is told nothing
 
   virtual ~Side() = default;
   /// For messages: "this master", or a URL.
@@ -34,6 +36,12 @@ class Side {
   virtual Task<Result<StoredManifest>> manifest(const RepositoryName& repository, const Reference& reference) = 0;
   /// The manifests whose subject it is, those that a fallback tag names among them.
   virtual Task<Result<std::vector<Digest>>> referrers(const RepositoryName& repository, const Digest& digest) = 0;
+  /// The manifests of a repository, none when it is not there: `all`, or those alone that neither a tag nor another
+  /// manifest leads to. Nothing where a side cannot tell: only we have such a list.
+  enum class Which : std::uint8_t { kAll, kUntagged };
+  virtual Task<Result<std::optional<std::set<Digest>>>> manifests(const RepositoryName& repository, Which which) = 0;
+  /// Whether it is there and nothing leads to it; false where the side cannot tell.
+  virtual Task<Result<bool>> is_untagged(const RepositoryName& repository, const Digest& digest) = 0;
 };
 
 class Source : public virtual Side {
@@ -43,8 +51,6 @@ class Source : public virtual Side {
                                                                 const Descriptor& blob) = 0;
   /// Some of the repositories that hold a blob, where the source can tell.
   virtual Task<Result<std::vector<std::string>>> holders(const Digest& digest) = 0;
-  /// Manifests that neither a tag nor another manifest leads to, where the source can tell.
-  virtual Task<Result<std::vector<Digest>>> loose_manifests(const RepositoryName& repository) = 0;
 };
 
 /// Told how many bytes of a blob the target took since it was last told, each time that the place to go on from

@@ -69,12 +69,13 @@ def test_a_pull_asks_for_what_the_feed_names_and_for_nothing_of_other_repositori
     assert len(seen) == 1 and "/wherry/v1/feed?" in seen[0], seen
 
     put_image(source, "team/app3", "v2", "new")
-    put_image(source, "team/app4", "v1", "overridden")
+    _, overridden = put_image(source, "team/app4", "v1", "overridden")
     moved, _ = put_image(source, "team/app4", "v1", "moved")
     put_image(source, "other/app", "v1", "other")
     third, seen = run(replication, proxy)
     assert third["found"]["from"] == nothing["found"]["to"] and third["found"]["to"] > third["found"]["from"], third
-    assert third["progress"]["tasks"] == third["progress"]["succeeded"] == 2, replication.tasks(third["id"])
+    assert third["progress"]["tasks"] == third["progress"]["succeeded"] == 3, replication.tasks(third["id"])
+    assert target.get_manifest("team/app4", overridden).status == 200, "it has no tag any more"
     assert not [path for path in seen if "tags/list" in path or "_catalog" in path], seen
     named = {path.split("/v2/")[1].split("/manifests/")[0].split("/blobs/")[0] for path in seen if "/v2/" in path}
     assert {name.split("/referrers/")[0] for name in named} == {"team/app3", "team/app4"}, seen
@@ -106,6 +107,72 @@ def test_deletions_of_tags_manifests_and_repositories_arrive_by_the_feed(here, t
     assert whole(target, "team/gone") == {}
     assert run(replication, proxy, "additive")[0]["found"]["by"] == "feed"
     assert set(whole(target, "all/team/app")) == {"stays", "tag", "manifest"}
+
+
+def manifests(registry, repository, query=""):
+    """Every manifest that a repository has, page by page."""
+    path, found = f"/v2/{repository}/_wherry/manifests?n=2{query}", []
+    while path:
+        response = registry.get(path)
+        assert response.status == 200, response.body
+        found += response.json["manifests"]
+        link = response.headers.get("Link", "")
+        path = link[link.find("<") + 1 : link.find(">")]
+    assert len(found) == len(set(found))
+    return set(found)
+
+
+def put_untagged(registry, repository, seed):
+    manifest = oci.image_manifest(oci.encode({"seed": seed}), [])
+    registry.put_blob(repository, oci.encode({"seed": seed}))
+    registry.put_manifest(repository, oci.digest_of(manifest), manifest)
+    return oci.digest_of(manifest)
+
+
+@pytest.mark.parametrize("direction", ["pull", "push"])
+def test_the_manifests_of_both_are_the_same_set_those_without_a_tag_too(here, there, replication, direction):
+    server = {"pull": there, "push": here}[direction]
+    source, target = Registry(server.address), Registry({"pull": here, "push": there}[direction].address)
+    put_image(source, "team/app", "v1", 1)
+    untagged = {put_untagged(source, "team/app", number) for number in range(5)}
+    put_image(source, "team/gone", "v1", 2)
+    same = lambda: [manifests(target, name) == manifests(source, name) for name in ("team/app", "team/gone", "team/mine")]
+    assert manifests(source, "team/app", "&untagged=true") == untagged and len(manifests(source, "team/app")) == 6
+    replication.put("p", there.url, **{**PULL, "direction": direction})
+    first = replication.run("p")
+    assert same() == [True] * 3 and first["progress"]["tasks"] == first["progress"]["succeeded"] == 7, first
+    # What comes and goes later: by the feed, and one of it has a tag for a moment.
+    later = put_untagged(source, "team/app", "later")
+    put_image(source, "team/app", "passing", "passing")
+    delete(source, "team/app", "passing")
+    delete(source, "team/app", min(untagged))
+    second = replication.run("p")
+    assert second["found"]["by"] == "feed" and same() == [True] * 3, second
+    assert later in manifests(target, "team/app")
+    # What the target alone has, in repositories that the source has and in others, goes when all is compared.
+    put_untagged(target, "team/app", "stray")
+    put_image(target, "team/mine", "v1", "mine")
+    delete(target, "team/mine", "v1")
+    put_image(target, "team/mine", "v2", "mine too")
+    assert same() == [False, True, False]
+    assert "full comparison" in replication.command("run", "p", "--full", "--wait")
+    assert same() == [True] * 3 and whole(target, "team/app") == whole(source, "team/app")
+    assert replication.run("p")["progress"]["tasks"] == 0
+
+
+def test_a_registry_that_lists_no_manifests_is_asked_for_them_once(here, replication, area, run_server):
+    docker = run_server(DockerRegistry(area, "docker"))
+    before = CountingProxy(docker.address)
+    for number in range(3):
+        put_image(Registry(docker.address), f"team/app{number}", "v1", number)
+    target = Registry(here.address)
+    put_image(target, "team/app0", "mine", "mine")
+    stays = put_untagged(target, "team/app0", "mine too")
+    replication.put("p", before.url, **PULL)
+    assert replication.run("p")["progress"]["failed"] == 0
+    assert len([seen for seen in before.seen if "_wherry" in seen.path]) == 1, asked(before)
+    assert set(whole(target, "team/app0")) == {"v1"} and stays in manifests(target, "team/app0")
+    before.close()
 
 
 def test_what_others_changed_at_the_target_is_put_right(here, there, replication, proxy):

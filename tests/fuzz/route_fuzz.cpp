@@ -26,6 +26,7 @@ std::string path_of(const Route& route) {
     case Endpoint::kBlob: return name + "/blobs/" + wherry::http::percent_encode(route.last);
     case Endpoint::kReferrers: return name + "/referrers/" + wherry::http::percent_encode(route.last);
     case Endpoint::kUploads: return name + "/blobs/uploads/";
+    case Endpoint::kManifests: return name + "/_wherry/manifests";
     case Endpoint::kUpload: return name + "/blobs/uploads/" + wherry::http::percent_encode(route.last);
     case Endpoint::kOther: break;
   }

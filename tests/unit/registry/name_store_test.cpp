@@ -374,5 +374,54 @@ TEST_F(NameStoreTest, StoredDamageIsToldAndNotTakenForAbsence) {
   EXPECT_EQ(kind_of(run_task(names->member(a, digest_of("blob")))), ErrorKind::kCorrupt);
 }
 
+TEST_F(NameStoreTest, ListsManifestsPageByPageAndThoseThatNothingInTheirRepositoryLeadsTo) {
+  const std::string tagged = image("c1", {});
+  const std::string child = image("c2", {});
+  const std::string parent = index({child});
+  const std::string loose = image("c3", {}, tagged);  // a referrer is led to by nothing either
+  for (const std::string& bytes : {tagged, child, loose}) put(a, bytes);
+  put(a, parent, media_type::kOciIndex);
+  put(a, "v1", digest_of(tagged));
+  put(a, "multi", digest_of(parent));
+  put(repo("team/b"), loose);
+  put(repo("team/b"), "v1", digest_of(loose));
+  const auto listed = [&](bool untagged, std::size_t limit) {
+    std::set<Digest> all;
+    ManifestQuery query;
+    query.untagged = untagged;
+    query.limit = limit;
+    for (int pages = 0; pages < 10; ++pages) {
+      const auto page = run_task(names->manifests(a, query)).value();
+      EXPECT_LE(page.digests().size(), limit);
+      for (const Digest& digest : page.digests()) EXPECT_TRUE(all.insert(digest).second);
+      query.last = page.last();
+      if (query.last.empty()) return all;
+    }
+    ADD_FAILURE() << "the pages do not end";
+    return all;
+  };
+  const std::set<Digest> all{digest_of(tagged), digest_of(child), digest_of(parent), digest_of(loose)};
+  for (const std::size_t limit : {1U, 3U, 4U, 100U}) {
+    EXPECT_EQ(listed(false, limit), all) << limit;
+    EXPECT_EQ(listed(true, limit), std::set{digest_of(loose)}) << limit;
+  }
+  ManifestQuery one;
+  one.untagged = true;
+  one.only = digest_of(child);
+  EXPECT_TRUE(run_task(names->manifests(a, one)).value().digests().empty());
+  ASSERT_TRUE(erase(a, digest_of(parent)));
+  EXPECT_EQ(run_task(names->manifests(a, one)).value().digests(), std::vector{digest_of(child)});
+  EXPECT_EQ(listed(true, 2), (std::set{digest_of(loose), digest_of(child)}));
+  one.only = digest_of("nothing");
+  one.untagged = false;
+  EXPECT_TRUE(run_task(names->manifests(a, one)).value().digests().empty());
+  ManifestQuery odd;
+  odd.limit = 1;
+  odd.last = "sha256:12";
+  EXPECT_EQ(kind_of(run_task(names->manifests(a, odd))), ErrorKind::kInvalid);
+  odd.last.clear();
+  EXPECT_TRUE(run_task(names->manifests(repo("team/none"), odd)).value().digests().empty());
+}
+
 }  // namespace
 }  // namespace wherry::registry

@@ -37,6 +37,7 @@ TEST(Route, EveryEndpointIsFoundWithItsNames) {
       {"/v2/a/blobs/uploads", Endpoint::kUploads, "a", ""},
       {"/v2/a/blobs/uploads/", Endpoint::kUploads, "a", ""},
       {"/v2/a/blobs/uploads/0123", Endpoint::kUpload, "a", "0123"},
+      {"/v2/a/b/_wherry/manifests", Endpoint::kManifests, "a/b", ""},
       // Repositories that are named like endpoints.
       {"/v2/tags/tags/list", Endpoint::kTags, "tags", ""},
       {"/v2/tags/list/tags/list", Endpoint::kTags, "tags/list", ""},

@@ -23,6 +23,7 @@ class MemorySide final : public Source, public Target {
   };
   std::map<std::string, Repository> all;
   bool has_referrers_api = true;
+  bool lists_manifests = true;
   std::vector<std::string> log;  ///< what was written, in order
   int resolved = 0;
 
@@ -82,12 +83,19 @@ class MemorySide final : public Source, public Target {
       if (repository.blobs.contains(digest)) names.push_back(name);
     co_return names;
   }
-  Task<Result<std::vector<Digest>>> loose_manifests(const RepositoryName& repository) override {
-    std::vector<Digest> loose;
+  Task<Result<std::optional<std::set<Digest>>>> manifests(const RepositoryName& repository, Which which) override {
+    using Manifests = std::optional<std::set<Digest>>;
+    if (!lists_manifests) co_return Manifests();
+    std::set<Digest> found;
+    const auto in = all.find(repository.text());
+    if (in == all.end()) co_return Manifests(found);
+    for (const auto& [digest, stored] : in->second.manifests)
+      if (which == Which::kAll || !is_led_to(in->second, digest)) found.insert(digest);
+    co_return Manifests(std::move(found));
+  }
+  Task<Result<bool>> is_untagged(const RepositoryName& repository, const Digest& digest) override {
     const Repository& in = all[repository.text()];
-    for (const auto& [digest, stored] : in.manifests)
-      if (std::ranges::none_of(in.tags, [&](const auto& tag) { return tag.second == digest; })) loose.push_back(digest);
-    co_return loose;
+    co_return lists_manifests&& in.manifests.contains(digest) && !is_led_to(in, digest);
   }
   Task<Result<bool>> has_blob(const RepositoryName& repository, const Digest& digest) override {
     co_return all[repository.text()].blobs.contains(digest);
@@ -137,6 +145,13 @@ class MemorySide final : public Source, public Target {
     }
     std::string bytes;
   };
+  static bool is_led_to(const Repository& in, const Digest& digest) {
+    return std::ranges::any_of(in.tags, [&](const auto& tag) { return tag.second == digest; }) ||
+           std::ranges::any_of(in.manifests, [&](const auto& parent) {
+             const auto manifest = Manifest::parse(parent.second.second, parent.second.first);
+             return manifest && std::ranges::count(manifest->manifest_children(), digest) > 0;
+           });
+  }
   std::optional<Digest> find(const RepositoryName& repository, const Reference& reference) const {
     const auto in = all.find(repository.text());
     if (in == all.end()) return std::nullopt;
