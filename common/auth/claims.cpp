@@ -27,14 +27,13 @@ std::optional<WallTime> time_claim(const json& claims, const char* name) {
   return from_millis(seconds * 1000);
 }
 
-/// `iat_ms`, which says within the second of `iat` when that was: what was revoked in that second may be older or
-/// newer.
+/// `iat`, within whose second `ms` says when that was: what was revoked in that second may be older or newer.
 std::optional<WallTime> exact_time(const json& claims, const std::optional<WallTime>& issued) {
-  const auto found = claims.find("iat_ms");
-  if (found == claims.end() || !found->is_number_integer() || !issued) return std::nullopt;
-  const std::int64_t millis = found->get<std::int64_t>();
-  const bool fits = millis >= to_millis(*issued) && millis < to_millis(*issued) + 1000;
-  return fits ? std::optional(from_millis(millis)) : std::nullopt;
+  const auto found = claims.find("ms");
+  if (found == claims.end() || !found->is_number_unsigned() || !issued) return std::nullopt;
+  const auto millis = found->get<std::uint64_t>();
+  if (millis >= 1000) return std::nullopt;
+  return from_millis(to_millis(*issued) + static_cast<std::int64_t>(millis));
 }
 
 std::optional<std::string> text_claim(const json& claims, const char* name) {
@@ -87,7 +86,7 @@ Result<Claims> read_identity(const json& claims) {
   auto id = text_claim(claims, "jti");
   auto subject = text_claim(claims, "sub");
   auto name = text_claim(claims, "name");
-  auto groups = texts_claim(claims, "groups");
+  auto groups = claims.contains("groups") ? texts_claim(claims, "groups") : std::vector<std::string>();
   const auto kind = kind_named(text_claim(claims, "kind").value_or(std::string()));
   const auto access = claims.find("access");
   if (!id || !subject || !name || !groups || !kind || access == claims.end() || !access->is_array() ||
@@ -125,19 +124,19 @@ std::string sign_claims(const JwtSigningKey& key, const Claims& claims, std::str
     if (!each.project_id.empty()) document["project"] = each.project_id;
     access.push_back(std::move(document));
   }
-  const json document = {{"iss", issuer},
-                         {"sub", claims.who.id},
-                         {"aud", service},
-                         {"exp", seconds_of(claims.expires)},
-                         {"nbf", seconds_of(now)},
-                         {"iat", seconds_of(now)},
-                         {"iat_ms", to_millis(now)},
-                         {"as_of_ms", to_millis(claims.who.as_of)},
-                         {"jti", claims.id},
-                         {"name", claims.who.name},
-                         {"kind", kind_name(claims.who.kind)},
-                         {"groups", claims.who.groups},
-                         {"access", std::move(access)}};
+  // No more than is read: it comes with every request. `iat` says when it holds from, too.
+  json document = {{"iss", issuer},
+                   {"sub", claims.who.id},
+                   {"aud", service},
+                   {"exp", seconds_of(claims.expires)},
+                   {"iat", seconds_of(now)},
+                   {"ms", to_millis(now) - seconds_of(now) * 1000},
+                   {"jti", claims.id},
+                   {"name", claims.who.name},
+                   {"kind", kind_name(claims.who.kind)},
+                   {"access", std::move(access)}};
+  if (claims.who.as_of < now) document["as_of_ms"] = to_millis(claims.who.as_of);
+  if (!claims.who.groups.empty()) document["groups"] = claims.who.groups;
   return sign_jwt(key, document);
 }
 
@@ -148,7 +147,7 @@ Result<Claims> read_claims(std::string_view token, std::string_view service, std
   if (text_claim(*document, "aud") != service) return no_claims("is for another service");
   if (!text_claim(*document, "iss")) return no_claims("does not say who made it");
   const auto issued = time_claim(*document, "iat");
-  const auto not_before = time_claim(*document, "nbf");
+  const auto not_before = document->contains("nbf") ? time_claim(*document, "nbf") : issued;
   const auto expires = time_claim(*document, "exp");
   const auto issued_exactly = exact_time(*document, issued);
   if (!issued || !not_before || !expires || !issued_exactly) return no_claims("does not say when it holds");
@@ -159,10 +158,12 @@ Result<Claims> read_claims(std::string_view token, std::string_view service, std
   auto claims = read_identity(*document);
   if (!claims) return claims;
   claims->expires = *expires;
+  claims->who.as_of = *issued_exactly;
   // When its owner was found out, which may be long before: what was revoked since then does not count.
-  const auto as_of = document->find("as_of_ms");
-  if (as_of == document->end() || !as_of->is_number_integer()) return no_claims("does not say who it is of");
-  claims->who.as_of = std::min(*issued_exactly, from_millis(as_of->get<std::int64_t>()));
+  if (const auto as_of = document->find("as_of_ms"); as_of != document->end()) {
+    if (!as_of->is_number_integer()) return no_claims("does not say who it is of");
+    claims->who.as_of = std::min(*issued_exactly, from_millis(as_of->get<std::int64_t>()));
+  }
   return claims;
 }
 

@@ -52,6 +52,12 @@ void Daemon::die(const Error& error) {
 }
 
 int Daemon::run(Role& role) {
+#ifdef WHERRY_NEEDS_SSE42
+  if (!__builtin_cpu_supports("sse4.2")) {
+    std::fprintf(stderr, "%s: this processor has no SSE 4.2, which this program was built for\n", name_.c_str());
+    return kExitConfig;
+  }
+#endif
   ::signal(SIGPIPE, SIG_IGN);
   // Signals go to the first loop: all other threads are started with them blocked.
   sigset_t all;

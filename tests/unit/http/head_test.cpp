@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <optional>
 #include <string>
 #include <vector>
@@ -296,6 +297,39 @@ TEST(Head, AControlByteIsFoundWhereverItStandsInAValue) {
         const std::string head = "GET / HTTP/1.1\r\nHost: a\r\nA: " + value + "\r\n\r\n";
         const bool is_control = (byte < 0x20 && byte != '\t') || byte == 0x7f;
         EXPECT_EQ(scanner.scan(head).has_value(), !is_control) << size << ' ' << at << ' ' << byte;
+      }
+}
+
+/// Of a name's bytes. Source: RFC 9110 5.6.2.
+bool is_token_byte(int byte) {
+  return std::isalnum(byte) != 0 ||
+         (byte != 0 && std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(byte)) != std::string_view::npos);
+}
+
+// llhttp takes sixteen bytes at a time where there are as many.
+TEST(Head, EveryByteOfANameAndOfAValueIsJudgedAlikeWhereverItStands) {
+  for (const std::size_t size : {1U, 5U, 16U, 17U, 31U, 48U})
+    for (std::size_t at = 0; at < size; ++at)
+      for (int byte = 0; byte < 256; ++byte) {
+        if (byte == ':' || byte == '\r' || byte == '\n') continue;  // of lines
+        std::string text(size, 'v');
+        text[at] = static_cast<char>(byte);
+        const auto is_taken = [](const std::string& head, Request& request) {
+          HeadScanner scanner;
+          const auto scanned = scanner.scan(head);
+          return scanned && *scanned == head.size() && parse_head(head, request).has_value();
+        };
+        Request request;
+        EXPECT_EQ(is_taken("GET / HTTP/1.1\r\nHost: a\r\n" + text + ": b\r\n\r\n", request),
+                  byte < 0x80 && is_token_byte(byte))
+            << size << ' ' << at << ' ' << byte;
+        Request other;
+        const bool is_control = (byte < 0x20 && byte != '\t') || byte == 0x7f;
+        EXPECT_EQ(is_taken("GET / HTTP/1.1\r\nHost: a\r\nA: " + text + "\r\n\r\n", other), !is_control)
+            << size << ' ' << at << ' ' << byte;
+        if (!is_control && byte != ' ' && byte != '\t') {
+          EXPECT_EQ(other.header("a"), text);
+        }
       }
 }
 
