@@ -4,9 +4,8 @@
 #include <llhttp.h>
 
 #include <algorithm>
-#include <cstdint>
-#include <cstring>
 
+#include "common/base/byte_scan.h"
 #include "common/base/bytes.h"
 
 namespace wherry::http {
@@ -16,11 +15,24 @@ std::unexpected<Refusal> refuse(int status, std::string reason) {
   return std::unexpected(Refusal{status, std::move(reason)});
 }
 
+bool is_printable(std::string_view text) {
+  const auto which = [](SomeBytes bytes) { return bytes.below(0x20) | bytes.at_least(0x7f); };
+  const auto is_one = [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f;
+  };
+  return find_byte(text, which, is_one) == std::string_view::npos;
+}
+
+/// All control bytes but the tab. A token is a value of some hundred bytes that each request has.
+bool holds_control(std::string_view value) {
+  const auto which = [](SomeBytes bytes) { return bytes.below(0x20) | bytes.equal_to(0x7f); };
+  const auto is_one = [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; };
+  return find_byte(value, which, is_one) != std::string_view::npos;
+}
+
 std::expected<void, Refusal> check_request_line(std::string_view line) {
   if (line.empty() || !is_token_char(line[0])) return refuse(400, "the request line does not start with a method");
-  for (const char c : line)
-    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f)
-      return refuse(400, "the request line holds a byte that is not printable ASCII");
+  if (!is_printable(line)) return refuse(400, "the request line holds a byte that is not printable ASCII");
   const auto first = line.find(' ');
   const auto second = first == std::string_view::npos ? first : line.find(' ', first + 1);
   if (second == std::string_view::npos || second == first + 1 || line.find(' ', second + 1) != std::string_view::npos)
@@ -30,24 +42,6 @@ std::expected<void, Refusal> check_request_line(std::string_view line) {
   const auto version = line.substr(second + 1);
   if (version == "HTTP/1.1" || version == "HTTP/1.0") return {};
   return refuse(400, "the version is neither HTTP/1.1 nor HTTP/1.0");
-}
-
-bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; }
-
-/// Eight bytes at a time: a token in a header is a kilobyte that each request has.
-bool holds_control(std::string_view value) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101;
-  constexpr std::uint64_t kHighBits = 0x80 * kOnes;
-  while (value.size() >= sizeof(std::uint64_t)) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, value.data(), sizeof(word));
-    const std::uint64_t deleted = word ^ (0x7f * kOnes);
-    const std::uint64_t suspects =
-        ((word - 0x20 * kOnes) & ~word & kHighBits) | ((deleted - kOnes) & ~deleted & kHighBits);
-    if (suspects != 0 && std::ranges::any_of(value.substr(0, sizeof(word)), is_control)) return true;
-    value.remove_prefix(sizeof(word));
-  }
-  return std::ranges::any_of(value, is_control);
 }
 
 std::expected<void, Refusal> check_header_line(std::string_view line) {

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <random>
 
+#include "common/base/byte_scan.h"
 #include "common/base/log.h"
 #include "common/base/thread_number.h"
 #include "common/observe/metrics.h"
@@ -20,21 +21,17 @@
 namespace wherry {
 namespace {
 
-/// How many bytes from the front stand in a JSON string as they are (a multiple of eight: the rest is looked at one by
-/// one).
+bool is_escaped(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte < 0x20 || byte >= 0x7f || c == '"' || c == '\\';
+}
+
+/// How many bytes from the front stand in a JSON string as they are.
 std::size_t plain_front(std::string_view text) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101;
-  constexpr std::uint64_t kHighs = 0x8080808080808080;
-  const auto has_zero = [](std::uint64_t word) { return (word - kOnes) & ~word & kHighs; };
-  std::size_t plain = 0;
-  for (; plain + 8 <= text.size(); plain += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, text.data() + plain, sizeof word);
-    const std::uint64_t control = (word - kOnes * 0x20) & ~word;
-    if (((word | control) & kHighs) != 0) break;
-    if ((has_zero(word ^ kOnes * 0x7f) | has_zero(word ^ kOnes * '"') | has_zero(word ^ kOnes * '\\')) != 0) break;
-  }
-  return plain;
+  const auto which = [](SomeBytes bytes) {
+    return bytes.below(0x20) | bytes.at_least(0x7f) | bytes.equal_to('"') | bytes.equal_to('\\');
+  };
+  return std::min(find_byte(text, which, is_escaped), text.size());
 }
 
 /// Where in a lane a line goes; its caller made sure of kMaxLineBytes.
@@ -70,7 +67,7 @@ class Line {
     raw(text.substr(0, plain));
     for (const char c : text.substr(plain)) {
       const auto byte = static_cast<unsigned char>(c);
-      if (byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\') {
+      if (!is_escaped(c)) {
         *at_++ = c;
       } else {
         static constexpr char kHex[] = "0123456789abcdef";

@@ -2,6 +2,7 @@
 
 #include <openssl/sha.h>
 
+#include <array>
 #include <cstring>
 
 #include "common/base/bytes.h"
@@ -36,12 +37,14 @@ const Seed& process_seed() {
   return kSeed;
 }
 
-/// The value of a lower-case hex digit, -1 for anything else.
-int nibble(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
+/// The values of lower-case hex digits, -1 for anything else: a digest is read for each request.
+constexpr auto kNibbles = [] {
+  std::array<std::int8_t, 256> values{};
+  values.fill(-1);
+  for (int i = 0; i < 16; ++i) values[static_cast<unsigned char>("0123456789abcdef"[i])] = static_cast<std::int8_t>(i);
+  return values;
+}();
+int nibble(char c) { return kNibbles[static_cast<unsigned char>(c)]; }
 
 Error bad_hex_digit(std::string_view text, std::size_t position) {
   const char c = text[position];

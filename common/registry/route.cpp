@@ -1,5 +1,7 @@
 #include "common/registry/route.h"
 
+#include <cstring>
+
 #include "common/base/bytes.h"
 #include "common/http/request.h"
 #include "common/http/uri.h"
@@ -9,7 +11,8 @@ namespace {
 
 /// Takes the last part off `path`, which ends before its slash then.
 std::string_view take_last(std::string_view& path) {
-  const auto slash = path.rfind('/');
+  const auto* found = static_cast<const char*>(::memrchr(path.data(), '/', path.size()));
+  const auto slash = found == nullptr ? std::string_view::npos : static_cast<std::size_t>(found - path.data());
   const auto last = slash == std::string_view::npos ? path : path.substr(slash + 1);
   path = slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
   return last;
