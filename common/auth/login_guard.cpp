@@ -24,27 +24,44 @@ std::string site_of(const std::string& address) {
   return to_hex(std::as_bytes(std::span(bits.s6_addr).first(kSiteBytes)));
 }
 
-std::array<std::string, 3> keys_of(const std::string& account, const std::string& address) {
-  const std::string site = site_of(address);
-  return {"both " + account + " " + site, "account " + account, "address " + site};
+std::array<std::string, 3> keys_of(const std::string& account, const std::string& address, const std::string& via) {
+  std::string place = site_of(address);
+  if (!via.empty()) place += " via " + via;
+  return {"both " + account + " " + place, "account " + account, "address " + place};
+}
+
+Error too_many(Duration left) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(left);
+  return Error(ErrorKind::kTooManyRequests, "too many wrong passwords: try again in {} s", seconds.count())
+      .with_retry_after(seconds);
 }
 
 }  // namespace
 
-Result<void> LoginGuard::check(const std::string& account, const std::string& address) {
+Result<void> LoginGuard::check(const std::string& account, const std::string& address, const std::string& via) {
   const Monotonic now = clock_.monotonic();
-  const auto keys = keys_of(account, address);
+  const auto keys = keys_of(account, address, via);
   // Who was right from there lately is not kept out by what others try.
   const auto trusted = trusted_.find(keys[0]);
-  const std::size_t looked_at = trusted != trusted_.end() && trusted->second > now ? 1 : keys.size();
+  const bool is_trusted = trusted != trusted_.end() && trusted->second > now;
+  const std::size_t looked_at = is_trusted ? 1 : keys.size();
   for (const std::string& key : std::span(keys).first(looked_at)) {
     const auto found = counts_.find(key);
     if (found == counts_.end() || found->second.until <= now) continue;
-    const auto left = std::chrono::ceil<std::chrono::seconds>(found->second.until - now);
-    return Error(ErrorKind::kTooManyRequests, "too many wrong passwords: try again in {} s", left.count())
-        .with_retry_after(left);
+    return too_many(found->second.until - now);
   }
+  const auto node = nodes_.find(via);
+  if (is_trusted || node == nodes_.end()) return {};
+  const Duration over = node->second - now - kFreeOfNode * kNodeForgets;
+  if (over > Duration(0)) return too_many(over);
   return {};
+}
+
+void LoginGuard::count_of_node(const std::string& node) {
+  const Monotonic now = clock_.monotonic();
+  if (nodes_.size() >= kMostNodes) std::erase_if(nodes_, [&](const auto& each) { return each.second <= now; });
+  Monotonic& forgotten = nodes_[node];
+  forgotten = std::max(forgotten, now) + kNodeForgets;
 }
 
 void LoginGuard::count(const std::string& key, unsigned free) {
@@ -62,15 +79,16 @@ void LoginGuard::count(const std::string& key, unsigned free) {
   count.until = now + std::min(std::chrono::seconds(1U << doublings), kLongestPause);
 }
 
-void LoginGuard::was_wrong(const std::string& account, const std::string& address) {
-  const auto keys = keys_of(account, address);
+void LoginGuard::was_wrong(const std::string& account, const std::string& address, const std::string& via) {
+  const auto keys = keys_of(account, address, via);
   count(keys[0], kFreeOfBoth);
   count(keys[1], kFreeOfAccount);
   count(keys[2], kFreeOfAddress);
+  if (!via.empty()) count_of_node(via);
 }
 
-void LoginGuard::was_right(const std::string& account, const std::string& address) {
-  const std::string key = keys_of(account, address)[0];
+void LoginGuard::was_right(const std::string& account, const std::string& address, const std::string& via) {
+  const std::string key = keys_of(account, address, via)[0];
   counts_.erase(key);
   if (trusted_.size() >= kMost) trusted_.clear();
   trusted_.insert_or_assign(key, clock_.monotonic() + kTrustedFor);

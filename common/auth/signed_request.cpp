@@ -9,6 +9,7 @@
 #include "common/base/base64.h"
 #include "common/base/bytes.h"
 #include "common/base/sha256.h"
+#include "common/net/address.h"
 
 namespace wherry::auth {
 namespace {
@@ -17,7 +18,7 @@ constexpr std::string_view kScheme = "Wherry-Node ";
 constexpr std::size_t kMaxHeaderBytes = 8 * 1024;
 
 std::string words_of(const RequestWords& words, std::int64_t millis) {
-  return fmt::format("wherry node request 1\n{}\n{}\n{}\n{}", words.method, words.target, millis,
+  return fmt::format("wherry node request 2\n{}\n{}\n{}\n{}\n{}", words.method, words.target, millis, words.client,
                      to_hex(sha256(words.body)));
 }
 
@@ -71,6 +72,18 @@ Result<NodeCertificate> check_request(std::string_view authorization, const Requ
   if (skew > kMostSkew || skew < -kMostSkew)
     return refused("its time is more than five minutes from this server's: set the clock");
   return certificate;
+}
+
+Result<NodeCertificate> check_request(const http::Request& request, std::string_view body,
+                                      const NodeCertificate& authority, WallTime now) {
+  const std::string target = request.target();
+  return check_request(request.header("authorization"), {request.method, target, body, request.header(kClientHeader)},
+                       authority, now);
+}
+
+bool is_client_address(std::string_view text) {
+  const auto address = SocketAddress::parse(fmt::format("{}:0", text));
+  return address && address->to_string() == fmt::format("{}:0", text);
 }
 
 }  // namespace wherry::auth

@@ -5,14 +5,20 @@
 #include <string_view>
 
 #include "common/auth/node_identity.h"
+#include "common/http/request.h"
 
 namespace wherry::auth {
 
-/// What a signature covers. `target` is path and query as sent.
+/// In which a node that passes a login on tells the address of the client that it is of, without a port. It counts for
+/// nothing unless a node's signature covers it.
+inline constexpr std::string_view kClientHeader = "Wherry-Client";
+
+/// What a signature covers. `target` is path and query as sent, `client` the value of kClientHeader (empty: none).
 struct RequestWords {
   std::string_view method;
   std::string_view target;
   std::string_view body;
+  std::string_view client = {};
 };
 
 /// The value of an Authorization header for that request at that time.
@@ -31,9 +37,15 @@ inline constexpr std::chrono::minutes kMostSkew{5};
 /// True when a header is of this scheme.
 bool is_signed_request(std::string_view authorization);
 
+/// True for an address that a node may tell of a client: as this software writes it, "192.0.2.7" or "[2001:db8::7]".
+bool is_client_address(std::string_view text);
+
 /// The certificate that a header shows, once its signature, its issuer and its times were checked. Errors:
 /// kUnauthorized, saying why.
 Result<NodeCertificate> check_request(std::string_view authorization, const RequestWords& words,
+                                      const NodeCertificate& authority, WallTime now);
+/// The same for a request that has come, with all that a signature covers of it.
+Result<NodeCertificate> check_request(const http::Request& request, std::string_view body,
                                       const NodeCertificate& authority, WallTime now);
 
 }  // namespace wherry::auth

@@ -21,6 +21,7 @@ struct LoginAttempt {
   std::string name;
   std::string password;
   std::string remote;  ///< the client's address, without a port
+  std::string via;     ///< the node that vouches for that address; empty: it was seen here
 };
 
 /// Checks passwords and secrets. Any loop.
@@ -31,6 +32,9 @@ class Logins {
   /// which it is worth trying; kDenied for a password that has to be changed first; kUnavailable.
   virtual Task<Result<Identity>> log_in(const LoginAttempt& attempt) = 0;
 };
+
+/// The registered node that signed a request with that body; empty when none did, whatever it shows. Any loop.
+using NodeSigner = std::function<std::string(const http::Request& request, std::string_view body)>;
 
 /// Checks what a node shows with its requests; nothing when that is no node's. Any loop. Errors: kUnauthorized.
 using NodeCheck = std::function<Result<std::optional<Identity>>(const http::Exchange& exchange)>;

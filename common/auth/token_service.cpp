@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/auth/signed_request.h"
 #include "common/http/uri.h"
 #include "common/oci/error_body.h"
 #include "common/oci/reference.h"
@@ -95,6 +96,7 @@ Task<Result<void>> TokenService::handle(http::Exchange& exchange) {
   const http::Request& request = exchange.request();
   if (request.path != TokenGate::kTokenPath) co_return Error(ErrorKind::kNotFound, "there is nothing at this path");
   Result<TokenRequest> asked = Error(ErrorKind::kUnsupported, "tokens are asked for by GET and POST");
+  std::string via;
   if (request.method == "GET") {
     asked = read_get(request);
   } else if (request.method == "POST") {
@@ -103,9 +105,14 @@ Task<Result<void>> TokenService::handle(http::Exchange& exchange) {
     auto body = co_await exchange.read_whole_body(kMaxFormBytes);
     if (!body) co_return body.error();
     asked = read_post(*body);
+    if (is_client_address(request.header(kClientHeader))) via = signer_(request, *body);
   }
   if (!asked) co_return asked.error();
-  asked->remote = address_of(exchange.remote());
+  if (via.empty())
+    asked->remote = address_of(exchange.remote());
+  else
+    asked->remote = request.header(kClientHeader);
+  asked->via = std::move(via);
   auto issued = co_await issuer_.issue(*asked);
   if (!issued) co_return issued.error();
   http::Response response(200);

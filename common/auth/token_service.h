@@ -20,7 +20,8 @@ struct TokenRequest {
   std::string refresh_token;
   bool wants_refresh_token = false;
   std::string client;  ///< what it calls itself
-  std::string remote;  ///< its address
+  std::string remote;  ///< its address, without a port
+  std::string via;     ///< the node that vouches for that address; empty: it was seen here
 };
 
 struct IssuedToken {
@@ -38,12 +39,14 @@ class TokenIssuer {
 };
 
 /// GET with Basic credentials, and POST with a form (grant_type password or refresh_token), as docker and containerd
-/// send them. Source: the distribution project's token and OAuth2 specifications; RFC 6749 4.3, 6.
+/// send them. Source: the distribution project's token and OAuth2 specifications; RFC 6749 4.3, 6. A POST that a node
+/// has signed is of the client that it names in kClientHeader; that header of anybody else is not looked at.
 class TokenService final : public http::Service {
  public:
   static constexpr std::size_t kMaxFormBytes = 64 * 1024;
 
-  explicit TokenService(TokenIssuer& issuer) : issuer_(issuer) {}
+  /// `issuer` outlives it.
+  TokenService(TokenIssuer& issuer, NodeSigner signer) : issuer_(issuer), signer_(std::move(signer)) {}
 
   Task<Result<void>> handle(http::Exchange& exchange) override;
   http::Response render(const Error& error) const override;
@@ -51,6 +54,7 @@ class TokenService final : public http::Service {
 
  private:
   TokenIssuer& issuer_;
+  const NodeSigner signer_;
 };
 
 /// What of those scopes that identity may, for a token.

@@ -84,6 +84,7 @@ const char* read_members(const Json& json, AuditRecord& record) {
   if (!take_string(json, "action", event.action)) return "action";
   if (!take_string(json, "target", event.target)) return "target";
   if (!take_string(json, "remote", event.remote)) return "remote";
+  if (!take_string(json, "via", event.via, false)) return "via";
   if (!take_string(json, "request_id", event.request_id)) return "request_id";
   if (!take_word(json, "result", kOutcomes, event.result)) return "result";
   if (!take_string(json, "reason", event.reason, false)) return "reason";
@@ -125,6 +126,7 @@ std::string body_of(const AuditEvent& event, WallTime now) {
   append_member(out, "action", event.action);
   append_member(out, "target", event.target);
   append_member(out, "remote", event.remote);
+  if (!event.via.empty()) append_member(out, "via", event.via);
   append_member(out, "request_id", event.request_id);
   out += fmt::format(R"(,"result":"{}")", word_of(event.result));
   if (!event.reason.empty()) append_member(out, "reason", event.reason);

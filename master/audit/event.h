@@ -39,6 +39,7 @@ class AuditEvent {
   std::string action;
   std::string target;
   std::string remote;      ///< the address that it came from
+  std::string via;         ///< the node that says so; empty: it was seen here
   std::string request_id;  ///< of the access log's line
   Outcome result = Outcome::kOk;
   std::string reason;  ///< why not, when it is not kOk
@@ -49,8 +50,8 @@ class AuditEvent {
 
 constexpr std::size_t kMaxTextBytes = 1024;  ///< of each text; a longer one is cut and ends in kCutMark
 constexpr std::string_view kCutMark = "...(cut)";
-/// Of a line with its newline: seven texts of which each byte is escaped, two documents, and the rest.
-constexpr std::size_t kMaxLineBytes = 7 * kMaxTextBytes * 6 + 2 * AuditDocument::kMaxBytes + 2048;
+/// Of a line with its newline: eight texts of which each byte is escaped, two documents, and the rest.
+constexpr std::size_t kMaxLineBytes = 8 * kMaxTextBytes * 6 + 2 * AuditDocument::kMaxBytes + 2048;
 
 /// A line of the log, read.
 class AuditRecord {

@@ -41,6 +41,7 @@ std::string in_words(const AuditEvent& event) {
   words += fmt::format(" by {}", word_of(event.actor.kind));
   if (!event.actor.name.empty()) words += " " + event.actor.name;
   if (!event.remote.empty()) words += " from " + event.remote;
+  if (!event.via.empty()) words += " via node " + event.via;
   if (event.result != Outcome::kOk) words += fmt::format(": {}", word_of(event.result));
   if (!event.reason.empty()) words += ", " + event.reason;
   std::replace_if(words.begin(), words.end(), is_control, ' ');

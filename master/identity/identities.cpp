@@ -48,7 +48,8 @@ Task<Result<void>> Identities::announce() {
   co_return co_await directory_.set_policy(std::string(auth::kAccessPolicy), std::move(document));
 }
 
-Task<Result<void>> Identities::start(Pool& disk, auth::NodeCheck nodes, std::vector<Loop*> loops) {
+Task<Result<void>> Identities::start(Pool& disk, auth::NodeCheck nodes, auth::NodeSigner signer,
+                                     std::vector<Loop*> loops) {
   const std::string file = token_keys_file(data_);
   auto keys = co_await disk.run([&] { return TokenKeys::load_or_make(file); });
   if (!keys) co_return keys.error();
@@ -67,7 +68,7 @@ Task<Result<void>> Identities::start(Pool& disk, auth::NodeCheck nodes, std::vec
   auto announced = co_await announce();
   if (!announced) co_return announced;
   issuer_ = std::make_unique<MasterIssuer>(directory_, *logins_, *keys_, clock_);
-  tokens_ = std::make_unique<auth::TokenService>(*issuer_);
+  tokens_ = std::make_unique<auth::TokenService>(*issuer_, std::move(signer));
   auth::TokenGate::Options gate;
   gate.url = options_.url;
   gate.tls = options_.speaks_tls;

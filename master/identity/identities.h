@@ -32,7 +32,7 @@ class Identities {
   Identities(std::string data, AccessOptions options, kv::KeyValue& store, audit::AuditLog& audit, const Clock& clock);
 
   /// Reads what is there, makes keys and, the first time, an administrator; tells the tiers. Errors: kInvalid, kIo.
-  Task<Result<void>> start(Pool& disk, auth::NodeCheck nodes, std::vector<Loop*> loops);
+  Task<Result<void>> start(Pool& disk, auth::NodeCheck nodes, auth::NodeSigner signer, std::vector<Loop*> loops);
 
   auth::Gate& gate() { return *gate_; }
   MasterLogins& logins() { return *logins_; }

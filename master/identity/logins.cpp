@@ -82,7 +82,7 @@ Result<auth::Identity> MasterLogins::identity_of(const User& user, std::vector<s
 }
 
 Task<Result<User>> MasterLogins::check_user(const auth::LoginAttempt& attempt) {
-  auto may_try = guard_.check(attempt.name, attempt.remote);
+  auto may_try = guard_.check(attempt.name, attempt.remote, attempt.via);
   if (!may_try) co_return may_try.error();
   const User* known = directory_.users().named(attempt.name);
   const bool is_local = known != nullptr && known->source == Source::kLocal;
@@ -94,10 +94,10 @@ Task<Result<User>> MasterLogins::check_user(const auth::LoginAttempt& attempt) {
   known = directory_.users().find(id);
   // Meanwhile it may have been changed.
   if (!*fit || known == nullptr || known->disabled || known->password_hash != hash) {
-    guard_.was_wrong(attempt.name, attempt.remote);
+    guard_.was_wrong(attempt.name, attempt.remote, attempt.via);
     co_return wrong();
   }
-  guard_.was_right(attempt.name, attempt.remote);
+  guard_.was_right(attempt.name, attempt.remote, attempt.via);
   remember(attempt, hash);
   co_return *known;
 }
@@ -147,7 +147,7 @@ Task<Result<auth::Identity>> MasterLogins::log_in_user(const auth::LoginAttempt&
     if (!user) co_return user.error();
     co_return identity_of(*user, directory_.groups_of(*user, {}));
   }
-  auto may_try = guard_.check(attempt.name, attempt.remote);
+  auto may_try = guard_.check(attempt.name, attempt.remote, attempt.via);
   if (!may_try) co_return may_try.error();
   const std::optional<Source> alone = known == nullptr ? std::nullopt : std::optional(known->source);
   Error last = wrong();
@@ -155,12 +155,12 @@ Task<Result<auth::Identity>> MasterLogins::log_in_user(const auth::LoginAttempt&
     if (alone && *alone != source->source()) continue;
     auto person = co_await source->log_in(attempt.name, attempt.password);
     if (person) {
-      guard_.was_right(attempt.name, attempt.remote);
+      guard_.was_right(attempt.name, attempt.remote, attempt.via);
       co_return co_await admit(source->source(), *person);
     }
     if (person.error().kind() != ErrorKind::kUnauthorized) last = person.error();
   }
-  if (last.kind() == ErrorKind::kUnauthorized) guard_.was_wrong(attempt.name, attempt.remote);
+  if (last.kind() == ErrorKind::kUnauthorized) guard_.was_wrong(attempt.name, attempt.remote, attempt.via);
   co_return last;
 }
 
@@ -185,10 +185,11 @@ Task<Result<auth::Identity>> MasterLogins::log_in_robot(const auth::LoginAttempt
 
 /// Attempts that were not looked at, for there were too many, are not written down: they would fill the log.
 void MasterLogins::note(const char* action, const std::string& account, const std::string& remote,
-                        const Result<auth::Identity>& who) {
+                        const Result<auth::Identity>& who, const std::string& via) {
   if (audit_ == nullptr || (!who && who.error().kind() == ErrorKind::kTooManyRequests)) return;
   audit::AuditEvent event(action, "account/" + account);
   event.remote = remote;
+  event.via = via;
   if (who) event.actor = audit::actor_of(*who);
   if (!who) {
     event.result = who.error().kind() == ErrorKind::kUnavailable ? audit::Outcome::kFailed : audit::Outcome::kDenied;
@@ -212,7 +213,7 @@ Task<Result<auth::Identity>> MasterLogins::log_in_here(const auth::LoginAttempt&
     who = co_await log_in_robot(attempt);
   else
     who = co_await log_in_user(attempt);
-  note("login", attempt.name, attempt.remote, who);
+  note("login", attempt.name, attempt.remote, who, attempt.via);
   co_return who;
 }
 

@@ -58,9 +58,10 @@ class MasterLogins final : public auth::Logins {
   /// also when a user of another source has that name.
   Task<Result<auth::Identity>> admit(Source source, const Person& person);
 
-  /// Writes down what came of a login of that account, from there; `action`: "login", or how else it was.
+  /// Writes down what came of a login of that account, from there; `action`: "login", or how else it was; `via`: the
+  /// node that vouches for the address.
   void note(const char* action, const std::string& account, const std::string& remote,
-            const Result<auth::Identity>& who);
+            const Result<auth::Identity>& who, const std::string& via = {});
 
   /// On the pool that hashes passwords. Errors: kTooManyRequests when too many wait.
   Task<Result<std::string>> hash(std::string password);

@@ -37,7 +37,8 @@ Task<Result<auth::Identity>> MasterIssuer::by_session(const std::string& refresh
 Task<Result<auth::Identity>> MasterIssuer::who_asks(const auth::TokenRequest& request) {
   if (!request.refresh_token.empty()) {
     auto who = co_await by_session(request.refresh_token);
-    if (who) logins_.note("session.use", who->name, request.remote, who);  // anybody can make up one that is none
+    // Anybody can make up one that is none.
+    if (who) logins_.note("session.use", who->name, request.remote, who, request.via);
     co_return who;
   }
   if (!request.credentials) co_return auth::Identity();
@@ -45,6 +46,7 @@ Task<Result<auth::Identity>> MasterIssuer::who_asks(const auth::TokenRequest& re
   attempt.name = request.credentials->first;
   attempt.password = request.credentials->second;
   attempt.remote = request.remote;
+  attempt.via = request.via;
   co_return co_await logins_.log_in(attempt);
 }
 

@@ -197,8 +197,7 @@ Task<Result<NodeBook::Joined>> NodeBook::issue(std::string name, std::string req
 Result<std::optional<std::string>> NodeBook::who(const http::Request& request, std::string_view body) const {
   const auto authorization = request.header("authorization");
   if (!auth::is_signed_request(authorization)) return std::optional<std::string>();
-  auto certificate = auth::check_request(authorization, {request.method, request.target(), body},
-                                         authority_.certificate(), clock_.wall());
+  auto certificate = auth::check_request(request, body, authority_.certificate(), clock_.wall());
   if (!certificate) return certificate.error();
   const auto record = find(certificate->name());
   if (!record || std::ranges::find(record->serials, certificate->serial()) == record->serials.end())

@@ -102,7 +102,12 @@ Task<Result<void>> Master::start_access(Daemon& daemon) {
   identities_ = std::make_unique<identity::Identities>(options_.data, options_.access, storage_->names(), *audit_,
                                                        Clock::system());
   auth::NodeCheck nodes = [this](const http::Exchange& exchange) { return nodes_->identity(exchange.request()); };
-  auto started = co_await identities_->start(daemon.disk(), std::move(nodes), daemon.loops());
+  auth::NodeSigner signer = [this](const http::Request& request, std::string_view body) {
+    auto node = nodes_->who(request, body);
+    if (!node || !*node) return std::string();
+    return std::move(**node);
+  };
+  auto started = co_await identities_->start(daemon.disk(), std::move(nodes), std::move(signer), daemon.loops());
   if (!started || !options_.oidc) co_return started;
   oidc_ = std::make_unique<identity::oidc::OidcProvider>(*options_.oidc, Clock::system());
   oidc_service_ = std::make_unique<identity::oidc::OidcService>(

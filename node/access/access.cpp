@@ -31,7 +31,7 @@ Access::Access(std::string data, AccessOptions options, std::string parent_url, 
       names_(names),
       membership_(membership),
       follows_(!parent_url.empty()),
-      parent_(std::move(parent_url), std::move(client)),
+      parent_(std::move(parent_url), std::move(client), membership),
       people_(store) {}
 
 bool Access::is_beyond_grace() {
@@ -55,7 +55,10 @@ Task<Result<void>> Access::start(Pool& disk, std::vector<Loop*> loops) {
   }
   const auth::PolicyBoard& board = follows_ ? policy_.board() : local_;
   logins_ = std::make_unique<NodeLogins>(board, follows_ ? &parent_ : nullptr, people_, *key_);
-  tokens_ = std::make_unique<auth::TokenService>(*logins_);
+  auth::NodeSigner signer = [this](const http::Request& request, std::string_view body) {
+    return membership_.signer(request, body);
+  };
+  tokens_ = std::make_unique<auth::TokenService>(*logins_, std::move(signer));
   auth::TokenGate::Options gate;
   gate.url = options_.url;
   gate.tls = options_.speaks_tls;

@@ -60,17 +60,17 @@ Task<Result<auth::IssuedToken>> NodeLogins::issue_here(const auth::TokenRequest&
   if (policy->settings().cache_passwords) has_forgotten_ = false;
   if (issued || issued.error().kind() != ErrorKind::kUnavailable || !may_remember) co_return issued;
   const std::string& name = request.credentials->first;
-  auto may_try = guard_.check(name, request.remote);
+  auto may_try = guard_.check(name, request.remote, request.via);
   if (!may_try) co_return may_try.error();
   auto known = co_await people_.find(name, request.credentials->second);
   const bool counts = known && !policy->is_revoked(known->id, known->as_of) &&
                       Clock::system().wall() - known->as_of <= policy->settings().offline_grace;
   if (known && !counts) known = KnownPeople::nobody_known();
   if (!known) {
-    if (known.error().kind() == ErrorKind::kUnavailable) guard_.was_wrong(name, request.remote);
+    if (known.error().kind() == ErrorKind::kUnavailable) guard_.was_wrong(name, request.remote, request.via);
     co_return known.error();
   }
-  guard_.was_right(name, request.remote);
+  guard_.was_right(name, request.remote, request.via);
   co_return own_token(*policy, std::move(*known), request);
 }
 
@@ -83,6 +83,7 @@ Task<Result<auth::Identity>> NodeLogins::log_in(const auth::LoginAttempt& attemp
   auth::TokenRequest request;
   request.credentials = std::pair(attempt.name, attempt.password);
   request.remote = attempt.remote;
+  request.via = attempt.via;
   auto issued = co_await issue(request);
   if (!issued) co_return issued.error();
   auth::PolicyBoard::View view;

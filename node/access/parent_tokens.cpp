@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/auth/signed_request.h"
 #include "common/http/place.h"
 #include "common/http/uri.h"
 #include "common/oci/excerpt.h"
@@ -55,10 +56,11 @@ std::string text_at(const nlohmann::json& document, const char* member) {
 
 }  // namespace
 
-ParentTokens::ParentTokens(std::string parent_url, http::ClientOptions options)
+ParentTokens::ParentTokens(std::string parent_url, http::ClientOptions options, Membership& membership)
     : url_(parent_url + std::string(auth::TokenGate::kTokenPath)),
       is_safe_(http::keeps_secrets(parent_url)),
       options_(std::move(options)),
+      membership_(membership),
       home_(Loop::current()) {}
 
 Task<void> ParentTokens::stop() {
@@ -76,7 +78,13 @@ Task<Result<auth::IssuedToken>> ParentTokens::ask(const auth::TokenRequest& requ
   if (!client_) client_ = std::make_unique<http::Client>(Loop::current(), options_);
   http::ClientRequest asked("POST", url_);
   asked.header("Content-Type", "application/x-www-form-urlencoded");
-  asked.body(form_of(request));
+  std::string form = form_of(request);
+  const auto signature = membership_.authorization("POST", auth::TokenGate::kTokenPath, form, request.remote);
+  if (signature) {
+    asked.header("Authorization", *signature);
+    asked.header(auth::kClientHeader, request.remote);
+  }
+  asked.body(std::move(form));
   ++asking_;
   auto transfer = co_await client_->open(std::move(asked));
   Result<std::string> body = Error(ErrorKind::kUnavailable, "the master cannot be asked who that is");

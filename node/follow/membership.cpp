@@ -217,10 +217,18 @@ Task<Result<void>> Membership::take_certificate(auth::NodeKey key, std::string n
 }
 
 std::optional<std::string> Membership::authorization(std::string_view method, std::string_view target,
-                                                     std::string_view body) {
+                                                     std::string_view body, std::string_view client) {
   const auto identity = own();
   if (!identity) return std::nullopt;
-  return auth::sign_request(*identity, {method, target, body}, Clock::system().wall());
+  return auth::sign_request(*identity, {method, target, body, client}, Clock::system().wall());
+}
+
+std::string Membership::signer(const http::Request& request, std::string_view body) {
+  const auto self = own();
+  if (!self || !auth::is_signed_request(request.header("authorization"))) return {};
+  const auto child = child_of(request, body, *self);
+  if (!child) return {};
+  return child->certificate.name();
 }
 
 Task<Result<void>> Membership::report() {
@@ -290,8 +298,7 @@ void Membership::revoke(const std::string& serial) {
 Result<Membership::Shown> Membership::child_of(const http::Request& request, std::string_view body,
                                                const auth::NodeIdentity& own) {
   // Without the lock, which every question upwards needs: anybody can make this compute.
-  auto certificate = auth::check_request(request.header("authorization"), {request.method, request.target(), body},
-                                         own.authority(), Clock::system().wall());
+  auto certificate = auth::check_request(request, body, own.authority(), Clock::system().wall());
   if (!certificate) return certificate.error();
   const std::lock_guard lock(mutex_);
   auto& flag = revoked_[certificate->serial()];

@@ -53,8 +53,10 @@ class Membership final : public feed::Admission, public http::Service {
   Task<Result<void>> start(std::string join_token, std::function<void()> joined);
   Task<void> stop();
 
-  /// The header that shows who asks; nothing without an identity. Any loop.
-  std::optional<std::string> authorization(std::string_view method, std::string_view target, std::string_view body);
+  /// The header that shows who asks, and vouches for `client` as the value of auth::kClientHeader; nothing without an
+  /// identity. Any loop.
+  std::optional<std::string> authorization(std::string_view method, std::string_view target, std::string_view body,
+                                           std::string_view client = {});
   const std::string& name() const { return name_; }
 
   /// True when it is registered for all projects: then nothing may be hidden from it.
@@ -74,6 +76,8 @@ class Membership final : public feed::Admission, public http::Service {
   Result<feed::Admitted> admit(const http::Exchange& exchange) override;
   /// A child, as who reads what is stored; nothing for who shows no certificate. Errors: kUnauthorized.
   Result<std::optional<auth::Identity>> identity(const http::Request& request);
+  /// The name of the child that signed a request with that body; empty when none did.
+  std::string signer(const http::Request& request, std::string_view body);
   Task<Result<void>> handle(http::Exchange& exchange) override;
   http::Response render(const Error& error) const override;
   void finished(const http::Exchange&, Duration) override {}

@@ -2,6 +2,7 @@
 
 import json
 import time
+from urllib.parse import urlencode
 
 import pytest
 
@@ -127,6 +128,66 @@ def test_a_token_counts_in_every_tier(tiers):
     of_branch = token(tiers.branch.address, PULL, credentials=("tester", PASSWORD))
     assert claims_of(of_branch)["iss"] == "wherry-master"
     assert Caller(tiers.master.address, "Bearer " + of_branch).get_manifest("team/app", "v1").status == 200
+
+
+def ask_from(source, address, name, password=PASSWORD, **headers):
+    """Asks for a token from an address of one's own, as containerd does."""
+    client = Registry(address)
+    client.source = source
+    form = urlencode({"grant_type": "password", "username": name, "password": password, "service": "wherry"})
+    headers = {"Content-Type": "application/x-www-form-urlencoded", **{k.replace("_", "-"): v for k, v in headers.items()}}
+    return client.call("POST", "/wherry/v1/token", form.encode(), headers)
+
+
+def last_login(tiers, name):
+    """Where the audit log says that the last login of that name came from: the address and the node that vouches for it."""
+
+    def found():
+        logins = tiers.admin.made("GET", f"audit?action=login&target=account/{name}&n=1")["items"]
+        return logins and (logins[-1]["remote"], logins[-1].get("via"))
+
+    return wait_until(found, f"a login of {name} is written down", 10)
+
+
+def test_the_master_sees_the_clients_behind_its_nodes(tiers):
+    for at, (node, via) in enumerate([(tiers.region, "region"), (tiers.branch, "region"), (tiers.master, None)]):
+        name, source = f"comes-from-{at}", f"127.0.0.{20 + at}"
+        assert ask_from(source, node.address, name).status == 401
+        assert last_login(tiers, name) == (source, via)
+        caller = Caller(node.address, basic(name + "-basic", "wrong"))
+        caller.source = source
+        assert caller.get("/v2/").status == 401
+        assert last_login(tiers, name + "-basic") == (source, via)
+
+
+def test_an_address_that_nobody_vouches_for_counts_for_nothing(tiers):
+    tiers.link.seen.clear()
+    ask_from("127.0.0.30", tiers.region.address, "made-up-0")
+    [signed] = [seen for seen in tiers.link.seen if seen.path == "/wherry/v1/token"]
+    of_another = next(value for name, value in signed.headers.items() if name.lower() == "authorization")
+    assert of_another.startswith("Wherry-Node ")
+    for at, authorization in enumerate([None, 'Wherry-Node certificate="", time="1", signature=""', of_another], 1):
+        forged = {"Wherry_Client": "198.51.100.9", **({"Authorization": authorization} if authorization else {})}
+        for node, via in [(tiers.master, None), (tiers.region, "region"), (tiers.branch, "region")]:
+            name = f"made-up-{at}-{node.name}"
+            assert ask_from("127.0.0.31", node.address, name, **forged).status == 401
+            assert last_login(tiers, name) == ("127.0.0.31", via)
+
+
+def test_a_client_that_errs_does_not_lock_out_others_behind_its_node(tiers):
+    def err(source):
+        """Wrong passwords of many names, until no more are looked at."""
+        for at in range(60):
+            answer = ask_from(source, tiers.branch.address, f"guess-{source}-{at}", "wrong")
+            if answer.status == 429:
+                return at
+            assert answer.status == 401, answer
+
+    assert 31 <= err("127.0.0.40") < 40
+    # Within the pause of the first: another client is let in at once, and errs as often as anybody.
+    assert ask_from("127.0.0.41", tiers.branch.address, "stranger").status == 200
+    assert 31 <= err("127.0.0.42") < 40
+    assert ask_from("127.0.0.43", tiers.region.address, "auditor").status == 200
 
 
 def test_a_token_of_a_node_counts_there_alone(tiers):

@@ -71,13 +71,17 @@ class Response:
 
 
 class Registry:
+    source = None  # the address that it comes from, such as "127.0.0.2"; None: whichever the kernel gives
+
     def __init__(self, address):
         self.address = address
 
     @contextlib.contextmanager
     def open(self, method, path, body=None, headers=None, timeout=60):
         """Sends a request and gives the http.client response, its body unread."""
-        connection = http.client.HTTPConnection(self.address, timeout=timeout)
+        connection = http.client.HTTPConnection(
+            self.address, timeout=timeout, source_address=self.source and (self.source, 0)
+        )
         try:
             try:
                 connection.request(method, path, body, headers or {})

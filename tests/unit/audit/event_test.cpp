@@ -47,6 +47,16 @@ TEST(AuditEvent, IsReadAsItWasWritten) {
   EXPECT_EQ(line_of(1, kNoHash, body_of(record->event, kThen)), line);
 }
 
+TEST(AuditEvent, TellsOfTheNodeThatVouchesForItsAddress) {
+  AuditEvent event = event_of("login");
+  event.via = "paris";
+  const std::string line = body_line(event);
+  EXPECT_NE(line.find(R"("remote":"10.0.0.7","via":"paris","request_id")"), std::string::npos) << line;
+  auto record = parse_record(line);
+  ASSERT_TRUE(record) << record.error().to_string();
+  EXPECT_EQ(record->event.via, "paris");
+}
+
 TEST(AuditEvent, ALongTextIsCutWithAMarkBetweenCharacters) {
   for (const char* filler : {"x", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80"}) {
     AuditEvent event = event_of("login");

@@ -71,6 +71,43 @@ TEST_F(LoginGuardTest, WhoWasRightFromThereIsNotKeptOutByOthers) {
   EXPECT_FALSE(guard.check("alice", "proxy"));
 }
 
+TEST_F(LoginGuardTest, ClientsBehindANodeCountOnePerOne) {
+  for (unsigned i = 0; i <= LoginGuard::kFreeOfAddress; ++i) guard.was_wrong("user" + std::to_string(i), "a", "paris");
+  EXPECT_FALSE(guard.check("somebody-else", "a", "paris"));
+  EXPECT_TRUE(guard.check("somebody-else", "b", "paris"));
+  EXPECT_TRUE(guard.check("somebody-else", "a", "oslo"));
+  EXPECT_TRUE(guard.check("somebody-else", "a"));
+}
+
+TEST_F(LoginGuardTest, ANodeThatMakesUpAddressesGainsARateOfThem) {
+  const auto guess = [&](unsigned i) { guard.was_wrong("user" + std::to_string(i), "a" + std::to_string(i), "paris"); };
+  guard.was_right("alice", "home", "paris");
+  for (unsigned i = 0; i < LoginGuard::kFreeOfNode; ++i) guess(i);
+  EXPECT_TRUE(guard.check("somebody-else", "new", "paris"));
+  guess(LoginGuard::kFreeOfNode);
+  const auto refused = guard.check("somebody-else", "new", "paris");
+  ASSERT_EQ(kind_of(refused), ErrorKind::kTooManyRequests);
+  EXPECT_EQ(refused.error().retry_after(), LoginGuard::kNodeForgets);
+  EXPECT_TRUE(guard.check("somebody-else", "new", "oslo"));
+  EXPECT_TRUE(guard.check("somebody-else", "new"));
+  EXPECT_TRUE(guard.check("alice", "home", "paris")) << "who was right from there goes on";
+  clock.advance(LoginGuard::kNodeForgets);
+  EXPECT_TRUE(guard.check("somebody-else", "new", "paris"));
+  guess(LoginGuard::kFreeOfNode + 1);
+  EXPECT_FALSE(guard.check("somebody-else", "newer", "paris"));
+}
+
+TEST_F(LoginGuardTest, OneClientThatErrsForEverKeepsNobodyElseBehindItsNodeOut) {
+  for (unsigned days = 0, at = 0; days < 30; ++at) {
+    if (auto may = guard.check("user" + std::to_string(at), "a", "paris"); may)
+      guard.was_wrong("user" + std::to_string(at), "a", "paris");
+    else
+      clock.advance(*may.error().retry_after());
+    if (at % 200 == 0) ++days;
+    ASSERT_TRUE(guard.check("somebody-else", "b", "paris"));
+  }
+}
+
 TEST_F(LoginGuardTest, TheAddressesOfASiteCountAsOne) {
   for (unsigned i = 0; i <= LoginGuard::kFreeOfAddress; ++i)
     guard.was_wrong("user" + std::to_string(i), "[2001:db8:1:2::" + std::to_string(i) + "]");

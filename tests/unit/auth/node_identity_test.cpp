@@ -91,6 +91,25 @@ TEST_F(NodeIdentityTest, ASignatureHoldsForItsRequestAndItsTimeAlone) {
   EXPECT_EQ(kind_of(check("Wherry-Node ", words, now)), ErrorKind::kUnauthorized);
 }
 
+TEST_F(NodeIdentityTest, ASignatureHoldsForTheClientThatItNamesAlone) {
+  const NodeIdentity identity = identity_of("paris");
+  const RequestWords words{"POST", "/wherry/v1/token", "grant_type=password", "192.0.2.7"};
+  const std::string header = sign_request(identity, words, now);
+  EXPECT_TRUE(check(header, words, now));
+  for (const auto* other : {"", "192.0.2.8", "192.0.2.71", "192.0.2.7 "})
+    EXPECT_EQ(kind_of(check(header, {words.method, words.target, words.body, other}, now)), ErrorKind::kUnauthorized);
+  const std::string of_nobody = sign_request(identity, {words.method, words.target, words.body}, now);
+  EXPECT_EQ(kind_of(check(of_nobody, words, now)), ErrorKind::kUnauthorized);
+}
+
+TEST(ClientAddress, IsOneAsThisSoftwareWritesIt) {
+  for (const auto* text : {"192.0.2.7", "[2001:db8::7]", "[::ffff:192.0.2.7]"})
+    EXPECT_TRUE(is_client_address(text)) << text;
+  for (const auto* text :
+       {"", "localhost", "192.0.2.7:80", "192.0.2.07", "2001:db8::7", "[2001:DB8::7]", "[::1", "a b"})
+    EXPECT_FALSE(is_client_address(text)) << text;
+}
+
 TEST_F(NodeIdentityTest, WhatIsNoRequestForACertificateIsRefused) {
   for (const std::string& text : {std::string(), std::string("nonsense"), std::string(20'000, 'a')}) {
     EXPECT_EQ(kind_of(authority.certify(text, "paris", {}, now)), ErrorKind::kInvalid);

@@ -44,7 +44,8 @@ class OidcRegistry {
     identities_ = std::make_unique<identity::Identities>(folder_, access, *store_, *audit_, bench.clock);
     std::vector<Loop*> loops{&Loop::current()};
     auth::NodeCheck nodes = [](const http::Exchange&) { return std::optional<auth::Identity>(); };
-    auto started = co_await identities_->start(pool_, std::move(nodes), std::move(loops));
+    auth::NodeSigner signer = [](const http::Request&, std::string_view) { return std::string(); };
+    auto started = co_await identities_->start(pool_, std::move(nodes), std::move(signer), std::move(loops));
     EXPECT_TRUE(started);
     service_ = std::make_unique<identity::oidc::OidcService>(*bench.asked, identities_->logins(), identities_->issuer(),
                                                              place);
