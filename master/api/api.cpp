@@ -15,6 +15,9 @@ namespace wherry::api {
 namespace {
 
 constexpr const char* kRequests = "wherry_api_requests_total";
+constexpr const char* kNotWritten =
+    "nothing was changed, for it could not be written down: the disk of the audit log has no room; make some, and try "
+    "again";
 constexpr const char* kRequestsHelp = "Requests to the administration API, by how they were answered";
 
 Result<Json> read_document(const std::string& text) {
@@ -194,6 +197,12 @@ Task<Result<Answer>> Api::run_audited(std::string method, std::string place, con
     auto before = co_await run_at_home(shown.route->handler, look);
     if (before) event.before = audit::AuditDocument(before->body());
   }
+  auto room = co_await audit_->room();
+  if (!room && room.error().kind() == ErrorKind::kNoSpace) {
+    log::warn("a change was refused, for the audit log has no room", {{"error", room.error().to_string()}});
+    co_return Answer::problem(507, kNotWritten);
+  }
+  if (!room) co_return room.error();
   auto answered = co_await run_at_home(route.handler, call);
   if (answered && !answered->is_problem()) {
     event.after = audit::AuditDocument(answered->body());
@@ -207,7 +216,7 @@ Task<Result<Answer>> Api::run_audited(std::string method, std::string place, con
   // Who was not even looked at, for he tries too often, does not fill the log.
   if (!answered && answered.error().kind() == ErrorKind::kTooManyRequests && call.visitor().who().is_anonymous())
     co_return answered;
-  auto written = co_await audit_->record(std::move(event));
+  auto written = co_await audit_->record(std::move(event), *room);
   if (!written && answered)
     co_return Error(ErrorKind::kInternal, "this was done, but could not be written to the audit log")
         .with_cause(written.error());

@@ -28,7 +28,8 @@ class Api final : public http::Service {
   Api(Loop& home, auth::Gate& gate, Metrics& metrics);
 
   void add(Endpoint endpoint);
-  /// Writes down all that is done by calls, before their answers go. It outlives this.
+  /// Writes down all that is done by calls, before their answers go; nothing is done for which it has no room. It
+  /// outlives this.
   void audit_to(audit::AuditLog& log) { audit_ = &log; }
   /// A schema that endpoints name by ref().
   void add_schema(const std::string& name, Json schema) { schemas_.insert_or_assign(name, std::move(schema)); }

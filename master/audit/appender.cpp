@@ -1,7 +1,9 @@
 #include "master/audit/appender.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -16,6 +18,8 @@
 namespace wherry::audit {
 namespace {
 
+constexpr std::uint64_t kReserveStepBytes = std::uint64_t{1} << 20;
+
 /// Follows all lines of a file; its reader then stands at the end.
 Result<LineReader> follow(const std::string& path, Chain& chain) {
   auto reader = LineReader::open(path);
@@ -27,6 +31,21 @@ Result<LineReader> follow(const std::string& path, Chain& chain) {
     if (const auto wrong = chain.add(**line))
       return Error(ErrorKind::kCorrupt, "{}:{}: {}", path, reader->line_number(), *wrong);
   }
+}
+
+/// Blocks for so many bytes from `begin` on, behind the end of the file, which stays where it is: readers and the
+/// search for its end after a crash see nothing of them. False where the file system cannot, but has so much room now.
+Result<bool> allocate(int fd, const std::string& path, std::uint64_t begin, std::uint64_t bytes) {
+  int done = 0;
+  do {
+    done = ::fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(begin), static_cast<off_t>(bytes));
+  } while (done != 0 && errno == EINTR);
+  if (done == 0) return true;
+  if (errno != EOPNOTSUPP && errno != ENOSYS) return system_error(errno, "reserve room in " + path);
+  struct statvfs about{};
+  if (::fstatvfs(fd, &about) != 0) return system_error(errno, "look for room for " + path);
+  if (about.f_bavail * about.f_frsize >= bytes) return false;
+  return system_error(ENOSPC, "reserve room in " + path);
 }
 
 std::string parent_of(const std::string& path) {
@@ -130,6 +149,30 @@ Error Appender::broken_by(const std::string& what, const Error& cause) {
       .with_cause(cause);
 }
 
+Result<void> Appender::reserve(std::uint64_t bytes) {
+  WHERRY_CHECK(file_);
+  const std::uint64_t begin = size_ + added_.size();
+  const std::uint64_t end = begin + bytes;
+  if (end <= reserved_until_) return {};
+  // By larger steps, so that few calls come here; where these have no room, by what it takes.
+  for (const std::uint64_t until : {end + kReserveStepBytes, end}) {
+    auto taken = allocate(file_.get(), path_, begin, until - begin);
+    if (taken) {
+      if (*taken) reserved_until_ = until;
+      return {};
+    }
+    if (until == end) return taken.error();
+  }
+  return {};
+}
+
+void Appender::give_back() {
+  if (!file_ || reserved_until_ <= size_) return;
+  reserved_until_ = 0;
+  if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0)
+    log::warn("room that the audit log does not need cannot be given back", {{"file", path_}});
+}
+
 Result<void> Appender::commit() {
   WHERRY_CHECK(!broken_);
   committed_.clear();
@@ -140,6 +183,7 @@ Result<void> Appender::commit() {
       return broken_by("write " + path_, written.error());
     added_.clear();
     chain_ = synced_chain_;
+    reserved_until_ = 0;
     return Error(ErrorKind::kNoSpace, "the disk has no room for the audit log").with_cause(written.error());
   }
   // What a failed sync left on the disk is unknown, and a second one would not tell.
@@ -151,12 +195,20 @@ Result<void> Appender::commit() {
   return {};
 }
 
-Result<void> Appender::rotate() {
+Result<void> Appender::rotate(std::uint64_t reserve_bytes) {
   WHERRY_CHECK(!broken_ && added_.empty());
   const std::string path = folder_ + "/" + segment_name(chain_.next_sequence());
   auto file = open_file(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
   if (!file) return file.error();
+  Result<bool> reserved = false;
+  if (reserve_bytes > 0) reserved = allocate(file->get(), path, 0, reserve_bytes);
+  if (!reserved) {
+    auto removed = remove_file(path);
+    if (!removed) return broken_by("begin " + path, removed.error());
+    return reserved.error();
+  }
   if (auto synced = sync_folder(folder_); !synced) return broken_by("begin " + path, synced.error());
+  give_back();
   if (file_) {
     older_.push_back({std::move(path_), size_});
     older_bytes_ += size_;
@@ -164,6 +216,8 @@ Result<void> Appender::rotate() {
   file_ = std::move(*file);
   path_ = path;
   size_ = 0;
+  reserved_until_ = 0;
+  if (*reserved) reserved_until_ = reserve_bytes;
   remove_old();
   return {};
 }

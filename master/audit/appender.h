@@ -29,15 +29,23 @@ class Appender {
   }
   /// Adds a line to what the next commit() writes.
   void add(std::string_view body);
+  /// Makes sure that so many bytes can be written behind what was added, whatever else fills the disk meanwhile: takes
+  /// blocks behind the file's end, which it does not move. Where the file system can promise nothing, it looks whether
+  /// there is room now. After the first rotate(). Errors: kNoSpace, kIo.
+  Result<void> reserve(std::uint64_t bytes);
+  /// Gives back what was reserved.
+  void give_back();
   /// Writes what was added, and syncs it. Errors: kNoSpace: nothing of it stands in the log, and it may be tried again
   /// with other lines; kIo: the log is broken() from now on.
   Result<void> commit();
   /// The lines of the last commit() that did not fail, each with its newline.
   std::string_view committed() const { return committed_; }
-  /// Begins a new file and removes the oldest ones beyond what is to be kept. After a commit(). Errors: those of
-  /// open(2), and it may be tried again; kIo: the log is broken() from now on.
-  Result<void> rotate();
+  /// Begins a new file with so many bytes reserved in it, and removes the oldest ones beyond what is to be kept. After
+  /// a commit(). Errors: those of open(2) and reserve(); then all goes on in the present file, if there is one, and it
+  /// may be tried again; kIo: the log is broken() from now on.
+  Result<void> rotate(std::uint64_t reserve_bytes);
 
+  bool has_file() const { return static_cast<bool>(file_); }
   bool broken() const { return broken_; }
   std::uint64_t next_sequence() const { return chain_.next_sequence(); }
 
@@ -63,6 +71,7 @@ class Appender {
   UniqueFd file_;
   std::string path_;
   std::uint64_t size_ = 0;
+  std::uint64_t reserved_until_ = 0;  // offset in the file
   std::string added_;
   std::string committed_;
   std::deque<Kept> older_;  // files before this one

@@ -1,6 +1,7 @@
 // AuditLog: who did what, written down before they are told that it is done; append-only, hash-chained files.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <coroutine>
 #include <cstddef>
@@ -11,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "common/async/loop.h"
@@ -34,6 +36,25 @@ class AuditLog {
  public:
   static constexpr std::size_t kQueueBound = 8192;                  ///< events that wait for the writer
   static constexpr std::size_t kQueueBytes = std::size_t{8} << 20;  ///< and their size
+  static constexpr std::size_t kMostRooms = 128;                    ///< kept at the same time, each of kMaxLineBytes
+
+  /// Room on the disk for one event, which nobody else gets. Given back when it goes.
+  class Room {
+   public:
+    Room(Room&& other) noexcept : log_(std::exchange(other.log_, nullptr)) {}
+    Room& operator=(Room&& other) noexcept {
+      std::swap(log_, other.log_);
+      return *this;
+    }
+    ~Room() {
+      if (log_ != nullptr) log_->rooms_.fetch_sub(1);
+    }
+
+   private:
+    friend class AuditLog;
+    explicit Room(AuditLog& log) : log_(&log) {}
+    AuditLog* log_;
+  };
 
   /// Opens the log in `folder`, on `disk`, for which it reads the newest file whole; makes it where there is none.
   /// `metrics` outlives it. One process at a time: the caller holds the data directory. Errors: those of
@@ -50,6 +71,13 @@ class AuditLog {
   /// may find room); kIo after a failed write or sync, for ever.
   Task<Result<void>> record(AuditEvent event);
 
+  /// Before something is done that has to be written down: room for it, so that record() cannot fail for want of it.
+  /// Any loop; waits its turn with the events that are being synced. Errors: kNoSpace, kUnavailable when kMostRooms are
+  /// in use; kIo as record().
+  Task<Result<Room>> room();
+  /// The same in that room, which is used up. It waits behind no bound.
+  Task<Result<void>> record(AuditEvent event, Room& room);
+
   /// Any thread; does not wait: for events whose answer does not depend on their being written. One that finds the
   /// queue full, or that could not be written, is dropped and counted; an event "audit.dropped" says how many were.
   void note(AuditEvent event);
@@ -58,26 +86,37 @@ class AuditLog {
 
  private:
   struct Submission;
+  enum class Kind { kEvent, kEventWithRoom, kRoom };
   struct Entry {
     std::string body;
     Submission* waiting = nullptr;  ///< null: a note
-    std::uint64_t dropped = 0;      ///< our own: tells of so many notes
+    Kind kind = Kind::kEvent;
+    std::uint64_t dropped = 0;  ///< our own: tells of so many notes
   };
 
   AuditLog(std::string folder, AuditOptions options, Appender appender, Metrics& metrics);
-  Task<Result<void>> written(std::string body);
-  Result<void> enqueue(std::string body, Submission* waiting);
+  Task<Result<void>> written(std::string body, Kind kind);
+  Result<void> enqueue(std::string body, Kind kind, Submission* waiting);
   void serve();
+  /// Answers those who wait for room, and takes them out of the group; gives what they were told.
+  Result<void> grant_rooms(std::vector<Entry>& group);
   void write(std::vector<Entry>& group);
+  /// A new file where there is room for one; else the present one goes on. Errors: there is none, or broken().
+  Result<void> rotate();
+  /// Of all rooms that are, or may be, out.
+  std::uint64_t promised_bytes() const { return rooms_.load() * kMaxLineBytes; }
   Result<void> commit(std::vector<Entry>& group, std::size_t from, std::size_t to);
   /// Ends the waiting of the entries [from, to), and counts the notes among them when they are lost.
   void settle(std::vector<Entry>& group, std::size_t from, std::size_t to, const Result<void>& outcome);
+  static void answer(Submission& waiting, const Result<void>& outcome);
   void fail_for_good(const Error& error);
   Entry entry_of_dropped(std::uint64_t count) const;
 
   const std::string folder_;
   const AuditOptions options_;
-  Appender appender_;  // the writer's
+  Appender appender_;              // the writer's
+  bool told_of_rotation_ = false;  // that it fails; the writer's
+  std::atomic<std::size_t> rooms_{0};
   std::unique_ptr<SyslogSender> syslog_;
   Counter events_;
   Counter syncs_;

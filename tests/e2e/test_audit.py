@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from wherry.access import PASSWORD, Caller, ClosedMaster, add_project, add_user, administrator, basic, token_answer
+from wherry.disk import Disk
 from wherry.process import BIN, wait_until
 
 
@@ -77,6 +79,50 @@ def test_a_change_is_found(master):
     file.write_bytes(text.replace(b'"admin"', b'"nadim"', 1))
     code, said = audit(master, "verify")
     assert code != 0 and file.name in said, said
+
+
+@pytest.fixture
+def small_disk(area):
+    disk = Disk(area / "small", 16)
+    yield disk
+    disk.close()
+
+
+def test_a_change_that_cannot_be_written_down_is_not_made(small_disk, master):
+    admin = administrator(master)
+    add_project(admin, "before")
+    master.stop()
+    try:
+        folder = master.data / "audit"
+        shutil.copytree(folder, small_disk.path / "audit")
+        shutil.rmtree(folder)
+        folder.symlink_to(small_disk.path / "audit")
+        master.start()
+        filler = small_disk.fill()
+        for method, path, document in [
+            ("POST", "projects", {"name": "team"}),
+            ("PATCH", "projects/before", {"public": True}),
+            ("DELETE", "projects/before", None),
+            ("PUT", "users/admin/password", {"old_password": PASSWORD, "new_password": PASSWORD + "-new"}),
+        ]:
+            refused = admin.api(method, path, document)
+            assert refused.status == 507, refused
+            assert refused["Content-Type"] == "application/problem+json" and refused.json["status"] == 507
+            assert "nothing was changed" in refused.json["detail"] and "audit log" in refused.json["detail"]
+        assert admin.api("GET", "projects/team").status == 404
+        assert admin.made("GET", "projects/before")["public"] is False
+        filler.unlink()
+        assert admin.made("PATCH", "projects/before", {"public": True})["public"] is True
+        add_project(admin, "team")
+        [made] = events(master, action="api.createProject", target="/api/v1/projects", result="ok")[1:]
+        assert made["after"]["name"] == "team"
+        [changed] = events(master, action="api.changeProject")
+        assert changed["result"] == "ok" and changed["before"]["public"] is False and changed["after"]["public"] is True
+        assert not events(master, action="api.deleteProject")
+        code, said = audit(master, "verify")
+        assert code == 0, said
+    finally:
+        master.end()
 
 
 CANARY = "canary-7f3a9c-secret"

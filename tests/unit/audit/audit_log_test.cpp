@@ -6,6 +6,9 @@
 
 #include <atomic>
 #include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <functional>
 #include <latch>
 #include <map>
 #include <string>
@@ -208,6 +211,84 @@ TEST_F(AuditLogTest, AFullDiskRefusesEventsUntilThereIsRoom) {
   EXPECT_FALSE(found.fault) << found.fault->to_string();
   EXPECT_EQ(found.unfinished_bytes, 0U);
   EXPECT_EQ(found.events(), static_cast<std::uint64_t>(fit - 1) + 2) << "of those, one tells of the note";
+}
+
+/// A small file system for the log alone, where this may be mounted.
+struct SmallDisk {
+  std::string path;
+  bool is_mounted;
+  SmallDisk(std::string at, const char* size) : path(std::move(at)) {
+    std::filesystem::create_directory(path);
+    is_mounted = ::mount("tmpfs", path.c_str(), "tmpfs", 0, size) == 0;
+  }
+  ~SmallDisk() {
+    if (is_mounted) ::umount2(path.c_str(), MNT_DETACH);
+  }
+  void fill() const {
+    std::ofstream filler(path + "/filler", std::ios::app);
+    while (filler << std::string(4096, 'x') << std::flush) {
+    }
+  }
+};
+
+Task<Result<void>> record_in_room(AuditLog* log, const AuditEvent* event, std::function<void()> meanwhile) {
+  auto room = co_await log->room();
+  if (!room) co_return room.error();
+  meanwhile();
+  co_return co_await log->record(*event, *room);
+}
+
+TEST_F(AuditLogTest, WhatRoomWasPromisedToIsWrittenHoweverFullTheDiskIs) {
+  const SmallDisk disk(folder(), "size=4m");
+  if (!disk.is_mounted) GTEST_SKIP() << "may not mount";
+  AuditOptions options;
+  options.rotate_bytes = 2'000;  // so that a new file is due, for which there is no room
+  auto log = open(options);
+  EXPECT_TRUE(record(*log, large_event(3'000)));
+  AuditEvent event = large_event(30'000);
+  event.action = "promised";
+  const auto promised = wherry::testing::run_task(record_in_room(log.get(), &event, [&] {
+    disk.fill();
+    for (int i = 0; i < 1'000; ++i) log->note(large_event(30'000));  // takes all that is not promised
+  }));
+  EXPECT_TRUE(promised) << promised.error().to_string();
+  const auto refused = wherry::testing::run_task(record_in_room(log.get(), &event, [] { ADD_FAILURE(); }));
+  EXPECT_EQ(kind_of(refused), ErrorKind::kNoSpace);
+  EXPECT_NE(metric("wherry_audit_dropped_total"), "0");
+  std::filesystem::remove(disk.path + "/filler");
+  EXPECT_TRUE(wherry::testing::run_task(record_in_room(log.get(), &event, [] {})));
+  log.reset();
+  const AuditVerdict found = verdict();
+  EXPECT_FALSE(found.fault) << found.fault->to_string();
+  EXPECT_EQ(found.unfinished_bytes, 0U);
+  AuditQuery query;
+  query.action = "promised";
+  auto page = AuditReader(folder()).read(query);
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->records.size(), 2U);
+}
+
+TEST_F(AuditLogTest, RoomThatIsNotUsedIsGivenBackAndThereIsSoMuchOfIt) {
+  auto log = open();
+  const auto take_all = [](AuditLog* of) -> Task<Result<void>> {
+    std::vector<AuditLog::Room> rooms;
+    for (std::size_t i = 0; i < AuditLog::kMostRooms; ++i) {
+      auto room = co_await of->room();
+      if (!room) co_return room.error();
+      rooms.push_back(std::move(*room));
+    }
+    auto one_more = co_await of->room();
+    EXPECT_EQ(kind_of(one_more), ErrorKind::kUnavailable);
+    rooms.clear();
+    auto again = co_await of->room();
+    if (!again) co_return again.error();
+    co_return co_await of->record(event_of("at last"), *again);
+  };
+  const auto done = wherry::testing::run_task(take_all(log.get()));
+  EXPECT_TRUE(done) << done.error().to_string();
+  log.reset();
+  EXPECT_EQ(verdict().events(), 1U);
+  EXPECT_EQ(std::filesystem::file_size(file(1)), lines_of(file(1))[0].size() + 1) << "readers see nothing of the room";
 }
 
 }  // namespace
