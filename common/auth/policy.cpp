@@ -51,6 +51,41 @@ Result<Grant> read_grant(const json& document) {
   return grant;
 }
 
+/// Behind all names that begin with a text: their letters are below it.
+constexpr char kBehindNames = '\x7f';
+
+void add_name(std::vector<NameRange>& ranges, std::string_view name) {
+  ranges.push_back({std::string(name), std::string(name) + '\0'});
+}
+
+void add_prefix(std::vector<NameRange>& ranges, std::string_view prefix) {
+  ranges.push_back({std::string(prefix), std::string(prefix) + kBehindNames});
+}
+
+void add_project(std::vector<NameRange>& ranges, std::string_view name) {
+  add_name(ranges, name);
+  add_prefix(ranges, std::string(name) + '/');
+}
+
+/// Where names can be that fit a pattern.
+void add_pattern(std::vector<NameRange>& ranges, std::string_view pattern) {
+  const auto star = pattern.find_first_of("*?");
+  if (star == std::string_view::npos) return add_name(ranges, pattern);
+  add_prefix(ranges, pattern.substr(0, star));
+}
+
+std::vector<NameRange> in_order(std::vector<NameRange> ranges) {
+  std::ranges::sort(ranges, {}, &NameRange::first);
+  std::vector<NameRange> joined;
+  for (NameRange& range : ranges) {
+    if (joined.empty() || range.first > joined.back().end)
+      joined.push_back(std::move(range));
+    else if (range.end > joined.back().end)
+      joined.back().end = std::move(range.end);
+  }
+  return joined;
+}
+
 }  // namespace
 
 ProjectPolicy::ProjectPolicy(std::string id, bool is_public, const std::vector<Grant>& grants)
@@ -105,6 +140,14 @@ Permissions ProjectPolicy::allowed(const Identity& who, std::string_view reposit
 
 Permissions ProjectPolicy::allowed(const Identity& who) const {
   return sum(who, [](const Grant& grant) { return grant.repository.empty(); });
+}
+
+void ProjectPolicy::add_listed(const Identity& who, std::string_view name, std::vector<NameRange>& ranges) const {
+  if (is_public_ || allowed(who).has(Permission::kList)) return add_project(ranges, name);
+  sum(who, [&](const Grant& grant) {
+    if (grant.permissions.has(Permission::kList)) add_pattern(ranges, grant.repository);
+    return false;
+  });
 }
 
 Result<AccessSettings> AccessSettings::from_json(std::string_view text) {
@@ -164,6 +207,21 @@ Permissions Policy::allowed(const Identity& who, std::string_view repository) co
 Permissions Policy::allowed_in_project(const Identity& who, std::string_view name) const {
   const ProjectPolicy* of = project(name);
   return allowed_everywhere(who) | (of == nullptr ? Permissions() : of->allowed(who));
+}
+
+std::vector<NameRange> Policy::listed(const Identity& who) const {
+  const bool is_node = who.kind == Identity::Kind::kNode;
+  if (allowed_everywhere(who).has(Permission::kList) || (is_node && who.projects.empty())) return {NameRange()};
+  std::vector<NameRange> ranges;
+  if (is_node) {
+    for (const std::string& pattern : who.projects) {
+      add_pattern(ranges, pattern);
+      if (pattern.find_first_of("*?") == std::string::npos) add_prefix(ranges, pattern + '/');
+    }
+  } else {
+    for (const auto& [name, project] : projects_) project->add_listed(who, name, ranges);
+  }
+  return in_order(std::move(ranges));
 }
 
 bool Policy::is_revoked(std::string_view id, WallTime as_of) const {

@@ -31,6 +31,12 @@ struct Grant {
   Permissions permissions;
 };
 
+/// Names from `first` on and before `end`, in the order of their bytes; an empty `end`: all from there on.
+struct NameRange {
+  std::string first;
+  std::string end;
+};
+
 /// A project as tiers know it. Immutable.
 class ProjectPolicy {
  public:
@@ -45,6 +51,8 @@ class ProjectPolicy {
   Permissions allowed(const Identity& who, std::string_view repository) const;
   /// On the project itself: of the grants that are not for some repositories alone.
   Permissions allowed(const Identity& who) const;
+  /// Adds where the repositories are that `who` may list, if they are there: of this project, which has that name.
+  void add_listed(const Identity& who, std::string_view name, std::vector<NameRange>& ranges) const;
 
  private:
   ProjectPolicy() = default;
@@ -87,6 +95,9 @@ class Policy {
   /// What somebody may do with a repository that is (or would be) there. Public projects can be pulled by anybody.
   Permissions allowed(const Identity& who, std::string_view repository) const;
   Permissions allowed_in_project(const Identity& who, std::string_view project) const;
+  /// Where in the order of names repositories can be that `who` may list: he may list none outside, and not each one
+  /// within. In order, none touches another. O(projects), 0.1 us each.
+  std::vector<NameRange> listed(const Identity& who) const;
   /// In every project and beside them.
   Permissions allowed_everywhere(const Identity& who) const;
   /// True when that identity, or a group or token of that id, was revoked after it was found out.

@@ -11,13 +11,13 @@
 #include "common/oci/media_types.h"
 #include "common/oci/referrers_index.h"
 #include "common/registry/rights.h"
+#include "common/registry/visible_names.h"
 
 namespace wherry::registry {
 namespace {
 
 constexpr std::string_view kJson = "application/json";
 constexpr const char* kCutHelp = "Answers that broke off: the client left, or what the bytes came from failed";
-constexpr std::size_t kMostPagesLooked = 1000;  // of repositories, for those of them that somebody may see
 constexpr std::string_view kBlobBytes = "application/octet-stream";
 
 constexpr RequestKinds kKinds{
@@ -267,39 +267,12 @@ Task<Result<void>> RegistryService::list_tags(http::Exchange& exchange, const Ro
   co_return co_await exchange.send(std::move(response));
 }
 
-Task<Result<NamePage>> RegistryService::visible_repositories(const auth::Visitor& visitor, std::string last,
-                                                             std::size_t limit) {
-  if (visitor.is_everyone() || limit == 0) co_return co_await catalog_.repositories(std::move(last), limit);
-  std::vector<std::string> visible;
-  for (std::size_t pages = 0; pages < kMostPagesLooked; ++pages) {
-    auto page = co_await catalog_.repositories(last, kMaxPage);
-    if (!page) co_return page;
-    bool more = page->more();
-    for (const std::string& name : page->names()) {
-      if (visible.size() == limit) {
-        more = true;
-        break;
-      }
-      last = name;
-      if (visitor.policy().allowed(visitor.who(), name).has(auth::Permission::kList)) visible.push_back(name);
-    }
-    if (more && visible.size() < limit) continue;
-    NamePage found(std::move(visible), more);
-    found.warn(page->warning());
-    if (page->age()) found.set_age(*page->age());
-    if (page->position()) found.set_position(*page->position());
-    co_return found;
-  }
-  // So many that one may not see were passed over: what was found, and the rest in the next page.
-  co_return NamePage(std::move(visible), true);
-}
-
 Task<Result<void>> RegistryService::list_repositories(http::Exchange& exchange, const auth::Visitor& visitor) {
   const std::string_view query = exchange.request().query;
   const auto limit = page_size(query);
   if (!limit) co_return limit.error();
   auto last = http::query_value(query, "last").value_or("");
-  auto page = co_await visible_repositories(visitor, std::move(last), *limit);
+  auto page = co_await visible_repositories(catalog_, visitor, std::move(last), *limit);
   if (!page) co_return page.error();
   std::string body = "{\"repositories\":";
   append_names(body, page->names());

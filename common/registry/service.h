@@ -41,7 +41,6 @@ class RegistryService : public http::Service {
   Task<Result<void>> pull_blob(http::Exchange& exchange, const Route& route);
   Task<Result<void>> list_tags(http::Exchange& exchange, const Route& route);
   Task<Result<void>> list_repositories(http::Exchange& exchange, const auth::Visitor& visitor);
-  Task<Result<NamePage>> visible_repositories(const auth::Visitor& visitor, std::string last, std::size_t limit);
   Task<Result<void>> list_referrers(http::Exchange& exchange, const Route& route);
   Task<Result<void>> list_manifests(http::Exchange& exchange, const Route& route);
 

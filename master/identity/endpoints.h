@@ -65,8 +65,10 @@ Result<api::Answer> page_of(const Table<T>& table, const api::Call& call, Wanted
   if (!limit) return limit.error();
   const auto page = table.page(call.query("last").value_or(""), *limit, wanted);
   api::Json items = api::Json::array();
-  for (const T* record : page) items.push_back(view(*record));
-  return api::Answer(page_of(std::move(items), page.size() == *limit ? page.back()->name : std::string()));
+  for (const T* record : page.records) items.push_back(view(*record));
+  std::string next;
+  if (page.more) next = page.records.back()->name;
+  return api::Answer(page_of(std::move(items), next));
 }
 
 /// "user:alice", "group:testers", "robot:ci" as the id that it has. Errors: kNotFound, kInvalid.

@@ -18,8 +18,8 @@ Task<Result<Answer>> list_roles(Administration& with, const Call&) {
                      {"description", role.meaning},
                      {"permissions", role.permissions.names()},
                      {"built_in", true}});
-  for (const Role* role : with.directory.roles().page({}, kMostItems, [](const Role&) { return true; }))
-    items.push_back(view_of(*role));
+  const auto page = with.directory.roles().page({}, kMostItems, [](const Role&) { return true; });
+  for (const Role* role : page.records) items.push_back(view_of(*role));
   co_return Answer(page_of(std::move(items), {}));
 }
 

@@ -34,12 +34,20 @@ class Table {
   }
   std::size_t size() const { return records_.size(); }
 
-  /// By name, after `last`, at most `limit` of those that `wanted` is true for.
+  struct Page {
+    std::vector<const T*> records;
+    bool more = false;  ///< there is one more that is wanted
+  };
+  /// By name, after `last`, at most `limit` of those that `wanted` is true for. O(records between).
   template <class Wanted>
-  std::vector<const T*> page(const std::string& last, std::size_t limit, Wanted wanted) const {
-    std::vector<const T*> page;
-    for (auto at = ids_.upper_bound(last); at != ids_.end() && page.size() < limit; ++at)
-      if (const T* record = find(at->second); wanted(*record)) page.push_back(record);
+  Page page(const std::string& last, std::size_t limit, Wanted wanted) const {
+    Page page;
+    for (auto at = ids_.upper_bound(last); at != ids_.end() && !page.more; ++at) {
+      const T* record = find(at->second);
+      if (!wanted(*record)) continue;
+      page.more = page.records.size() == limit;
+      if (!page.more) page.records.push_back(record);
+    }
     return page;
   }
   /// Each record, in no order that means anything.

@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 import time
+from urllib.parse import quote
 
 import pytest
 
@@ -26,6 +27,7 @@ from wherry.client import Registry
 from wherry.process import wait_until
 
 CONFIG = b"{}"
+INDEX = "application/vnd.oci.image.index.v1+json"
 ROLES = ("guest", "puller", "developer", "maintainer", "administrator")
 
 
@@ -243,6 +245,43 @@ def test_lists_name_what_one_may_see(house):
     page = house.admin.get("/v2/_catalog?n=2")
     assert page.json["repositories"] == ["open/app", "other/app"]
     assert house.admin.get(page.next).json["repositories"] == ["team/app"]
+
+
+def test_pages_of_a_list_show_and_name_only_what_one_may_see(house):
+    """Also in their links, and none that leads nowhere."""
+    admin = house.admin
+    few, reader = add_user(admin, "few"), add_user(admin, "page-reader")
+    index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
+    seen = {"few": [], "page-reader": []}
+    for number in range(30):
+        project = f"pages{number:02}"
+        add_project(admin, project)
+        for name in ("", "/a", "/b/c", "-x/a"):
+            answer = admin.call("PUT", f"/v2/{project}{name}/manifests/v1", index, {"Content-Type": INDEX})
+            assert answer.status == 201, answer
+        if number % 10 == 5:
+            admin.made("POST", f"projects/{project}/grants", {"subject": "user:page-reader", "role": "guest"})
+            seen["page-reader"] += [project, project + "/a", project + "/b/c"]
+    grant = {"subject": "user:few", "role": "guest", "repository": "pages17/b/*"}
+    admin.made("POST", "projects/pages17/grants", grant)
+    seen["few"] = ["pages17/b/c"]
+    for caller, names in ((few, seen["few"]), (reader, seen["page-reader"])):
+        expected = ["open/app", *names]
+        for n in (1, 2, 5, 1000):
+            pages = list(caller.pages(f"/v2/_catalog?n={n}"))
+            listed = [page.json["repositories"] for page in pages]
+            assert [name for page in listed for name in page] == expected, n
+            assert all(len(page) == n for page in listed[:-1]) and 1 <= len(listed[-1]) <= n
+            for page, these in zip(pages[:-1], listed):
+                assert page.next == f"/v2/_catalog?n={n}&last={quote(these[-1], safe='')}"
+        assert caller.get("/v2/_catalog?n=5&last=pages17-x/a").json["repositories"] == [
+            name for name in expected if name > "pages17-x/a"
+        ][:5]
+    # The same of the projects themselves.
+    page = reader.made("GET", "projects?n=2")
+    assert [project["name"] for project in page["items"]] == ["open", "pages05"] and page["next"] == "pages05"
+    page = reader.made("GET", "projects?n=2&last=pages05")
+    assert [project["name"] for project in page["items"]] == ["pages15", "pages25"] and page["next"] is None
 
 
 def test_a_mount_needs_a_right_on_its_source(house):
