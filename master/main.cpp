@@ -1,5 +1,6 @@
 #include <cstdio>
 
+#include "common/base/core_files.h"
 #include "common/daemon/serve_options.h"
 #include "master/airgap/commands.h"
 #include "master/audit/commands.h"
@@ -66,6 +67,7 @@ int serve(ServeOptions& options) {
 }  // namespace wherry::master
 
 int main(int argc, char** argv) {
+  wherry::forbid_core_files();
   wherry::ServeOptions options;
   return wherry::run_program("wherry-master", wherry::kAbout, argc, argv, [&](wherry::Command& program) {
     options.add_flags(program.command("serve", "run the master", [&] { return wherry::master::serve(options); }));

@@ -1,5 +1,6 @@
 #include <cstdio>
 
+#include "common/base/core_files.h"
 #include "common/daemon/serve_options.h"
 #include "common/http/place.h"
 #include "node/airgap/command.h"
@@ -65,6 +66,7 @@ int serve(ServeOptions& options, const std::string& parent_flag, const std::stri
 }  // namespace wherry::node
 
 int main(int argc, char** argv) {
+  wherry::forbid_core_files();
   wherry::ServeOptions options;
   std::string parent;
   std::string join;

@@ -9,6 +9,7 @@
 
 #include "common/async/scope.h"
 #include "common/async/sleep.h"
+#include "common/base/core_files.h"
 #include "common/daemon/cores.h"
 #include "common/observe/loop_lag.h"
 
@@ -28,6 +29,7 @@ void raise_descriptor_limit() {
 
 Daemon::Daemon(std::string name, DaemonOptions options)
     : name_(std::move(name)), options_(std::move(options)), metrics_(name_) {
+  if (options_.core_files) allow_core_files();
   log::start(options_.log_level);
   raise_descriptor_limit();
   std::size_t count = options_.loops;

@@ -33,7 +33,8 @@ struct DaemonOptions {
   std::chrono::milliseconds drain_time{30'000};  ///< That long may requests go on after SIGTERM.
   std::size_t loops = 0;                         ///< 0: one a core.
   log::Level log_level = log::Level::kInfo;
-  bool access_log = true;  ///< a line a request, on stderr
+  bool access_log = true;   ///< a line a request, on stderr
+  bool core_files = false;  ///< a crash may leave one, with the keys and passwords that are in memory
 };
 
 class Daemon;

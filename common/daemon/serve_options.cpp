@@ -88,6 +88,8 @@ Result<void> ServeOptions::complete(const std::function<Result<void>(ConfigSecti
     if (!read) return read;
     read = file->read("access-log", daemon.access_log);
     if (!read) return read;
+    read = file->read("core-files", daemon.core_files);
+    if (!read) return read;
     read = file->read_count("loops", 1, 256, loops);
     if (!read) return read;
     auto space = file->section("space");

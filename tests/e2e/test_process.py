@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from wherry import oci
@@ -255,6 +256,35 @@ def test_a_second_sigterm_ends_the_process_at_once(area, run_server, role):
     server.wait_end(10)
     assert time.monotonic() - begin < 2
     connection.close()
+
+
+def crash(run_server, server, *words):
+    """Starts it in its own folder with no limit on core files, has it crash, and gives the folder's core files and whether
+    the kernel wrote one, wherever it does that."""
+    core = Path("/proc/sys/kernel/core_pattern").read_text().strip()
+    given = [os.path.abspath(word) if index == 0 else word for index, word in enumerate(server.command())]
+    server.command = lambda: ["prlimit", "--core=unlimited:unlimited", "env", f"--chdir={server.folder}", *given, *words]
+    run_server(server)
+    server.signal(signal.SIGABRT)
+    ended = os.waitid(os.P_PID, server.process.pid, os.WEXITED | os.WNOWAIT)
+    assert server.wait_end() == -signal.SIGABRT
+    is_file_here = not core.startswith("|") and "/" not in core
+    files = list(server.folder.glob(core.partition("%")[0] + "*")) if is_file_here else None
+    return files, ended.si_code == os.CLD_DUMPED
+
+
+@pytest.mark.parametrize("role", BOTH)
+def test_a_crash_leaves_no_core_file_for_secrets_are_in_memory(area, run_server, role):
+    files, is_dumped = crash(run_server, make(role, area))
+    assert not files and not is_dumped
+
+
+@pytest.mark.parametrize("role", BOTH)
+def test_a_crash_leaves_a_core_file_where_core_files_are_wanted(area, run_server, role):
+    config = area / "cores.yaml"
+    config.write_text("core-files: true\n")
+    files, is_dumped = crash(run_server, make(role, area), "--config", config)
+    assert is_dumped and (files is None or len(files) == 1)
 
 
 def test_what_was_pushed_is_there_after_a_restart(area, run_server):

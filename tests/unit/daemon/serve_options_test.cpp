@@ -63,7 +63,8 @@ TEST_F(ServeOptionsTest, AFlagWinsOverTheFile) {
 
 TEST_F(ServeOptionsTest, TheFileGivesWhatNoFlagDoes) {
   ServeOptions options = with_file(
-      "data: /elsewhere\nlisten: 127.0.0.1:1\ndrain-time: 5s\nloops: 3\nlimits:\n  head-time: 1s\n  idle-time: 2s\n"
+      "data: /elsewhere\nlisten: 127.0.0.1:1\ndrain-time: 5s\ncore-files: true\nloops: 3\nlimits:\n  head-time: 1s\n  "
+      "idle-time: 2s\n"
       "  body-silence: 3s\n  send-silence: 4s\n  body-bytes-per-second: 1MiB\n  connections: 9\nspace:\n"
       "  low-water-bytes: 1GiB\nscrub:\n  round: 3d\nown: yes it is\n");
   options.data.clear();
@@ -74,6 +75,7 @@ TEST_F(ServeOptionsTest, TheFileGivesWhatNoFlagDoes) {
   EXPECT_EQ(options.daemon.listen.port(), 1);
   EXPECT_EQ(options.daemon.drain_time, std::chrono::seconds(5));
   EXPECT_EQ(options.daemon.loops, 3u);
+  EXPECT_TRUE(options.daemon.core_files);
   EXPECT_EQ(options.daemon.limits.head_time, std::chrono::seconds(1));
   EXPECT_EQ(options.daemon.limits.idle_time, std::chrono::seconds(2));
   EXPECT_EQ(options.daemon.limits.body_silence, std::chrono::seconds(3));
