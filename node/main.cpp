@@ -71,7 +71,10 @@ int main(int argc, char** argv) {
   std::string parent;
   std::string join;
   return wherry::run_program("wherry-node", wherry::kAbout, argc, argv, [&](wherry::Command& program) {
-    auto serve = program.command("serve", "run a node", [&] { return wherry::node::serve(options, parent, join); });
+    auto serve = program.command("serve", "run a node", [&] {
+      wherry::hide_argument(argc, argv, join);
+      return wherry::node::serve(options, parent, join);
+    });
     options.add_flags(serve);
     serve.option("--parent", parent, "URL of the registry that this node stands for");
     serve.option("--join", join, "token of `wherry-master node add`, for the first start");

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 namespace wherry {
@@ -83,6 +84,15 @@ int run_program(const std::string& name, const std::string& about, int argc, cha
     return kWrongUse;
   }
   return run();
+}
+
+void hide_argument(int argc, char** argv, std::string_view secret) {
+  if (secret.empty()) return;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    const bool is_it = word == secret || (word.ends_with(secret) && word[word.size() - secret.size() - 1] == '=');
+    if (is_it) std::memset(argv[i] + (word.size() - secret.size()), '*', secret.size());
+  }
 }
 
 }  // namespace wherry

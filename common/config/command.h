@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace CLI {
@@ -61,5 +62,9 @@ class Command {
 /// commands. Gives the exit code of that; 0 after --help and --version; 64 for a wrong line, with one line on stderr.
 int run_program(const std::string& name, const std::string& about, int argc, char** argv,
                 const std::function<void(Command& program)>& set_up, std::function<int()> run = nullptr);
+
+/// Overwrites a secret where the command line has it, as a word or after "=": from now on, lists of processes show
+/// asterisks. Whatever read the line has a copy.
+void hide_argument(int argc, char** argv, std::string_view secret);
 
 }  // namespace wherry

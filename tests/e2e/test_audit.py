@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from wherry import canaries
 from wherry.access import PASSWORD, Caller, ClosedMaster, add_project, add_user, administrator, basic, token_answer
 from wherry.disk import Disk
-from wherry.process import BIN, wait_until
+from wherry.process import BIN, Master, wait_until
 
 
 @pytest.fixture
@@ -170,3 +171,27 @@ def test_no_secret_is_seen_anywhere(master):
         if file.is_file() and os.path.getsize(file) < 64 << 20:
             content = file.read_bytes()
             assert not any(secret.encode() in content for secret in secrets), file
+
+
+def test_a_secret_that_a_server_lets_be_seen_is_found_wherever_that_is(area):
+    """As canaries look at every server of these tests; this one never ran."""
+    server = Master(area)
+    canaries.note("a label", "canary of the canaries")
+    credentials = canaries.note_login("somebody", "canary of somebody")
+    server.data.mkdir()
+    (server.data / "blobs").mkdir()
+    (server.data / "blobs" / "pushed").write_text("canary of the canaries")
+    server.log.write_text("nothing is seen\n")
+    canaries.look(server)
+    assert canaries.complaints() == []
+    server.log.write_text("GET /v2/?q=canary%20of%20the%20canaries\n")
+    (server.data / "row").write_bytes(b"\0\1" + credentials.encode() + b"\2")
+    server.shown["/metrics"] = b'{name="canary of somebody"}'
+    canaries.note_error("GET /v2/", "canary+of+the+canaries is wrong")
+    canaries.look(server)
+    assert sorted(canaries.complaints()) == [
+        f"master: a label is seen in {server.log}",
+        "master: a label is seen in the answer to GET /v2/",
+        f"master: the credentials of somebody is seen in {server.data / 'row'}",
+        "master: the password of somebody is seen in /metrics",
+    ]

@@ -4,10 +4,11 @@ import base64
 import json
 from urllib.parse import urlencode
 
+from . import canaries
 from .client import Registry
 from .process import Master, Node
 
-PASSWORD = "correct horse battery"
+PASSWORD = canaries.note("PASSWORD", "correct horse battery")
 
 
 class ClosedMaster(Master):
@@ -19,7 +20,7 @@ class ClosedNode(Node):
 
 
 def basic(name, password):
-    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+    return "Basic " + canaries.note_login(name, password)
 
 
 class Caller(Registry):
@@ -74,7 +75,7 @@ def claims_of(text):
 def administrator(master, password=PASSWORD):
     """The first administrator, whose password is changed from the one that the first start made."""
     file = master.data / "initial-admin-password"
-    first = file.read_text().strip()
+    first = canaries.note(f"the first password in {file.name}", file.read_text().strip())
     changed = Caller(master.address).api(
         "PUT", "users/admin/password", {"old_password": first, "new_password": password}
     )
@@ -83,6 +84,7 @@ def administrator(master, password=PASSWORD):
 
 
 def add_user(admin, name, password=PASSWORD, **more):
+    canaries.note_login(name, password)
     admin.made("POST", "users", {"name": name, "password": password})
     if more:
         admin.made("PATCH", f"users/{name}", more)

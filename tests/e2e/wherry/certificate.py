@@ -3,6 +3,8 @@
 import itertools
 import subprocess
 
+from . import canaries
+
 _NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 RSA_KEY = ("-newkey", "rsa:2048", "-nodes")
 
@@ -10,6 +12,9 @@ RSA_KEY = ("-newkey", "rsa:2048", "-nodes")
 def _openssl(*words):
     done = subprocess.run(["openssl", *map(str, words)], capture_output=True, text=True)
     assert done.returncode == 0, f"openssl {words}: {done.stderr}"
+    if "-keyout" in words:
+        key = words[words.index("-keyout") + 1]
+        canaries.note_key(f"the private key that the tests made as {key.parent.name}/{key.name}", key.read_text())
 
 
 def make_certificate(folder, name):

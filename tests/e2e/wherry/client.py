@@ -6,7 +6,7 @@ import json
 import re
 from urllib.parse import urlencode, urlsplit
 
-from . import oci
+from . import canaries, oci
 
 _BROKEN = (OSError, http.client.HTTPException)
 
@@ -102,6 +102,10 @@ class Registry:
                 data = response.read()
             except http.client.IncompleteRead as error:
                 raise Broken(f"{method} {path}: short body", error.partial, response.status) from error
+            if response.status >= 400:
+                canaries.note_error(f"{method} {path}", f"{response.headers}{data.decode(errors='replace')}")
+            elif path.startswith(("/api/v1/", "/wherry/v1/")):
+                canaries.note_answer(path, data)
             return Response(response.status, response.headers, data)
 
     def get(self, path, timeout=60, **headers):

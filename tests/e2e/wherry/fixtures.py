@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from . import canaries
 from .client import Registry
 from .process import BIN, DockerRegistry, Master, Node, Server
 from .replication import Replication
@@ -44,7 +45,7 @@ def _no_server_is_left():
 
 
 @pytest.fixture
-def run_server():
+def run_server(area):
     """Starts servers that end with the test: run_server(Master(area), env=...)."""
     mine = []
 
@@ -122,6 +123,14 @@ def pytest_runtest_makereport(item, call):
             if said:
                 lines = [line[:400] for line in said.splitlines()[-25:]]
                 report.sections.append((f"log of {server.name}", "\n".join(lines)))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item):
+    """The servers that ended with this test have let no secret be seen."""
+    seen = canaries.complaints()
+    if seen:
+        pytest.fail("secrets are seen:\n" + "\n".join(seen), pytrace=False)
 
 
 @pytest.fixture

@@ -3,17 +3,19 @@
 What a token server may do is scripted by functions of the handler, as CountingProxy.answers.
 """
 
-import base64
 import json
 import threading
 import time
 from urllib.parse import parse_qs, urlsplit
 
+from . import canaries
 from .proxy import CountingProxy
 
 
 class Gatekeeper(CountingProxy):
-    USER, PASSWORD, IDENTITY_TOKEN = "node", "pass:word", "the-identity-token"
+    USER = "node"
+    PASSWORD = canaries.note("Gatekeeper.PASSWORD", "pass:word")
+    IDENTITY_TOKEN = canaries.note("Gatekeeper.IDENTITY_TOKEN", "the-identity-token")
 
     def __init__(self, target, anonymous=False):
         """Behind it is a registry without authentication; `anonymous`: who shows no password gets a token too."""
@@ -33,7 +35,7 @@ class Gatekeeper(CountingProxy):
 
     @property
     def basic(self):
-        return "Basic " + base64.b64encode(f"{self.USER}:{self.PASSWORD}".encode()).decode()
+        return "Basic " + canaries.note_login(self.USER, self.PASSWORD)
 
     def revoke(self):
         self.valid = set()
@@ -66,7 +68,7 @@ class Gatekeeper(CountingProxy):
             return handler.answer(401, b"{}")
         with self._lock:
             self._made += 1
-            token = f"token-{self._made}"
+            token = canaries.note("a token of the Gatekeeper", f"token-{self._made}-of-the-gate")
             self.valid = self.valid | {token}
         time.sleep(0.1)  # as a token server takes its time, so that many can want one
         body = json.dumps({"access_token" if handler.command == "POST" else "token": token, **self.more})

@@ -10,7 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from wherry import exposition
+from wherry import canaries, exposition
 
 ROOT = Path(__file__).resolve().parents[3]
 BIN = Path(os.environ.get("WHERRY_BIN", ROOT / "build/release/bin"))
@@ -201,6 +201,8 @@ class WherryServer(Server):
     def __init__(self, folder, name=None, data=None):
         super().__init__(folder, name or self.role)
         self.observe_port = free_port()
+        self.shown = {}  # what was seen of it and its process, for canaries
+        self.is_looked_at = True
         if data is not None:
             self.data = Path(data)
 
@@ -213,9 +215,24 @@ class WherryServer(Server):
     def is_ready(self):
         return self.answers(self.observe_port, "/readyz") == 200
 
-    def observed(self, path):
+    def start(self, *how, **more):
+        self.is_looked_at = False
+        return super().start(*how, **more)
+
+    def stop(self, seconds=30):
+        canaries.look_at_process(self)
+        return super().stop(seconds)
+
+    def end(self):
+        canaries.look_at_process(self)
+        super().end()
+        if not self.is_looked_at:
+            self.is_looked_at = True
+            canaries.look(self)
+
+    def observed(self, path, timeout=10):
         """What the observe port answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.observe_port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.observe_port, timeout=timeout)
         connection.request("GET", path)
         page = connection.getresponse().read()
         connection.close()

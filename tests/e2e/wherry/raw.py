@@ -3,6 +3,8 @@
 import re
 import socket
 
+from . import canaries
+
 
 def connect(address, timeout=20):
     host, port = address.split(":")
@@ -63,6 +65,8 @@ def take_answer(data, head_only=False):
     match = re.fullmatch(r"HTTP/1\.[01] (\d{3})( .*)?", first)
     assert match, f"not a status line: {first!r}"
     status = int(match[1])
+    if status >= 400:
+        canaries.note_error("a request on a socket", data.decode("latin-1"))
     headers = {}
     for line in lines:
         name, colon, value = line.partition(":")

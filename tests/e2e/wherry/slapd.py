@@ -5,12 +5,14 @@ import shutil
 import socket
 import subprocess
 
+from . import canaries
 from .process import Server, free_port
 
 BASE = "dc=example,dc=org"
 
 
 def person(name, password):
+    canaries.note_login(name, password)
     return (
         f"dn: uid={name},ou=people,{BASE}\nobjectClass: inetOrgPerson\ncn: {name}\nsn: {name}\nuid: {name}\n"
         f"mail: {name}@example.org\nuserPassword: {password}\n\n"

@@ -179,6 +179,17 @@ TEST_F(ServeOptionsTest, FlagsAreTakenAndTheCommandRuns) {
   EXPECT_TRUE(ran.options.insecure_open);
 }
 
+TEST(HideArgument, ASecretIsInNoListOfProcessesAnyMore) {
+  std::vector<std::string> words = {"wherry-test", "--join", "wjt1.a", "--join=wjt1.a", "wjt1.ab", "xwjt1.a", "a"};
+  std::vector<char*> argv;
+  for (auto& word : words) argv.push_back(word.data());
+  hide_argument(static_cast<int>(argv.size()), argv.data(), "");
+  hide_argument(static_cast<int>(argv.size()), argv.data(), "wjt1.a");
+  const std::vector<std::string> hidden = {"wherry-test", "--join",  "******", "--join=******",
+                                           "wjt1.ab",     "xwjt1.a", "a"};
+  EXPECT_EQ(words, hidden);
+}
+
 TEST_F(ServeOptionsTest, WrongUseEndsWith64AndOneLineThatHelps) {
   for (const std::vector<std::string>& words : {std::vector<std::string>{},
                                                 {"surve"},
