@@ -1,6 +1,7 @@
 // Identity: who asks.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct Identity {
   std::vector<std::string> projects{};
   /// When that was found out: what was revoked later does not count any more.
   WallTime as_of{};
+  /// Of who shows what a session gave: when that began. No session outlives the one that it came from.
+  std::optional<WallTime> session_began{};
 
   bool is_anonymous() const { return kind == Kind::kAnonymous; }
 };

@@ -2,6 +2,8 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
+
 #include "common/async/at_home.h"
 #include "common/auth/password_hash.h"
 #include "common/auth/signed_request.h"
@@ -139,8 +141,47 @@ Task<Result<auth::Identity>> MasterLogins::admit(Source source, const Person& pe
   co_return identity_of(*known, directory_.groups_of(*known, person.groups));
 }
 
+/// The session's secret has 256 random bits: hashing is for who has none that fits, so that it takes as long as a wrong
+/// password and does not tell whom the provider knows.
+Task<Result<auth::Identity>> MasterLogins::log_in_by_session(const auth::LoginAttempt& attempt) {
+  auto may_try = guard_.check(attempt.name, attempt.remote);
+  if (!may_try) co_return may_try.error();
+  auto who = co_await by_session(attempt.password);
+  if (!who && who.error().kind() != ErrorKind::kUnauthorized) co_return who.error();
+  if (who && who->name == attempt.name) {
+    guard_.was_right(attempt.name, attempt.remote);
+    co_return who;
+  }
+  const std::string no_hash;
+  auto fit = co_await fits(attempt.password, no_hash);
+  if (!fit) co_return fit.error();
+  guard_.was_wrong(attempt.name, attempt.remote);
+  co_return wrong();
+}
+
+Task<Result<auth::Identity>> MasterLogins::by_session(const std::string& secret) {
+  const Error over(ErrorKind::kUnauthorized, "this session is over: log in again");
+  auto session = co_await directory_.session(auth::secret_hash_of(secret));
+  if (!session) co_return session.error();
+  if (!*session || (*session)->expires <= clock_.wall()) co_return over;
+  const User* user = directory_.users().find((*session)->user);
+  if (user == nullptr) co_return over;
+  // Another server says who is still there, and in which groups: it is asked again before long.
+  if (user->source != Source::kLocal && (*session)->created + kForeignSessionLasts <= clock_.wall()) co_return over;
+  // What was revoked since it began does not count.
+  if (directory_.policy().is_revoked(user->id, (*session)->created)) co_return over;
+  std::vector<std::string> groups = directory_.groups_of(*user, {});
+  for (const std::string& group : (*session)->groups)
+    if (directory_.groups().find(group) != nullptr && std::ranges::find(groups, group) == groups.end())
+      groups.push_back(group);
+  auto who = identity_of(*user, std::move(groups));
+  if (who) who->session_began = (*session)->created;
+  co_return who;
+}
+
 Task<Result<auth::Identity>> MasterLogins::log_in_user(const auth::LoginAttempt& attempt) {
   const User* known = directory_.users().named(attempt.name);
+  if (known != nullptr && known->source == Source::kOidc) co_return co_await log_in_by_session(attempt);
   const bool is_local = known != nullptr && known->source == Source::kLocal;
   if (is_local || sources_.empty()) {
     auto user = co_await check_user(attempt);

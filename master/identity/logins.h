@@ -28,6 +28,8 @@ class MasterLogins final : public auth::Logins {
   /// That long a password that was right is right without being hashed again: of many machines that begin at once.
   static constexpr std::chrono::seconds kRightFor{60};
   static constexpr std::size_t kMostRight = 4096;
+  /// So long lasts what a login gave to somebody whom another server knows: that is asked again before long.
+  static constexpr std::chrono::hours kForeignSessionLasts{12};
 
   /// What another server said of somebody whose password it took.
   struct Person {
@@ -54,6 +56,9 @@ class MasterLogins final : public auth::Logins {
   Task<Result<User>> check_user(const auth::LoginAttempt& attempt);
   /// Who that is now, of somebody who logged in before. Errors: kUnauthorized for who may not any more. Home loop.
   Result<auth::Identity> identity_of(const User& user, std::vector<std::string> groups) const;
+  /// Who began the session that has this secret. Home loop. Errors: kUnauthorized when it is over, was ended, or is
+  /// none.
+  Task<Result<auth::Identity>> by_session(const std::string& secret);
   /// Who another server has vouched for; makes the user where this is the first time. Home loop. Errors: kUnauthorized,
   /// also when a user of another source has that name.
   Task<Result<auth::Identity>> admit(Source source, const Person& person);
@@ -70,6 +75,8 @@ class MasterLogins final : public auth::Logins {
   Task<Result<auth::Identity>> log_in_here(const auth::LoginAttempt& attempt);
   Task<Result<auth::Identity>> log_in_robot(const auth::LoginAttempt& attempt);
   Task<Result<auth::Identity>> log_in_user(const auth::LoginAttempt& attempt);
+  /// People of an OpenID provider have no password here: what a login there gave them takes its place.
+  Task<Result<auth::Identity>> log_in_by_session(const auth::LoginAttempt& attempt);
   Task<Result<bool>> fits(std::string password, std::string hash);
   Result<void> take_turn();
   struct Right {

@@ -1,7 +1,5 @@
 #include "master/identity/token_issuer.h"
 
-#include <algorithm>
-
 #include "common/async/at_home.h"
 #include "common/auth/password_hash.h"
 #include "common/auth/signed_request.h"
@@ -16,27 +14,9 @@ constexpr std::string_view kIssuer = "wherry-master";
 
 }  // namespace
 
-Task<Result<auth::Identity>> MasterIssuer::by_session(const std::string& refresh_token) {
-  const Error over(ErrorKind::kUnauthorized, "this session is over: log in again");
-  auto session = co_await directory_.session(auth::secret_hash_of(refresh_token));
-  if (!session) co_return session.error();
-  if (!*session || (*session)->expires <= clock_.wall()) co_return over;
-  const User* user = directory_.users().find((*session)->user);
-  if (user == nullptr) co_return over;
-  // Another server says who is still there, and in which groups: it is asked again before long.
-  if (user->source != Source::kLocal && (*session)->created + kForeignSessionLasts <= clock_.wall()) co_return over;
-  // What was revoked since it began does not count.
-  if (directory_.policy().is_revoked(user->id, (*session)->created)) co_return over;
-  std::vector<std::string> groups = directory_.groups_of(*user, {});
-  for (const std::string& group : (*session)->groups)
-    if (directory_.groups().find(group) != nullptr && std::ranges::find(groups, group) == groups.end())
-      groups.push_back(group);
-  co_return logins_.identity_of(*user, std::move(groups));
-}
-
 Task<Result<auth::Identity>> MasterIssuer::who_asks(const auth::TokenRequest& request) {
   if (!request.refresh_token.empty()) {
-    auto who = co_await by_session(request.refresh_token);
+    auto who = co_await logins_.by_session(request.refresh_token);
     // Anybody can make up one that is none.
     if (who) logins_.note("session.use", who->name, request.remote, who, request.via);
     co_return who;
@@ -78,8 +58,8 @@ Task<Result<auth::IssuedToken>> MasterIssuer::issue_to(const auth::Identity& who
     session.hash = auth::secret_hash_of(issued.refresh_token);
     session.user = who.id;
     session.client = request.client.substr(0, kMostClientBytes);
-    session.created = now;
-    session.expires = now + kSessionLasts;
+    session.created = who.session_began.value_or(now);
+    session.expires = session.created + kSessionLasts;
     session.groups = who.groups;
     auto begun = co_await directory_.begin_session(session);
     if (!begun) co_return begun.error();

@@ -13,7 +13,6 @@ class MasterIssuer final : public auth::TokenIssuer {
  public:
   static constexpr std::chrono::minutes kTokenLasts{5};
   static constexpr std::chrono::hours kSessionLasts{24 * 30};
-  static constexpr std::chrono::hours kForeignSessionLasts{12};  ///< of people whom another server knows
 
   /// All outlive it.
   MasterIssuer(Directory& directory, MasterLogins& logins, const TokenKeys& keys, const Clock& clock)
@@ -26,7 +25,6 @@ class MasterIssuer final : public auth::TokenIssuer {
  private:
   Task<Result<auth::IssuedToken>> issue_here(const auth::TokenRequest& request);
   Task<Result<auth::Identity>> who_asks(const auth::TokenRequest& request);
-  Task<Result<auth::Identity>> by_session(const std::string& refresh_token);
 
   Directory& directory_;
   MasterLogins& logins_;

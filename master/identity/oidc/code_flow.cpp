@@ -62,7 +62,7 @@ Task<Result<MasterLogins::Person>> CodeFlow::finish(std::string state, std::stri
   if (!answer->refusal.empty())
     co_return Error(ErrorKind::kUnauthorized, "the provider refuses the code of this login ({}): begin again",
                     excerpt(answer->refusal));
-  co_return co_await provider_.person_of(std::move(answer->id_token), std::move(login->nonce));
+  co_return co_await provider_.person_of(*answer, std::move(login->nonce));
 }
 
 }  // namespace wherry::identity::oidc

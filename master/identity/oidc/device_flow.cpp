@@ -96,7 +96,7 @@ Task<Result<std::optional<Person>>> DeviceFlow::poll_device(std::string handle) 
   if (!answer->refusal.empty()) co_return refused(handle, answer->refusal);
   begun_.erase(handle);
   std::string no_nonce;  // these logins have none
-  auto person = co_await provider_.person_of(std::move(answer->id_token), std::move(no_nonce));
+  auto person = co_await provider_.person_of(*answer, std::move(no_nonce));
   if (!person) co_return person.error();
   co_return std::optional<Person>(std::move(*person));
 }

@@ -102,7 +102,8 @@ Result<MasterLogins::Person> read_person(const Claims& claims, const OidcOptions
     return bad_id_token("does not say who it is of (sub)");
   auto login = text_claim(claims, options.login_claim);
   if (!login || !is_name(*login))
-    return bad_id_token("has no login name: the claim {} is missing", options.login_claim);
+    return bad_id_token("has no login name: the claim {} is missing, there and at the userinfo endpoint",
+                        options.login_claim);
   const auto verified = claims.find("email_verified");
   const bool is_verified = verified == claims.end() || *verified == true || *verified == "true";  // some write a text
   if (options.login_claim == "email" && !is_verified)

@@ -30,7 +30,8 @@ Result<ProviderMetadata> read_metadata(const nlohmann::json& document, const std
   for (const Endpoint& endpoint :
        {Endpoint{"authorization_endpoint", metadata.authorization_endpoint, true},
         Endpoint{"token_endpoint", metadata.token_endpoint, true}, Endpoint{"jwks_uri", metadata.jwks_uri, true},
-        Endpoint{"device_authorization_endpoint", metadata.device_authorization_endpoint, false}}) {
+        Endpoint{"device_authorization_endpoint", metadata.device_authorization_endpoint, false},
+        Endpoint{"userinfo_endpoint", metadata.userinfo_endpoint, false}}) {
     endpoint.into = text_member(document, endpoint.name);
     if (endpoint.into.empty() && !endpoint.is_needed) continue;
     if (!is_safe_url(endpoint.into, issuer))

@@ -16,6 +16,7 @@ struct ProviderMetadata {
   std::string token_endpoint;
   std::string jwks_uri;
   std::string device_authorization_endpoint;  ///< empty: the provider has no device logins
+  std::string userinfo_endpoint;              ///< empty: an ID token says all that it tells
 };
 
 /// The text of a member; empty when the document is no object or has no such text.

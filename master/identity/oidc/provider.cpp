@@ -3,8 +3,11 @@
 #include <algorithm>
 
 #include "common/auth/jwt.h"
+#include "common/base/log.h"
+#include "common/http/request.h"
 #include "common/oci/excerpt.h"
 #include "master/identity/oidc/id_token.h"
+#include "master/identity/oidc/userinfo.h"
 
 namespace wherry::identity::oidc {
 namespace {
@@ -110,17 +113,44 @@ Task<Result<OidcProvider::TokenAnswer>> OidcProvider::ask_token(std::string form
   TokenAnswer token;
   token.refusal = text_member(*answer, "error");
   if (token.refusal.empty()) token.id_token = text_member(*answer, "id_token");
+  std::string access_token = text_member(*answer, "access_token");
+  const bool can_be_shown = http::equal_ignoring_case(text_member(*answer, "token_type"), "bearer");
+  if (token.refusal.empty() && can_be_shown && is_bearer_token(access_token))
+    token.access_token = std::move(access_token);
   if (token.refusal.empty() && token.id_token.empty())
     co_return Error(ErrorKind::kUnavailable, "the OpenID provider answered without an ID token");
   co_return token;
 }
 
-Task<Result<MasterLogins::Person>> OidcProvider::person_of(std::string id_token, std::string nonce) {
-  auto claims = co_await verified_claims(id_token);
+Task<Result<nlohmann::json>> OidcProvider::completed(nlohmann::json claims, const std::string& access_token) {
+  auto found = co_await metadata();
+  if (!found) co_return found.error();
+  std::string url = (*found)->userinfo_endpoint;
+  if (url.empty() || access_token.empty()) co_return claims;
+  auto answer = co_await questions_.get_as(std::move(url), access_token);
+  if (!answer) co_return answer.error();
+  std::string problem;
+  if (answer->status != 200)
+    problem = "it answered " + std::to_string(answer->status);
+  else if (answer->media_type == "application/jwt")
+    problem = "it answers with a signed token: have the provider answer this client as application/json";
+  else if (answer->media_type != "application/json" || !answer->body.is_object())
+    problem = "it answered what is no JSON object";
+  if (problem.empty()) co_return with_userinfo(std::move(claims), answer->body, options_);
+  log::warn("the OpenID provider's userinfo endpoint tells nothing of who logs in", {{"why", problem}});
+  co_return claims;
+}
+
+Task<Result<MasterLogins::Person>> OidcProvider::person_of(const TokenAnswer& answer, std::string nonce) {
+  auto claims = co_await verified_claims(answer.id_token);
   if (!claims) co_return claims.error();
   auto holds = check_id_token(*claims, options_, nonce, clock_.wall());
   if (!holds) co_return holds.error();
-  co_return read_person(*claims, options_);
+  if (!lacks_claims(*claims, options_)) co_return read_person(*claims, options_);
+  nlohmann::json of_token = std::move(*claims);
+  auto all = co_await completed(std::move(of_token), answer.access_token);
+  if (!all) co_return all.error();
+  co_return read_person(*all, options_);
 }
 
 }  // namespace wherry::identity::oidc

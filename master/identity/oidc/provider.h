@@ -36,9 +36,10 @@ class OidcProvider {
 
   Task<Result<Metadata>> metadata();
 
-  /// What the token endpoint said to a form: an ID token, or the code of its refusal (RFC 6749 5.2).
+  /// What the token endpoint said to a form: tokens, or the code of its refusal (RFC 6749 5.2).
   struct TokenAnswer {
     std::string id_token;
+    std::string access_token;  ///< is_bearer_token(); empty when there is none that can be shown
     std::string refusal;
   };
   /// Errors: also kUnavailable when it is this registry that it refuses (invalid_client, unauthorized_client).
@@ -46,9 +47,11 @@ class OidcProvider {
   /// The answer to a form that begins something, at an endpoint of the metadata. Errors as those of ask_token().
   Task<Result<nlohmann::json>> ask(std::string endpoint, std::string form);
 
-  /// Who an ID token speaks of. `nonce`: that of the login; empty where there is none. Errors: kUnauthorized when it is
-  /// not signed by the provider, or does not hold here and now.
-  Task<Result<MasterLogins::Person>> person_of(std::string id_token, std::string nonce);
+  /// Who an ID token speaks of. `nonce`: that of the login; empty where there is none. Where it lacks a claim that
+  /// configuration names, and the provider has a userinfo endpoint, that is asked; without groups a login goes on when
+  /// the endpoint refuses to say more, which the log tells. Errors: kUnauthorized when the token is not signed by the
+  /// provider or does not hold here and now, or when the endpoint speaks of somebody else.
+  Task<Result<MasterLogins::Person>> person_of(const TokenAnswer& answer, std::string nonce);
 
   /// Ends all questions; for the end of the master.
   void stop() { questions_.cancel(); }
@@ -87,6 +90,8 @@ class OidcProvider {
   Task<Result<Keys>> newer_keys(Keys known);
   Task<Result<Keys>> fetch_keys();
   Task<Result<nlohmann::json>> verified_claims(const std::string& id_token);
+  /// The claims of a token that was checked, with what the userinfo endpoint adds to them.
+  Task<Result<nlohmann::json>> completed(nlohmann::json claims, const std::string& access_token);
 
   const OidcOptions options_;
   const Clock& clock_;

@@ -20,6 +20,13 @@ http::ClientOptions client_options(const OidcOptions& options) {
   return with;
 }
 
+std::string media_type_of(std::string_view content_type) {
+  std::string type(content_type.substr(0, content_type.find(';')));
+  while (type.ends_with(' ') || type.ends_with('\t')) type.pop_back();
+  for (char& c : type) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return type;
+}
+
 Error cannot_be_asked(std::string_view why) {
   return Error(ErrorKind::kUnavailable, "the OpenID provider cannot be asked: {}", why);
 }
@@ -49,6 +56,7 @@ Task<Result<ProviderAnswer>> Questions::ask_in_time(http::ClientRequest request)
   read.status = answer.head().status();
   if (read.status >= 500 || read.status == 429 || (read.status >= 300 && read.status < 400))
     co_return cannot_be_asked("it answered " + std::to_string(read.status));
+  read.media_type = media_type_of(answer.head().header("content-type"));
   read.body = auth::strict_object(*text, kMostLevels);
   co_return read;
 }
@@ -66,6 +74,13 @@ Task<Result<ProviderAnswer>> Questions::ask(http::ClientRequest request) {
 Task<Result<ProviderAnswer>> Questions::get(std::string url) {
   http::ClientRequest request("GET", std::move(url));
   request.header("Accept", "application/json");
+  co_return co_await ask(std::move(request));
+}
+
+Task<Result<ProviderAnswer>> Questions::get_as(std::string url, const std::string& access_token) {
+  http::ClientRequest request("GET", std::move(url));
+  request.header("Accept", "application/json");
+  request.header("Authorization", "Bearer " + access_token);
   co_return co_await ask(std::move(request));
 }
 

@@ -15,6 +15,7 @@ namespace wherry::identity::oidc {
 /// A status below 500 and other than a redirect, with the JSON object that came with it; null when none did.
 struct ProviderAnswer {
   int status = 0;
+  std::string media_type;  ///< in lower case, without parameters
   nlohmann::json body;
 };
 
@@ -29,6 +30,8 @@ class Questions {
   explicit Questions(const OidcOptions& options);
 
   Task<Result<ProviderAnswer>> get(std::string url);
+  /// The same in somebody's name. Source: RFC 6750 2.1.
+  Task<Result<ProviderAnswer>> get_as(std::string url, const std::string& access_token);
   /// A form, with the client's credentials where it has any.
   Task<Result<ProviderAnswer>> post(std::string url, std::string form);
   /// Ends all that is under way, and every later one at once.

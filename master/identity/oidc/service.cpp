@@ -11,13 +11,13 @@
 #include "common/http/problem.h"
 #include "common/http/uri.h"
 #include "common/oci/error_body.h"
-#include "master/identity/oidc/page.h"
 
 namespace wherry::identity::oidc {
 namespace {
 
 constexpr std::string_view kApiScope = "registry:api:*";
 constexpr std::string_view kClientName = "login by OpenID Connect";
+constexpr std::string_view kBrowserName = "secret for command lines, by OpenID Connect";
 constexpr std::string_view kNotLoggedIn = "You are not logged in";
 constexpr int kDocumentLevels = 2;
 
@@ -91,18 +91,19 @@ http::Response OidcService::render(const Error& error) const {
   return response;
 }
 
-Result<std::string> OidcService::redirect_uri(const http::Request& request) const {
+Result<std::string> OidcService::own_url(const http::Request& request) const {
   std::string own = place_.url;
   if (own.empty()) own = (place_.speaks_tls ? "https://" : "http://") + std::string(request.host);
   while (own.ends_with('/')) own.pop_back();
   if (!http::is_server_url(own)) return Error(ErrorKind::kInvalid, "the request does not say which host it is for");
-  return own + std::string(kPrefix) + "callback";
+  return own;
 }
 
 Task<Result<void>> OidcService::start(http::Exchange& exchange) {
-  auto back = redirect_uri(exchange.request());
-  if (!back) co_return co_await exchange.send(error_page(back.error()));
-  const std::function<Task<Result<CodeFlow::Begun>>()> beginning = [&] { return codes_.begin(*back); };
+  auto own = own_url(exchange.request());
+  if (!own) co_return co_await exchange.send(error_page(own.error()));
+  const std::string back = *own + std::string(kPrefix) + "callback";
+  const std::function<Task<Result<CodeFlow::Begun>>()> beginning = [&] { return codes_.begin(back); };
   auto begun = co_await at_home(home_, beginning);
   if (!begun) co_return co_await exchange.send(error_page(begun.error()));
   http::Response response(307);
@@ -128,16 +129,30 @@ Task<Result<auth::Identity>> OidcService::admit(const MasterLogins::Person& pers
                   person.name);
 }
 
-Task<Result<auth::Identity>> OidcService::give_up(std::string state) {
+Task<Result<LoggedIn>> OidcService::give_up(std::string state) {
   codes_.give_up(state);
   co_return Error(ErrorKind::kDenied, "the provider did not allow this login");
 }
 
-Task<Result<auth::Identity>> OidcService::finish(std::string state, std::string code, const std::string& remote) {
+Task<Result<LoggedIn>> OidcService::finish(std::string state, std::string code, const std::string& remote) {
   auto person = co_await codes_.finish(std::move(state), std::move(code));
-  if (person) co_return co_await admit(*person, remote);
-  note(std::string(), remote, person.error());
-  co_return person.error();
+  if (!person) {
+    note(std::string(), remote, person.error());
+    co_return person.error();
+  }
+  auto who = co_await admit(*person, remote);
+  if (!who) co_return who.error();
+  auth::TokenRequest request;
+  request.wants_refresh_token = true;
+  request.client = kBrowserName;
+  request.remote = remote;
+  auto issued = co_await issuer_.issue_to(*who, request);
+  if (!issued) co_return issued.error();
+  LoggedIn login;
+  login.name = std::move(who->name);
+  login.secret = std::move(issued->refresh_token);
+  login.lasts = MasterLogins::kForeignSessionLasts;
+  co_return login;
 }
 
 Task<Result<void>> OidcService::callback(http::Exchange& exchange) {
@@ -150,18 +165,22 @@ Task<Result<void>> OidcService::callback(http::Exchange& exchange) {
     const Error another(ErrorKind::kDenied, "this login was not begun in this browser, or long ago: begin again");
     co_return co_await exchange.send(error_page(another));
   }
+  auto own = own_url(request);
+  if (!own) co_return co_await exchange.send(error_page(own.error()));
+  const auto place = http::Place::of(*own);  // is_server_url() has seen it
   const std::string remote = auth::address_of(exchange.remote());
   const bool is_allowed = refusal.empty() && (issuer.empty() || issuer == issuer_name_);
-  const std::function<Task<Result<auth::Identity>>()> ending = [&] {
+  const std::function<Task<Result<LoggedIn>>()> ending = [&] {
     return is_allowed ? finish(state, code, remote) : give_up(state);
   };
-  auto who = co_await at_home(home_, ending);
+  auto login = co_await at_home(home_, ending);
   http::Response answer(200);
-  if (who)
-    answer = page(200, "You are logged in",
-                  "You are logged in as " + who->name + ". This page can be closed: go on in the command line.");
-  else
-    answer = error_page(who.error());
+  if (login) {
+    login->host = place->name();
+    answer = logged_in_page(*login);
+  } else {
+    answer = error_page(login.error());
+  }
   answer.header("Set-Cookie", cookie_.forget());
   co_return co_await exchange.send(std::move(answer));
 }

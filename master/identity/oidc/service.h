@@ -9,11 +9,13 @@
 #include "master/identity/oidc/code_flow.h"
 #include "master/identity/oidc/cookie.h"
 #include "master/identity/oidc/device_flow.h"
+#include "master/identity/oidc/page.h"
 #include "master/identity/token_issuer.h"
 
 namespace wherry::identity::oidc {
 
-/// GET start sends a browser to the provider, GET callback takes it back and shows a page. POST device begins a login
+/// GET start sends a browser to the provider, GET callback takes it back and shows a page with a secret, which is a
+/// session's: by it the person logs in where a password is asked for. POST device begins a login
 /// of a command line, POST device/poll with {"handle": ...} asks about it: 202 as long as nobody has logged in, then
 /// once a token document with a refresh token, for the administration. What the provider says of itself is for the log,
 /// never for who asks.
@@ -40,15 +42,17 @@ class OidcService final : public http::Service {
   Task<Result<void>> poll_device(http::Exchange& exchange);
 
   // On the home loop:
-  Task<Result<auth::Identity>> finish(std::string state, std::string code, const std::string& remote);
-  Task<Result<auth::Identity>> give_up(std::string state);
+  /// Who came back, and the secret that is given for it.
+  Task<Result<LoggedIn>> finish(std::string state, std::string code, const std::string& remote);
+  Task<Result<LoggedIn>> give_up(std::string state);
   Task<Result<auth::Identity>> admit(const MasterLogins::Person& person, const std::string& remote);
   /// The answer, as JSON: 202 or 200.
   Task<Result<http::Response>> poll(const std::string& handle, const std::string& remote);
 
   /// Writes down what came of a login; `name` is empty where the provider did not say whose it was.
   void note(const std::string& name, const std::string& remote, const Result<auth::Identity>& who);
-  Result<std::string> redirect_uri(const http::Request& request) const;
+  /// How the browser that asks reaches this registry. Errors: kInvalid when it does not say.
+  Result<std::string> own_url(const http::Request& request) const;
 
   MasterLogins& logins_;
   MasterIssuer& issuer_;

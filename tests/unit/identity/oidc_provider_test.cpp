@@ -105,7 +105,8 @@ TEST(OidcProvider, AnotherIssuerOrAnEndpointInClearIsRefused) {
                                       {{"jwks_uri", "https://user:password@example.org/keys"}},
                                       {{"authorization_endpoint", "javascript:alert(1)"}},
                                       {{"authorization_endpoint", "https://example.org/#fragment"}},
-                                      {{"device_authorization_endpoint", "http://192.0.2.1/device"}}}));
+                                      {{"device_authorization_endpoint", "http://192.0.2.1/device"}},
+                                      {{"userinfo_endpoint", "http://192.0.2.1/userinfo"}}}));
 }
 
 Task<void> turn_the_keys() {

@@ -23,6 +23,7 @@ struct Seen {
   std::string location;
   std::string cookie;
   std::string policy;
+  std::string caching;
   std::string body;
 
   bool shows(std::string_view text) const { return body.find(text) != std::string::npos; }
@@ -70,6 +71,7 @@ class OidcRegistry {
     seen.location = head.header("location");
     seen.cookie = head.header("set-cookie");
     seen.policy = head.header("content-security-policy");
+    seen.caching = head.header("cache-control");
     auto body = co_await (*transfer)->read_whole(64 * 1024);
     if (body) seen.body = *body;
     co_return seen;
@@ -91,6 +93,15 @@ class OidcRegistry {
     auto begun = co_await get(std::move(begin), kNoCookie);
     *cookie = begun.cookie.substr(0, begun.cookie.find(';'));
     co_return co_await bench.follow(begun.location);
+  }
+
+  /// A whole login by browser; gives the secret that the page shows, which is the first text of its own there.
+  Task<std::string> secret_by_browser() {
+    std::string cookie;
+    std::string back = co_await go_and_come_back(&cookie);
+    auto page = co_await get(std::move(back), cookie);
+    const std::size_t begin = page.body.find("<pre>") + 5;
+    co_return page.status == 200 ? page.body.substr(begin, page.body.find("</pre>") - begin) : std::string();
   }
 
   identity::Identities& identities() { return *identities_; }

@@ -42,6 +42,8 @@ Task<void> log_in_by_browser(const std::string& folder) {
   EXPECT_EQ(done.status, 200);
   EXPECT_TRUE(done.shows("You are logged in as alice.")) << done.body;
   EXPECT_TRUE(done.policy.starts_with("default-src 'none'"));
+  EXPECT_EQ(done.caching, "no-store");
+  EXPECT_TRUE(done.location.empty()) << "a secret would be in a URL";
   EXPECT_TRUE(done.cookie.starts_with("wherry-login=; Path=/; Max-Age=0")) << done.cookie;
   const User* alice = registry.identities().directory().users().named("alice");
   EXPECT_TRUE(alice != nullptr && alice->source == Source::kOidc && alice->mail == "alice@example.org");

@@ -116,6 +116,11 @@ http::Response TestProvider::answer(const http::Request& request, const std::str
     return json_response(200, set);
   }
   if (request.path == "/authorize") return authorize(std::string(request.query));
+  if (request.path == "/userinfo") {
+    ++userinfo_asked;
+    if (request.header("authorization") != "Bearer the+access/token==") return http::Response(401);
+    return http::Response(userinfo_status).body(userinfo_type, userinfo.dump());
+  }
   if (!is_client(request, body)) return json_response(401, Json{{"error", "invalid_client"}});
   if (request.path == "/token") return give_token(body);
   if (request.path != "/device") return http::Response(404);
@@ -135,6 +140,7 @@ Json TestProvider::described() const {
                 {"jwks_uri", url + "/keys"},
                 {"device_authorization_endpoint", url + "/device"},
                 {"claims_supported", Json::array({"sub"})}};
+  if (!userinfo.is_null()) document["userinfo_endpoint"] = url + "/userinfo";
   if (metadata.is_object()) document.update(metadata);
   return document;
 }
@@ -192,7 +198,8 @@ http::Response TestProvider::give_token(const std::string& form) {
   }
   const Json claims = signed_in(nonce);
   const std::string id_token = sign ? sign(claims) : auth::sign_jwt(key, claims);
-  return json_response(200, Json{{"access_token", "x"}, {"token_type", "Bearer"}, {"id_token", id_token}});
+  return json_response(200,
+                       Json{{"access_token", "the+access/token=="}, {"token_type", "Bearer"}, {"id_token", id_token}});
 }
 
 }  // namespace wherry::testing

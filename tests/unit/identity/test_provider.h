@@ -57,6 +57,9 @@ class TestProvider final : public http::Service {
   std::function<std::string(const Json& claims)> sign;  ///< instead of an ordinary ES256 token
   bool takes_no_code = false;
   bool is_public_client = false;
+  Json userinfo;  ///< what is told of the person beside the ID token; null: it has no such endpoint
+  int userinfo_status = 200;
+  std::string userinfo_type = "application/json";
   std::deque<std::string> device_refusals;  ///< given to one question after the other, before somebody logs in
   enum class Way { kWell, kSilent, kDrip, kEndless, kRedirect, kFails } way = Way::kWell;
 
@@ -64,6 +67,7 @@ class TestProvider final : public http::Service {
   int metadata_asked = 0;
   int keys_asked = 0;
   int tokens_asked = 0;
+  int userinfo_asked = 0;
   std::string scope;
 
  private:
