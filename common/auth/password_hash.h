@@ -28,7 +28,8 @@ Result<void> check_new_password(std::string_view password, std::string_view logi
 std::string random_password();
 /// 256 random bits: secrets of robots, refresh tokens. What is kept of one is its secret_hash_of().
 std::string random_secret();
-/// Compared in constant time.
+/// Compared in constant time, as far as both are of one length, which is no secret. Nothing else compares what somebody
+/// shows with what it has to be: passwords' hashes, secrets, proofs, states.
 bool equal_secrets(std::string_view one, std::string_view other);
 
 }  // namespace wherry::auth

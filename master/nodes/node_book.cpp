@@ -1,9 +1,8 @@
 #include "master/nodes/node_book.h"
 
-#include <openssl/crypto.h>
-
 #include <algorithm>
 
+#include "common/auth/password_hash.h"
 #include "common/base/bytes.h"
 #include "common/base/log.h"
 #include "common/base/random.h"
@@ -19,10 +18,6 @@ constexpr std::size_t kMaxTextBytes = 255;
 constexpr std::size_t kMostCertificates = 64;
 
 std::string key_of(const std::string& name) { return std::string(1, kNodeTable) + name; }
-
-bool same(const std::string& a, const std::string& b) {
-  return a.size() == b.size() && ::CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
 
 Error not_joined() {
   return Error(ErrorKind::kUnauthorized, "this join token is not known, was used already, or is too old");
@@ -147,7 +142,8 @@ Task<Result<NodeBook::Joined>> NodeBook::join(std::string name, std::string proo
   const std::string key_hash = *key;
   const std::string request = request_pem;
   std::function<Result<void>(NodeRecord&)> may = [=](NodeRecord& record) -> Result<void> {
-    if (!same(auth::join_proof(record.secret_hash, request), proof) || now > record.secret_until) return not_joined();
+    const std::string right = auth::join_proof(record.secret_hash, request);
+    if (!auth::equal_secrets(right, proof) || now > record.secret_until) return not_joined();
     // An answer may be lost on its way: who has used the token with this key may use it again.
     if (!record.key_hash.empty() && record.key_hash != key_hash) return not_joined();
     record.key_hash = key_hash;
