@@ -643,7 +643,7 @@ def test_logins_under_way_do_not_outlive_a_change_of_the_password(house):
     threads = [threading.Thread(target=log_in) for _ in range(6)]
     for thread in threads:
         thread.start()
-    time.sleep(0.5)
+    wait_until(lambda: kept, "somebody is logged in", 20)
     changed = Caller(house.address).api(
         "PUT", "users/careful/password", {"old_password": PASSWORD, "new_password": PASSWORD + "!"}
     )
@@ -674,7 +674,7 @@ def test_logins_under_way_do_not_outlive_their_user(house):
     threads = [threading.Thread(target=log_in) for _ in range(6)]
     for thread in threads:
         thread.start()
-    time.sleep(0.3)
+    wait_until(lambda: kept, "somebody is logged in", 20)
     house.admin.made("DELETE", "users/fleeting")
     time.sleep(0.3)
     stop.set()
