@@ -144,18 +144,18 @@ Task<Result<auth::Identity>> MasterLogins::admit(Source source, const Person& pe
 /// The session's secret has 256 random bits: hashing is for who has none that fits, so that it takes as long as a wrong
 /// password and does not tell whom the provider knows.
 Task<Result<auth::Identity>> MasterLogins::log_in_by_session(const auth::LoginAttempt& attempt) {
-  auto may_try = guard_.check(attempt.name, attempt.remote);
+  auto may_try = guard_.check(attempt.name, attempt.remote, attempt.via);
   if (!may_try) co_return may_try.error();
   auto who = co_await by_session(attempt.password);
   if (!who && who.error().kind() != ErrorKind::kUnauthorized) co_return who.error();
   if (who && who->name == attempt.name) {
-    guard_.was_right(attempt.name, attempt.remote);
+    guard_.was_right(attempt.name, attempt.remote, attempt.via);
     co_return who;
   }
   const std::string no_hash;
   auto fit = co_await fits(attempt.password, no_hash);
   if (!fit) co_return fit.error();
-  guard_.was_wrong(attempt.name, attempt.remote);
+  guard_.was_wrong(attempt.name, attempt.remote, attempt.via);
   co_return wrong();
 }
 
