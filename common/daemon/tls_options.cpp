@@ -9,6 +9,7 @@ Result<TlsFiles> read_tls(ConfigSection& file, const std::string& key) {
   if (auto read = section->read("certificate-file", files.certificate); !read) return read.error();
   if (auto read = section->read("key-file", files.key); !read) return read.error();
   if (auto read = section->read("client-ca-file", files.client_ca); !read) return read.error();
+  if (auto read = section->read("kernel", files.kernel); !read) return read.error();
   std::string oldest = "1.2";
   if (auto read = section->read("minimum-version", oldest); !read) return read.error();
   if (oldest != "1.2" && oldest != "1.3")

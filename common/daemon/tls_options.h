@@ -9,8 +9,8 @@
 
 namespace wherry {
 
-/// Reads the section `key` (certificate-file, key-file, client-ca-file, minimum-version); empty when it is not there.
-/// Errors: kInvalid, naming file, line and key. The files themselves are read by TlsIdentity.
+/// Reads the section `key` (certificate-file, key-file, client-ca-file, minimum-version, kernel); empty when it is not
+/// there. Errors: kInvalid, naming file, line and key. The files themselves are read by TlsIdentity.
 Result<TlsFiles> read_tls(ConfigSection& file, const std::string& key);
 
 /// Where a command on the same machine reaches the listener `address`, whose TLS is in the section `key` of the same

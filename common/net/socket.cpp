@@ -67,7 +67,7 @@ Task<Result<std::size_t>> Socket::read(std::span<char> into, std::chrono::millis
 }
 
 Result<bool> Socket::try_write(std::span<iovec>& pieces, bool more) {
-  if (tls_ != nullptr) return tls_->write(pieces, more);
+  if (encrypts_here()) return tls_->write(pieces, more);
   while (!pieces.empty()) {
     msghdr message{};
     message.msg_iov = pieces.data();
@@ -94,7 +94,7 @@ Task<Result<void>> Socket::write(std::span<iovec> pieces, bool more, std::chrono
 
 Task<Result<std::size_t>> Socket::send_file(int file, std::uint64_t offset, std::size_t bytes,
                                             std::chrono::milliseconds limit) {
-  if (tls_ != nullptr) co_return co_await send_encrypted(file, offset, bytes, limit);
+  if (encrypts_here()) co_return co_await send_encrypted(file, offset, bytes, limit);
   while (true) {
     // A body that comes slowly, to a client that takes it quickly, waits for the socket never: it is asked here.
     if (closed()) co_return Error(ErrorKind::kClosed, "the connection was closed");

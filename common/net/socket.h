@@ -44,7 +44,7 @@ class Socket {
   Result<bool> try_write(std::span<iovec>& pieces, bool more);
 
   /// Sends at most `bytes` of a file from `offset`, waiting for room if there is none; gives how many. By sendfile(2),
-  /// or with TLS by way of this thread's memory, TlsSession::kBatchBytes at a time.
+  /// or with TLS that the kernel does not do by way of this thread's memory, TlsSession::kBatchBytes at a time.
   /// kIo with 0 sent means that the file is shorter than promised.
   Task<Result<std::size_t>> send_file(int file, std::uint64_t offset, std::size_t bytes,
                                       std::chrono::milliseconds limit);
@@ -64,6 +64,7 @@ class Socket {
   void reset_on_close();
 
  private:
+  bool encrypts_here() const { return tls_ != nullptr && !tls_->kernel_sends(); }
   Task<Result<std::size_t>> send_encrypted(int file, std::uint64_t offset, std::size_t bytes,
                                            std::chrono::milliseconds limit);
 

@@ -59,6 +59,7 @@ Result<void> set_rules(SSL_CTX* context, const TlsFiles& files) {
   SSL_CTX_set_min_proto_version(context, files.oldest == TlsFiles::Version::k1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                    SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
+  if (files.kernel) SSL_CTX_set_options(context, SSL_OP_ENABLE_KTLS);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_read_ahead(context, 1);
   SSL_CTX_set_alpn_select_cb(context, &choose_protocol, nullptr);

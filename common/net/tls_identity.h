@@ -22,6 +22,7 @@ struct TlsFiles {
   std::string key;          ///< Its private key, not encrypted; may be in the same file.
   std::string client_ca;    ///< Clients must show a certificate of one of these authorities; empty: none is asked for.
   Version oldest = Version::k1_2;
+  bool kernel = true;  ///< Have the kernel encrypt, where it can.
 
   bool empty() const { return certificate.empty(); }
 };

@@ -1,11 +1,15 @@
 #include "common/net/tls_session.h"
 
 #include <linux/sock_diag.h>
+#include <linux/tls.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -14,6 +18,43 @@
 #include "common/net/pieces.h"
 
 namespace wherry {
+namespace {
+
+// What OpenSSL asks a BIO about the kernel's TLS. Its own sockets know these; bio.h has the numbers of two of them, and
+// names the others in a comment.
+constexpr int kControlGiveToKernel = 72;  // BIO_CTRL_SET_KTLS: `pointer` begins with a tls_crypto_info
+constexpr int kControlKernelSends = BIO_CTRL_GET_KTLS_SEND;
+constexpr int kControlNextKind = 74;  // BIO_CTRL_SET_KTLS_TX_SEND_CTRL_MSG
+constexpr int kControlNoKind = 75;    // BIO_CTRL_CLEAR_KTLS_TX_CTRL_MSG
+
+/// Of the keys of one direction; 0 for a cipher that is not known here.
+socklen_t bytes_of(const tls_crypto_info& keys) {
+  switch (keys.cipher_type) {
+    case TLS_CIPHER_AES_GCM_128: return sizeof(tls12_crypto_info_aes_gcm_128);
+    case TLS_CIPHER_AES_GCM_256: return sizeof(tls12_crypto_info_aes_gcm_256);
+    case TLS_CIPHER_CHACHA20_POLY1305: return sizeof(tls12_crypto_info_chacha20_poly1305);
+    default: return 0;
+  }
+}
+
+/// Has the kernel send a record of another kind than data; what sendmsg(2) gives.
+ssize_t send_record(int fd, unsigned char kind, const char* bytes, std::size_t count) {
+  iovec piece{const_cast<char*>(bytes), count};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(kind))] = {};
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_TLS;
+  header->cmsg_type = TLS_SET_RECORD_TYPE;
+  header->cmsg_len = CMSG_LEN(sizeof(kind));
+  std::memcpy(CMSG_DATA(header), &kind, sizeof(kind));
+  return ::sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+}  // namespace
 
 /// The way between OpenSSL and the socket: it reads from the socket as it likes, and writes into this thread's memory,
 /// from which all records of a call are sent at once.
@@ -23,10 +64,23 @@ struct TlsWire {
     return bytes;
   }
 
-  static int write(BIO*, const char* bytes, std::size_t count, std::size_t* written) {
+  static int write(BIO* bio, const char* bytes, std::size_t count, std::size_t* written) {
+    auto* session = static_cast<TlsSession*>(BIO_get_data(bio));
+    if (session->kernel_sends_) return write_record(bio, *session, bytes, count, written);
     out().insert(out().end(), bytes, bytes + count);
     *written = count;
     return 1;
+  }
+
+  /// A ticket, or an alert: data do not come this way any more. At once, for nothing else marks where it ends.
+  static int write_record(BIO* bio, TlsSession& session, const char* bytes, std::size_t count, std::size_t* written) {
+    BIO_clear_retry_flags(bio);
+    const ssize_t sent = session.next_kind_ == 0 ? ::send(session.fd_, bytes, count, MSG_NOSIGNAL)
+                                                 : send_record(session.fd_, session.next_kind_, bytes, count);
+    *written = sent > 0 ? static_cast<std::size_t>(sent) : 0;
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) BIO_set_retry_write(bio);
+    if (sent > 0) session.next_kind_ = 0;
+    return sent > 0 ? 1 : 0;
   }
 
   static int read(BIO* bio, char* into, std::size_t count, std::size_t* got) {
@@ -42,9 +96,17 @@ struct TlsWire {
     return 0;
   }
 
-  static long control(BIO* bio, int command, long, void*) {
-    if (command == BIO_CTRL_EOF) return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0 ? 1 : 0;
-    return command == BIO_CTRL_FLUSH ? 1 : 0;
+  static long control(BIO* bio, int command, long number, void* pointer) {
+    auto* session = static_cast<TlsSession*>(BIO_get_data(bio));
+    switch (command) {
+      case BIO_CTRL_EOF: return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0 ? 1 : 0;
+      case BIO_CTRL_FLUSH: return 1;
+      case kControlGiveToKernel: return number != 0 && session->give_to_kernel(pointer) ? 1 : 0;  // what is sent alone
+      case kControlKernelSends: return session->kernel_sends_ ? 1 : 0;
+      case kControlNextKind: session->next_kind_ = static_cast<unsigned char>(number); return 1;
+      case kControlNoKind: session->next_kind_ = 0; return 1;
+      default: return 0;
+    }
   }
 
   static BIO* make(TlsSession& session) {
@@ -70,6 +132,25 @@ TlsSession::TlsSession(SSL_CTX* context, int fd) : fd_(fd), ssl_(SSL_new(context
   SSL_set_accept_state(ssl_.get());
 }
 
+/// From the next byte on the kernel encrypts. Not where it cannot, and not while something that is encrypted already
+/// has to wait for room.
+bool TlsSession::give_to_kernel(const void* keys) {
+  const auto& info = *static_cast<const tls_crypto_info*>(keys);
+  const socklen_t bytes = bytes_of(info);
+  if (bytes == 0) return false;
+  auto sent = send_out(false);
+  if (!sent || !*sent) return false;
+  // A kernel without it is asked once: as root the question makes it look for a module, each time.
+  static std::atomic<bool> is_missing{false};
+  if (is_missing.load(std::memory_order_relaxed)) return false;
+  if (::setsockopt(fd_, IPPROTO_TCP, TCP_ULP, "tls", sizeof("tls")) != 0) {
+    if (errno == ENOENT || errno == ENOPROTOOPT) is_missing.store(true, std::memory_order_relaxed);
+    return false;
+  }
+  kernel_sends_ = ::setsockopt(fd_, SOL_TLS, TLS_TX, &info, bytes) == 0;
+  return kernel_sends_;
+}
+
 Error TlsSession::failed(int outcome) {
   const int kind = SSL_get_error(ssl_.get(), outcome);
   const unsigned long code = ERR_peek_last_error();
@@ -88,7 +169,9 @@ Result<TlsSession::Step> TlsSession::handshake() {
   }
   ERR_clear_error();
   const int outcome = SSL_do_handshake(ssl_.get());
-  const bool waits = outcome != 1 && SSL_get_error(ssl_.get(), outcome) == SSL_ERROR_WANT_READ;
+  const int came_to = outcome == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl_.get(), outcome);
+  const bool waits = came_to == SSL_ERROR_WANT_READ;
+  if (came_to == SSL_ERROR_WANT_WRITE) return Step::kWantsWrite;  // the kernel has no room for a ticket
   std::optional<Error> why;
   if (outcome != 1 && !waits) why = failed(outcome);
   auto sent = send_out(false);  // an alert too, when it failed

@@ -17,6 +17,10 @@ namespace wherry {
 /// Encrypts and decrypts what goes over a non-blocking socket that somebody else owns. Nothing here waits: a call does
 /// what it can, and its caller waits for the socket. Records are made many at a time and sent by one system call; what
 /// the kernel has no room for is kept here, kMostKeptBytes at most, and an idle session keeps no buffer at all.
+///
+/// Where the kernel does TLS, and the context allows it (SSL_OP_ENABLE_KTLS), it encrypts what is sent from the end of
+/// the handshake on: then the socket is written to as if it were plain, by sendfile(2) too. Source: the kernel's
+/// Documentation/networking/tls.rst.
 class TlsSession {
  public:
   /// Of plain text that is encrypted at a time: small enough that both texts stay in a core's cache.
@@ -38,6 +42,9 @@ class TlsSession {
   Result<std::size_t> read(std::span<char> into);
   /// True when read() may give bytes without any more from the socket.
   bool has_unread() const { return !starved_ && SSL_has_pending(ssl_.get()) == 1; }
+
+  /// True when the kernel encrypts what is sent: only read(), has_unread() and end() are called then.
+  bool kernel_sends() const { return kernel_sends_; }
 
   /// Encrypts all of `pieces`, taking them off as it does, and sends that; false when some has to wait for flush().
   Result<bool> write(std::span<iovec>& pieces, bool more);
@@ -62,8 +69,11 @@ class TlsSession {
   Result<void> encrypt(std::span<const char> bytes);
   Error failed(int outcome);
   Result<bool> send_out(bool more);
+  bool give_to_kernel(const void* keys);
 
   int fd_;
+  bool kernel_sends_ = false;
+  unsigned char next_kind_ = 0;  ///< of the record that OpenSSL writes next, where that is no data; with kernel_sends_
   bool starved_ = false;
   std::vector<char> kept_;  ///< encrypted, waits for room
   std::size_t kept_sent_ = 0;

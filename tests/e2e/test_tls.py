@@ -1,5 +1,6 @@
 """TLS on the listeners: real clients, certificates that change, and what must not get in."""
 
+import hashlib
 import http.client
 import json
 import os
@@ -401,6 +402,30 @@ def test_old_versions_are_refused(tier, authority, area, run_server):
     assert is_let_in(master.address, trusting(authority))
 
 
+@pytest.mark.parametrize("kernel", [True, False])
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_bodies_heads_and_ends_are_right_whoever_encrypts(authority, area, run_server, kernel, newest):
+    """Where this kernel does TLS; where it does not, both are the same way."""
+    config = write_config(area, tls=tls_section(authority.issue(NAME), kernel=kernel))
+    master = run_server(Master(area), extra=["--config", config])
+    context = trusting(authority, maximum_version=newest)
+    body = os.urandom(5 << 20)
+    digest = "sha256:" + hashlib.sha256(body).hexdigest()
+    host, _, port = master.address.rpartition(":")
+    connection = http.client.HTTPSConnection(host, int(port), context=context, timeout=20)
+    connection.request("POST", f"/v2/a/blobs/uploads/?digest={digest}", body, {"Content-Type": "application/octet-stream"})
+    assert connection.getresponse().read() == b""
+    for _ in range(3):
+        connection.request("GET", f"/v2/a/blobs/{digest}")
+        assert connection.getresponse().read() == body
+        connection.request("GET", "/v2/a/manifests/none")
+        response = connection.getresponse()
+        assert response.status == 404 and b"MANIFEST_UNKNOWN" in response.read()
+    connection.request("GET", f"/v2/a/blobs/{digest}", headers={"Connection": "close", "Range": "bytes=4000000-"})
+    assert connection.getresponse().read() == body[4000000:]
+    connection.close()
+
+
 def test_plain_http_is_told_what_to_do_and_nothing_else(tier):
     connection = http.client.HTTPConnection(tier[0].address, timeout=10)
     connection.request("GET", "/v2/")
@@ -462,7 +487,7 @@ def test_many_clients_at_once(tier, authority):
 # What is configured wrongly
 
 
-@pytest.mark.parametrize("case", ["no such file", "the key of another", "only a certificate", "an unknown version"])
+@pytest.mark.parametrize("case", ["no such file", "the key of another", "only a certificate", "an unknown version", "a kernel that may"])
 def test_wrong_settings_are_said_with_file_and_key(authority, area, case):
     certificate, other = authority.issue(NAME), authority.issue(NAME)
     section, told = {
@@ -470,6 +495,7 @@ def test_wrong_settings_are_said_with_file_and_key(authority, area, case):
         "the key of another": (tls_section((certificate[0], other[1])), str(other[1])),
         "only a certificate": ({"certificate-file": str(certificate[0])}, "tls"),
         "an unknown version": (tls_section(certificate, **{"minimum-version": "1.1"}), "minimum-version"),
+        "a kernel that may": (tls_section(certificate, kernel="perhaps"), "kernel"),
     }[case]
     master = Master(area)
     command = [*master.command(), "--config", write_config(area, tls=section)]
