@@ -11,6 +11,7 @@ namespace {
 
 /// Takes the last part off `path`, which ends before its slash then.
 std::string_view take_last(std::string_view& path) {
+  if (path.empty()) return {};
   const auto* found = static_cast<const char*>(::memrchr(path.data(), '/', path.size()));
   const auto slash = found == nullptr ? std::string_view::npos : static_cast<std::size_t>(found - path.data());
   const auto last = slash == std::string_view::npos ? path : path.substr(slash + 1);
