@@ -1,4 +1,4 @@
-// all_manifests(): a repository's manifests out of the pages in which a side lists them.
+// What a side's list of a repository's manifests says: all_manifests() out of its pages, and of one of them.
 #pragma once
 
 #include <optional>
@@ -28,6 +28,18 @@ Task<Result<std::optional<std::set<Digest>>>> all_manifests(Lister& lister, cons
     query.last = page->last();
   }
   co_return Manifests();
+}
+
+/// Whether a manifest is there and nothing leads to it, by the same list.
+template <class Lister>
+Task<Result<bool>> is_listed_as_untagged(Lister& lister, const RepositoryName& repository, const Digest& digest) {
+  registry::ManifestQuery query;
+  query.untagged = true;
+  query.only = digest;
+  query.limit = 1;
+  auto page = co_await lister.manifests(repository, query);
+  if (!page) co_return page.error();
+  co_return !page->digests().empty();
 }
 
 }  // namespace wherry::replication

@@ -110,12 +110,7 @@ Task<Result<std::optional<std::set<Digest>>>> LocalSide::manifests(const Reposit
 }
 
 Task<Result<bool>> LocalSide::is_untagged(const RepositoryName& repository, const Digest& digest) {
-  registry::ManifestQuery query;
-  query.untagged = true;
-  query.only = digest;
-  auto page = co_await names_.manifests(repository, query);
-  if (!page) co_return page.error();
-  co_return !page->digests().empty();
+  co_return co_await is_listed_as_untagged(names_, repository, digest);
 }
 
 Task<Result<bool>> LocalSide::has_blob(const RepositoryName& repository, const Digest& digest) {

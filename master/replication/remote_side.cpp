@@ -159,15 +159,10 @@ Task<Result<std::optional<std::set<Digest>>>> RemoteSide::manifests(const Reposi
 
 Task<Result<bool>> RemoteSide::is_untagged(const RepositoryName& repository, const Digest& digest) {
   if (!lists_manifests_) co_return false;
-  registry::ManifestQuery query;
-  query.untagged = true;
-  query.only = digest;
-  query.limit = 1;
-  auto page = co_await upstream_.manifests(repository, query);
-  lists_manifests_ = page || page.error().kind() != ErrorKind::kNotFound;
+  auto listed = co_await is_listed_as_untagged(upstream_, repository, digest);
+  lists_manifests_ = listed || listed.error().kind() != ErrorKind::kNotFound;
   if (!lists_manifests_) co_return false;
-  if (!page) co_return page.error();
-  co_return !page->digests().empty();
+  co_return listed;
 }
 
 Task<Result<bool>> RemoteSide::has_blob(const RepositoryName& repository, const Digest& digest) {

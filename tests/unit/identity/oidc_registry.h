@@ -95,6 +95,15 @@ class OidcRegistry {
     co_return co_await bench.follow(begun.location);
   }
 
+  /// The group that stands for the provider's "Staff".
+  Task<identity::Group> add_testers() {
+    identity::Group group;
+    group.name = "testers";
+    group.source = identity::Source::kOidc;
+    group.external_name = "Staff";
+    co_return (co_await identities().directory().create_group(group)).value();
+  }
+
   /// A whole login by browser; gives the secret that the page shows, which is the first text of its own there.
   Task<std::string> secret_by_browser() {
     std::string cookie;
