@@ -1,0 +1,45 @@
+// PieceSet: some of the pieces of a blob.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace wherry::swarm {
+
+/// A bit for each piece of a blob. A plain value.
+class PieceSet {
+ public:
+  static constexpr std::uint32_t kMost = std::uint32_t{1} << 16;  ///< pieces of one blob
+
+  explicit PieceSet(std::uint32_t pieces = 0, bool all = false)
+      : pieces_(pieces), words_((pieces + 63) / 64, all ? ~std::uint64_t{0} : 0), count_(all ? pieces : 0) {
+    if (all && pieces % 64 != 0) words_.back() = (std::uint64_t{1} << (pieces % 64)) - 1;
+  }
+
+  std::uint32_t pieces() const { return pieces_; }
+  std::uint32_t count() const { return count_; }
+  bool has(std::uint32_t piece) const { return (words_[piece / 64] >> (piece % 64) & 1) != 0; }
+  bool is_full() const { return count_ == pieces_; }
+  /// True when it was not in it.
+  bool add(std::uint32_t piece);
+  void remove(std::uint32_t piece);
+  /// The first one from `from` on, or pieces() when there is none.
+  std::uint32_t next(std::uint32_t from) const;
+  /// The first one from `from` on that is not in it, or pieces().
+  std::uint32_t next_missing(std::uint32_t from) const;
+
+  /// Base64 of its bits, the first piece in the lowest bit of the first byte.
+  std::string encode() const;
+  /// Nothing when it is not that of so many pieces.
+  static std::optional<PieceSet> decode(std::string_view text, std::uint32_t pieces);
+
+ private:
+  std::uint32_t pieces_;
+  std::vector<std::uint64_t> words_;
+  std::uint32_t count_;
+};
+
+}  // namespace wherry::swarm

@@ -1,0 +1,95 @@
+#include "common/swarm/torrent.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+
+#include "common/base/bytes.h"
+#include "common/swarm/merkle.h"
+
+namespace wherry::swarm {
+namespace {
+
+constexpr std::uint32_t kSmallestPiece = 64 * 1024;
+constexpr std::uint32_t kLargestPiece = 4 * 1024 * 1024;
+constexpr std::uint64_t kWantedPieces = 2048;
+constexpr char kVersion = 1;
+
+std::uint64_t count_of(std::uint64_t size) {
+  const std::uint64_t piece = piece_bytes_for(size);
+  return (size + piece - 1) / piece;
+}
+
+}  // namespace
+
+std::uint32_t piece_bytes_for(std::uint64_t size) {
+  const std::uint64_t wanted = std::bit_ceil((size + kWantedPieces - 1) / kWantedPieces);
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(wanted, kSmallestPiece, kLargestPiece));
+}
+
+Torrent::Torrent(const Digest& blob, std::uint64_t size, std::vector<Sha256> roots)
+    : blob_(blob),
+      size_(size),
+      piece_bytes_(piece_bytes_for(size)),
+      roots_(std::move(roots)),
+      root_(file_root(roots_, piece_bytes_)) {}
+
+Result<Torrent> Torrent::make(const Digest& blob, std::uint64_t size, std::vector<Sha256> pieces) {
+  if (size < kLeastBytes || size > kMostBytes || pieces.size() != count_of(size))
+    return Error(ErrorKind::kInvalid, "{} pieces are no torrent of {} bytes", pieces.size(), size);
+  return Torrent(blob, size, std::move(pieces));
+}
+
+Result<Torrent> Torrent::of_file(int fd, const Digest& blob, std::uint64_t size) {
+  const std::uint32_t piece_bytes = piece_bytes_for(size);
+  std::vector<Sha256> roots;
+  roots.reserve(count_of(size));
+  std::vector<std::byte> piece(piece_bytes);
+  for (std::uint64_t offset = 0; offset < size; offset += piece_bytes) {
+    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(piece_bytes, size - offset));
+    std::size_t got = 0;
+    while (got < want) {
+      const ssize_t n = ::pread(fd, piece.data() + got, want - got, static_cast<off_t>(offset + got));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return system_error(errno, "read " + blob.to_string());
+      if (n == 0) return Error(ErrorKind::kCorrupt, "{} is shorter than {} bytes", blob.to_string(), size);
+      got += static_cast<std::size_t>(n);
+    }
+    roots.push_back(piece_root(std::span(piece).first(want), piece_bytes));
+  }
+  return make(blob, size, std::move(roots));
+}
+
+std::uint32_t Torrent::bytes_of(std::uint32_t piece) const {
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(piece_bytes_, size_ - offset_of(piece)));
+}
+
+std::uint32_t Torrent::pieces_before(std::uint64_t offset) const {
+  return offset >= size_ ? pieces() : static_cast<std::uint32_t>(offset / piece_bytes_);
+}
+
+std::string Torrent::encode() const {
+  std::string text(1, kVersion);
+  text.reserve(9 + roots_.size() * sizeof(Sha256));
+  append_be64(text, size_);
+  for (const Sha256& root : roots_) text.append(as_text(root));
+  return text;
+}
+
+Result<Torrent> Torrent::decode(const Digest& blob, std::string_view text) {
+  const Error bad(ErrorKind::kCorrupt, "that is no torrent of {}", blob.to_string());
+  if (text.empty() || text.front() != kVersion) return bad;
+  text.remove_prefix(1);
+  const auto size = take_be64(text);
+  if (!size || text.size() % sizeof(Sha256) != 0) return bad;
+  std::vector<Sha256> roots(text.size() / sizeof(Sha256));
+  if (!roots.empty()) std::memcpy(roots.data(), text.data(), text.size());
+  auto torrent = make(blob, *size, std::move(roots));
+  if (!torrent) return bad;
+  return torrent;
+}
+
+}  // namespace wherry::swarm
