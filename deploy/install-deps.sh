@@ -27,6 +27,7 @@ libspdlog-dev           # logging
 libfmt-dev              # formatting, for spdlog
 prometheus-cpp-dev      # metrics
 libldap-dev             # logging in against LDAP and Active Directory
+libtorrent-rasterbar-dev # blobs shared between nodes
 libgtest-dev            # unit tests
 libgmock-dev            # unit tests
 libbenchmark-dev        # microbenchmarks

@@ -35,6 +35,11 @@ int serve(ServeOptions& options) {
         auto ldap = ldap::read_ldap(file);
         if (!ldap) return ldap.error();
         master.access.ldap = std::move(*ldap);
+        auto swarm = file.section("swarm");
+        if (!swarm) return swarm.error();
+        read = swarm->read_bytes("min-bytes", master.swarm.min_bytes);
+        if (read) read = swarm->finish();
+        if (!read) return read;
         auto oidc = identity::oidc::read_oidc(file);
         if (!oidc) return oidc.error();
         master.oidc = std::move(*oidc);

@@ -38,6 +38,9 @@ int serve(ServeOptions& options, const std::string& parent_flag, const std::stri
     auto freshness = Freshness::read(file);
     if (!freshness) return freshness.error();
     node.freshness = std::move(*freshness);
+    auto swarm = SwarmOptions::read(file);
+    if (!swarm) return swarm.error();
+    node.swarm = std::move(*swarm);
     return read_cache(file, node.cache);
   });
   if (!parent_flag.empty()) node.registries.parent.url = parent_flag;

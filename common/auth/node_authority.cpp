@@ -103,10 +103,11 @@ Result<NodeAuthority> NodeAuthority::load_or_make(const std::string& path) {
 }
 
 Result<NodeCertificate> NodeAuthority::certify(std::string_view request_pem, const std::string& name,
-                                               const std::vector<std::string>& projects, WallTime now) const {
+                                               const std::vector<std::string>& projects, WallTime now,
+                                               std::chrono::hours validity) const {
   auto request = read_request(request_pem);
   if (!request) return request.error();
-  Draft draft(name, kAuthorityName, ::X509_REQ_get0_pubkey(request->get()), now - kClockSlack, now + kNodeValidity);
+  Draft draft(name, kAuthorityName, ::X509_REQ_get0_pubkey(request->get()), now - kClockSlack, now + validity);
   add_extension(draft.certificate.get(), NID_basic_constraints, "critical,CA:FALSE");
   add_extension(draft.certificate.get(), NID_key_usage, "critical,digitalSignature");
   add_extension(draft.certificate.get(), NID_ext_key_usage, "clientAuth,serverAuth");

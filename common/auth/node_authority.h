@@ -21,7 +21,8 @@ class NodeAuthority {
   /// A certificate for the key of that request, with this name and these projects whatever the request says. Errors:
   /// kInvalid for what is no request, or is not signed by its own key.
   Result<NodeCertificate> certify(std::string_view request_pem, const std::string& name,
-                                  const std::vector<std::string>& projects, WallTime now) const;
+                                  const std::vector<std::string>& projects, WallTime now,
+                                  std::chrono::hours validity = kNodeValidity) const;
   /// SHA-256 of the key that a request asks for, as hexadecimal: tells whether two are of the same key.
   static Result<std::string> key_of(std::string_view request_pem);
 

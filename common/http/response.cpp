@@ -50,6 +50,7 @@ std::string_view status_line(int status) {
     case 202: return "HTTP/1.1 202 Accepted\r\n";
     case 204: return "HTTP/1.1 204 No Content\r\n";
     case 206: return "HTTP/1.1 206 Partial Content\r\n";
+    case 303: return "HTTP/1.1 303 See Other\r\n";
     case 304: return "HTTP/1.1 304 Not Modified\r\n";
     case 307: return "HTTP/1.1 307 Temporary Redirect\r\n";
     case 400: return "HTTP/1.1 400 Bad Request\r\n";

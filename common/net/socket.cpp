@@ -138,6 +138,10 @@ void Socket::cork(bool on) {
   ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_CORK, &value, sizeof(value));
 }
 
+void Socket::keep_unsent_below(int bytes) {
+  ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
+}
+
 void Socket::shutdown_write() {
   if (tls_ != nullptr) tls_->end();
   ::shutdown(fd_.get(), SHUT_WR);

@@ -53,6 +53,9 @@ class Socket {
   /// otherwise ends one at each of its batches of 64 KiB: nearly twice as many segments, a fifth more CPU on loopback.
   void cork(bool on);
 
+  /// The kernel takes no more once so many bytes wait to be sent for the first time (TCP_NOTSENT_LOWAT); 0: as usual.
+  void keep_unsent_below(int bytes);
+
   /// Makes the present operation, and every later one, end with kClosed.
   void close() { poller_.close(); }
   bool closed() const { return poller_.closed(); }

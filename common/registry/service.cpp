@@ -241,6 +241,14 @@ Task<Result<void>> RegistryService::pull_blob(http::Exchange& exchange, const Ro
   }
   auto body = co_await blobs_.open(*route.repository, *digest);
   if (!body) co_return body.error();
+  if (invitations_ != nullptr && invitations_->would_come(request)) {
+    auto place = co_await invitations_->invite(exchange, *route.repository, *digest, (*body)->size());
+    if (place) {
+      auto response = v2_response(303);
+      response.header("Location", *place).header("Cache-Control", "no-store");
+      co_return co_await exchange.send(std::move(response));
+    }
+  }
   const auto if_range = request.header("if-range");
   const bool whole = !if_range.empty() && if_range != etag;
   auto fields = with_digest(200, etag);

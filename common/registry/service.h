@@ -5,6 +5,7 @@
 #include "common/http/server.h"
 #include "common/observe/metrics.h"
 #include "common/registry/catalog.h"
+#include "common/registry/invitations.h"
 #include "common/registry/route.h"
 
 namespace wherry::registry {
@@ -13,6 +14,9 @@ namespace wherry::registry {
 class RegistryService : public http::Service {
  public:
   RegistryService(Catalog& catalog, Blobs& blobs, auth::Gate& gate, Metrics& metrics);
+
+  /// For blobs that are asked for whole; before it serves.
+  void invite_to(Invitations& invitations) { invitations_ = &invitations; }
 
   Task<Result<void>> handle(http::Exchange& exchange) final;
   http::Response render(const Error& error) const final;
@@ -47,6 +51,7 @@ class RegistryService : public http::Service {
   Catalog& catalog_;
   Blobs& blobs_;
   auth::Gate& gate_;
+  Invitations* invitations_ = nullptr;
   Metrics& metrics_;
   Counter cut_by_client_;
   Counter cut_by_source_;

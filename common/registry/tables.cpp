@@ -87,6 +87,7 @@ std::string order_key(char kind, std::uint32_t number) {
 std::string validated_key(const RepositoryName& repository, std::string_view tag) {
   return in_repository('v', repository).append(tag);
 }
+std::string torrent_key(const Digest& digest) { return "w" + digest.binary(); }
 std::string scrub_key() { return "S"; }
 std::string uploads_prefix() { return "u"; }
 std::string upload_key(std::string_view id) { return uploads_prefix().append(id); }

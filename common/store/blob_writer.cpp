@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <coroutine>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "common/base/check.h"
 #include "common/base/files.h"
 #include "common/store/blob_writer_state.h"
+#include "common/store/block_buffer.h"
 
 namespace wherry::store {
 namespace {
@@ -63,6 +65,23 @@ Result<void> BlobWriter::State::write(std::span<const std::byte> bytes) {
     return wrote;
   }
   if (when_written) when_written(written + bytes.size());
+  hash(bytes);
+  return {};
+}
+
+Result<void> BlobWriter::State::take_in(std::uint64_t bytes) {
+  if (when_written) when_written(written + bytes);
+  for (const std::uint64_t end = written + bytes; written < end;) {
+    const auto block = block_buffer().first(std::min<std::uint64_t>(block_buffer().size(), end - written));
+    auto got = read_all(file.get(), block, written);
+    if (!got) return std::move(got.error());
+    if (*got != block.size()) return Error(ErrorKind::kIo, "{} is shorter than what was written to it", name);
+    hash(block);
+  }
+  return {};
+}
+
+void BlobWriter::State::hash(std::span<const std::byte> bytes) {
   hasher.update(bytes);
   blocks.update(bytes);
   written += bytes.size();
@@ -71,7 +90,6 @@ Result<void> BlobWriter::State::write(std::span<const std::byte> bytes) {
                       SYNC_FILE_RANGE_WRITE);
     write_back_from = written;
   }
-  return {};
 }
 
 Result<void> BlobWriter::State::sync() {
@@ -96,6 +114,18 @@ Task<Result<void>> BlobWriter::append(Buffer buffer) {
   if (state->failure) co_return *state->failure;  // it was not even begun
   co_return Result<void>();
 }
+
+Task<Result<void>> BlobWriter::append_written(std::uint64_t bytes) {
+  const std::shared_ptr<State> state = state_;
+  auto flushed = co_await flush();
+  if (!flushed) co_return flushed;
+  auto taken = co_await state->core->pool.run([&state, bytes] { return state->take_in(bytes); });
+  state->taken = state->written;
+  if (!taken) state->failure = taken.error();
+  co_return taken;
+}
+
+int BlobWriter::file() const { return state_->file.get(); }
 
 void BlobWriter::when_written(std::move_only_function<void(std::uint64_t)> written) {
   WHERRY_CHECK(!state_->working);

@@ -28,6 +28,11 @@ class BlobWriter {
   /// next. An error is of the earlier buffer (this one is dropped). Errors: kNoSpace (what was written of that buffer
   /// is cut off again, so the file ends at size()), kIo, kUnavailable.
   Task<Result<void>> append(Buffer buffer);
+  /// Takes in the next `bytes`, which somebody wrote into file() at their places and knows to be right: they are read
+  /// and hashed. Gives control back once that is done. Errors: as append().
+  Task<Result<void>> append_written(std::uint64_t bytes);
+  /// The file, for who brings in parts of it beyond size(). What is appended later goes over them.
+  int file() const;
   /// `written` is told, on a thread of the pool, how long the file is each time that it grew: before its new bytes are
   /// hashed, so that whoever follows the file need not wait for that. Only while nothing is in work.
   void when_written(std::move_only_function<void(std::uint64_t)> written);

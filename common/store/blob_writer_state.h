@@ -33,6 +33,8 @@ class BlobWriter::State {
   /// Waits until nothing is in work.
   Task<void> settled();
   Result<void> write(std::span<const std::byte> bytes);
+  /// What is in the file behind `written`.
+  Result<void> take_in(std::uint64_t bytes);
   Result<void> sync();
 
   const std::shared_ptr<BlobStore::Core> core;
@@ -49,6 +51,7 @@ class BlobWriter::State {
   bool working = false;
 
  private:
+  void hash(std::span<const std::byte> bytes);
   struct Background;
   static Background work(std::shared_ptr<State> self, Buffer buffer);
   Event idle_;

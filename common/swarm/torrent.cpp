@@ -1,13 +1,11 @@
 #include "common/swarm/torrent.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cstring>
 
 #include "common/base/bytes.h"
+#include "common/base/files.h"
 #include "common/swarm/merkle.h"
 
 namespace wherry::swarm {
@@ -43,24 +41,18 @@ Result<Torrent> Torrent::make(const Digest& blob, std::uint64_t size, std::vecto
   return Torrent(blob, size, std::move(pieces));
 }
 
-Result<Torrent> Torrent::of_file(int fd, const Digest& blob, std::uint64_t size) {
+Result<bool> Torrent::hash_some(int fd, std::uint64_t size, std::uint64_t bytes, std::vector<Sha256>& roots) {
   const std::uint32_t piece_bytes = piece_bytes_for(size);
-  std::vector<Sha256> roots;
-  roots.reserve(count_of(size));
   std::vector<std::byte> piece(piece_bytes);
-  for (std::uint64_t offset = 0; offset < size; offset += piece_bytes) {
+  std::uint64_t offset = std::uint64_t{piece_bytes} * roots.size();
+  for (const std::uint64_t stop = offset + bytes; offset < std::min(size, stop); offset += piece_bytes) {
     const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(piece_bytes, size - offset));
-    std::size_t got = 0;
-    while (got < want) {
-      const ssize_t n = ::pread(fd, piece.data() + got, want - got, static_cast<off_t>(offset + got));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return system_error(errno, "read " + blob.to_string());
-      if (n == 0) return Error(ErrorKind::kCorrupt, "{} is shorter than {} bytes", blob.to_string(), size);
-      got += static_cast<std::size_t>(n);
-    }
+    const auto got = read_all(fd, std::span(piece).first(want), offset);
+    if (!got) return got.error();
+    if (*got != want) return Error(ErrorKind::kCorrupt, "a blob's file is shorter than {} bytes", size);
     roots.push_back(piece_root(std::span(piece).first(want), piece_bytes));
   }
-  return make(blob, size, std::move(roots));
+  return offset >= size;
 }
 
 std::uint32_t Torrent::bytes_of(std::uint32_t piece) const {

@@ -26,8 +26,9 @@ class Torrent {
  public:
   /// Of pieces whose roots are known. Errors: kInvalid when size and pieces do not go together.
   static Result<Torrent> make(const Digest& blob, std::uint64_t size, std::vector<Sha256> pieces);
-  /// Of what is in a file. Blocks, and reads all of it. Errors: kIo, kCorrupt when it is shorter.
-  static Result<Torrent> of_file(int fd, const Digest& blob, std::uint64_t size);
+  /// The roots of the next pieces of a file, behind those that `roots` has, of about `bytes`. Blocks: one SHA-256 pass
+  /// over them. True when it has all. Errors: kIo, kCorrupt when the file is shorter.
+  static Result<bool> hash_some(int fd, std::uint64_t size, std::uint64_t bytes, std::vector<Sha256>& roots);
 
   const Digest& blob() const { return blob_; }
   std::uint64_t size() const { return size_; }

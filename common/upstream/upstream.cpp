@@ -8,6 +8,7 @@
 #include "common/http/uri.h"
 #include "common/oci/manifest.h"
 #include "common/oci/media_types.h"
+#include "common/registry/invitations.h"
 
 namespace wherry {
 namespace {
@@ -130,12 +131,23 @@ Task<Result<Budget::Slot>> Upstream::turn(const RepositoryName& repository, Budg
 }
 
 Task<Result<BlobSource>> Upstream::blob(Budget::Slot turn, const RepositoryName& repository, const Digest& digest,
-                                        std::uint64_t offset) {
+                                        std::uint64_t offset, bool together) {
   Question question = about(repository, "blobs/" + digest.to_string(), ErrorKind::kBlobUnknown);
-  if (offset > 0) question.headers.emplace_back("Range", fmt::format("bytes={}-", offset));
+  if (together) {
+    question.headers.emplace_back(registry::kSwarmHeader, "1");
+    question.answers.push_back(303);
+  } else if (offset > 0) {
+    question.headers.emplace_back("Range", fmt::format("bytes={}-", offset));
+  }
   auto transfer = co_await origin_.ask(std::move(question));
   if (!transfer) co_return transfer.error();
   const http::ClientHead& head = (*transfer)->head();
+  if (head.status() == 303) {
+    std::string place(head.header("location"));
+    if (!place.starts_with(registry::kSwarmPath))
+      co_return Error(ErrorKind::kUpstream, "{} sends us to what is no swarm: {}", url(), place);
+    co_return BlobSource(origin_, std::move(turn), std::move(place));
+  }
   if (head.status() == 200) {
     const auto size = head.content_length();
     co_return BlobSource(origin_, std::move(turn), std::move(*transfer), 0, size);

@@ -34,8 +34,13 @@ class BlobSource {
   BlobSource(Origin& origin, Budget::Slot slot, std::unique_ptr<http::Transfer> transfer, std::uint64_t offset,
              std::optional<std::uint64_t> size)
       : origin_(&origin), slot_(std::move(slot)), transfer_(std::move(transfer)), offset_(offset), size_(size) {}
+  /// Instead of its bytes: where it is had together with others.
+  BlobSource(Origin& origin, Budget::Slot slot, std::string invitation)
+      : origin_(&origin), slot_(std::move(slot)), offset_(0), invitation_(std::move(invitation)) {}
   /// Of the registry that sends it, for messages.
   const std::string& url() const { return origin_->url(); }
+  /// Path and query at the same server, where to ask for an introduction (swarm::Introduction); empty: its bytes come.
+  const std::string& invitation() const { return invitation_; }
   /// The next piece of its bytes, as http::Transfer::next(), when the upstream's budget has room for it.
   Task<Result<Buffer>> next();
   /// Where in the blob its bytes start: 0 when the upstream sends all of it although a range was asked for.
@@ -49,6 +54,7 @@ class BlobSource {
   std::unique_ptr<http::Transfer> transfer_;
   std::uint64_t offset_;
   std::optional<std::uint64_t> size_;
+  std::string invitation_;
 };
 
 /// An upstream as seen from any loop. Errors of all: those of Origin::ask(), with the kind of "not there" that each
@@ -73,10 +79,10 @@ class Upstream {
   Task<Result<std::uint64_t>> blob_size(const RepositoryName& repository, const Digest& digest);
   /// Waits until a blob of that repository may be fetched. Errors: those of Budget::slot().
   Task<Result<Budget::Slot>> turn(const RepositoryName& repository, Budget::Use use);
-  /// Starts to fetch a blob from `offset`, in its turn. Errors: kBlobUnknown; kUpstream when what comes cannot be that
-  /// blob.
+  /// Starts to fetch a blob from `offset`, in its turn. `together`: an invitation will do, too. Errors: kBlobUnknown;
+  /// kUpstream when what comes cannot be that blob.
   Task<Result<BlobSource>> blob(Budget::Slot turn, const RepositoryName& repository, const Digest& digest,
-                                std::uint64_t offset);
+                                std::uint64_t offset, bool together = false);
   /// Lists, of which these three tell, are not worth a wait for an upstream that was out of reach a moment ago. Errors:
   /// kNameUnknown.
   Task<Result<registry::NamePage>> tags(const RepositoryName& repository, std::string last, std::size_t limit);

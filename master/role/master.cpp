@@ -2,6 +2,7 @@
 
 #include "common/base/log.h"
 #include "common/feed/key_records.h"
+#include "common/swarm/introduction.h"
 
 namespace wherry::master {
 namespace {
@@ -54,13 +55,22 @@ Task<Result<void>> Master::start(Daemon& daemon) {
   api_->audit_to(*audit_);
   identity::add_audit_endpoints(*api_, daemon.disk(), audit_->folder());
   if (identities_) identities_->add_to(*api_);
-  add_node_endpoints(*api_, *nodes_, [this] { authority_->wake_streams(); });
+  auto swarming = co_await start_swarms(daemon);
+  if (!swarming) {
+    co_await stop();
+    co_return swarming;
+  }
+  add_node_endpoints(*api_, *nodes_, [this] {
+    authority_->wake_streams();
+    introducer_->end_all();
+  });
   add_fill_ahead_endpoints(*api_, storage_->names());
   replication_->add_to(*api_);
   router_ = std::make_unique<http::Router>(*push_);
   if (identities_) identities_->add_to(*router_);
   if (oidc_service_) router_->add(std::string(identity::oidc::OidcService::kPrefix), *oidc_service_);
   router_->add(std::string(NodeService::kPrefix), *node_service_);
+  router_->add(std::string(swarm::kPrefix), *introducer_);
   router_->add(std::string(feed::FeedService::kPrefix), *feed_);
   router_->add(std::string(api::Api::kPrefix), *api_);
   auto replicating = co_await replication_->start();
@@ -97,6 +107,20 @@ Task<Result<void>> Master::start_feed(Daemon& daemon) {
   co_return Result<void>();
 }
 
+Task<Result<void>> Master::start_swarms(Daemon& daemon) {
+  const std::string& data = options_.data;
+  auto authority =
+      co_await daemon.disk().run([&] { return auth::NodeAuthority::load_or_make(swarm::authority_file(data)); });
+  if (!authority) co_return authority.error();
+  swarm::NodeOf node_of = [nodes = nodes_.get()](const http::Request& request) { return nodes->identity(request); };
+  torrents_ = std::make_unique<swarm::TorrentBook>(*storage_, daemon.loops());
+  introducer_ =
+      std::make_unique<swarm::Introducer>(*storage_, *blobs_, *torrents_, std::move(node_of), std::move(*authority),
+                                          options_.swarm, daemon.loops(), daemon.metrics());
+  push_->invite_to(*introducer_);
+  co_return Result<void>();
+}
+
 Task<Result<void>> Master::start_access(Daemon& daemon) {
   if (options_.is_open) co_return Result<void>();
   identities_ = std::make_unique<identity::Identities>(options_.data, options_.access, storage_->names(), *audit_,
@@ -122,6 +146,7 @@ Task<void> Master::stop() {
   sleeper_.wake();
   co_await replication_->stop();
   co_await scope_.join();
+  if (torrents_) co_await torrents_->stop();
   if (authority_) co_await authority_->stop();
   co_await scrubber_->stop();
   co_await checked_->stop();

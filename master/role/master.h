@@ -10,6 +10,7 @@
 #include "common/feed/feed_service.h"
 #include "common/http/router.h"
 #include "common/registry/scrubber.h"
+#include "common/swarm/introducer.h"
 #include "master/api/api.h"
 #include "master/feed/authority.h"
 #include "master/identity/identities.h"
@@ -35,6 +36,7 @@ struct MasterOptions {
   audit::AuditOptions audit;                                            ///< audit
   std::optional<identity::oidc::OidcOptions> oidc;                      ///< oidc
   identity::AccessOptions access;                                       ///< access
+  swarm::IntroducerOptions swarm;                                       ///< swarm
 };
 
 class Master final : public Role {
@@ -52,6 +54,7 @@ class Master final : public Role {
  private:
   Task<Result<void>> start_feed(Daemon& daemon);
   Task<Result<void>> start_access(Daemon& daemon);
+  Task<Result<void>> start_swarms(Daemon& daemon);
   Task<void> expire_uploads();
 
   MasterOptions options_;
@@ -67,6 +70,8 @@ class Master final : public Role {
   std::unique_ptr<MasterBlobs> blobs_;
   std::unique_ptr<UploadSessions> sessions_;
   std::unique_ptr<PushService> push_;
+  std::unique_ptr<swarm::TorrentBook> torrents_;
+  std::unique_ptr<swarm::Introducer> introducer_;
   std::unique_ptr<feed::Publisher> publisher_;
   std::unique_ptr<Authority> authority_;
   std::unique_ptr<NodeBook> nodes_;

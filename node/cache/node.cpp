@@ -1,5 +1,7 @@
 #include "node/cache/node.h"
 
+#include "common/swarm/introduction.h"
+
 namespace wherry::node {
 
 Task<Result<void>> Node::start(Daemon& daemon) {
@@ -31,7 +33,10 @@ Task<Result<void>> Node::start(Daemon& daemon) {
   scrubber_ = std::make_unique<registry::Scrubber>(*storage_, *checked_, options_.scrub_round, metrics);
   scrubber_->start();
   co_await upstreams_->open();
-  fills_ = std::make_unique<Fills>(*storage_, *space_, *upstreams_, negatives_, loops, metrics);
+  torrents_ = std::make_unique<swarm::TorrentBook>(*storage_, loops);
+  swarms_ = std::make_unique<Swarms>(options_.swarm, *torrents_, daemon.disk(), loops, metrics);
+  space_->on_gone([swarms = swarms_.get()](const Digest& digest) { swarms->drop(digest); });
+  fills_ = std::make_unique<Fills>(*storage_, *space_, *upstreams_, negatives_, *swarms_, loops, metrics);
   prefetch_ = std::make_unique<Prefetch>(*upstreams_, *fills_, loops);
   followed_ = std::make_unique<FollowedNames>(storage_->names());
   policy_ = std::make_unique<registry::PolicyKeeper>(storage_->names());
@@ -65,7 +70,13 @@ Task<Result<void>> Node::start(Daemon& daemon) {
   metrics.name_sources({static_cast<std::uint8_t>(Endpoint::kManifest), static_cast<std::uint8_t>(Endpoint::kBlob)});
   name_node_metrics(metrics, *space_, fills_->board(), *upstreams_);
   feed_ = std::make_unique<feed::FeedService>(storage_->names(), *publisher_, *follower_, *membership_);
+  auto swarming = co_await start_swarms(daemon);
+  if (!swarming) {
+    co_await stop();
+    co_return swarming;
+  }
   router_ = std::make_unique<http::Router>(*service_);
+  router_->add(std::string(swarm::kPrefix), *introducer_);
   if (access_) router_->add(std::string(auth::TokenGate::kTokenPath), access_->tokens());
   router_->add(std::string(Membership::kPrefix), *membership_);
   router_->add(std::string(feed::FeedService::kPrefix), *feed_);
@@ -86,6 +97,25 @@ Task<Result<void>> Node::start_access(Daemon& daemon, bool follows) {
   co_return co_await access_->start(daemon.disk(), daemon.loops());
 }
 
+Task<Result<void>> Node::start_swarms(Daemon& daemon) {
+  const std::string& data = options_.data;
+  auto authority =
+      co_await daemon.disk().run([&] { return auth::NodeAuthority::load_or_make(swarm::authority_file(data)); });
+  if (!authority) co_return authority.error();
+  swarm::NodeOf node_of = [membership = membership_.get()](const http::Request& request) {
+    return membership->identity(request);
+  };
+  introducer_ =
+      std::make_unique<swarm::Introducer>(*storage_, *blobs_, *torrents_, std::move(node_of), std::move(*authority),
+                                          options_.swarm.introducer, daemon.loops(), daemon.metrics());
+  service_->invite_to(*introducer_);
+  membership_->on_revoked([introducer = introducer_.get(), swarms = swarms_.get()] {
+    introducer->end_all();
+    swarms->leave_all();
+  });
+  co_return co_await swarms_->start();
+}
+
 Task<Result<void>> Node::start_following(const std::string& join_token) {
   std::function<void()> joined = [this] { follower_->reconnect(); };
   auto member = co_await membership_->start(join_token, std::move(joined));
@@ -99,10 +129,13 @@ Task<void> Node::stop() {
   co_await membership_->stop();
   co_await follower_->stop();
   if (access_) co_await access_->stop();
+  swarms_->cancel();
   co_await upstreams_->cancel();
   co_await fill_ahead_->stop();
   co_await prefetch_->stop();
   co_await fills_->stop();
+  co_await swarms_->stop();
+  co_await torrents_->stop();
   co_await catalog_->stop();
   co_await scrubber_->stop();
   co_await checked_->stop();

@@ -10,6 +10,7 @@
 #include "common/http/router.h"
 #include "common/registry/policy_keeper.h"
 #include "common/registry/scrubber.h"
+#include "common/swarm/introducer.h"
 #include "node/access/access.h"
 #include "node/cache/fill_ahead.h"
 #include "node/cache/node_blobs.h"
@@ -19,6 +20,7 @@
 #include "node/eviction/cache_space.h"
 #include "node/fill/fills.h"
 #include "node/follow/follower.h"
+#include "node/swarm/swarms.h"
 #include "node/upstream/upstreams.h"
 
 namespace wherry::node {
@@ -32,6 +34,7 @@ struct NodeOptions {
   CacheOptions cache;                                                 ///< cache
   bool is_open = false;                                               ///< --insecure-open
   AccessOptions access;                                               ///< access
+  SwarmOptions swarm;                                                 ///< swarm
 };
 
 class Node final : public Role {
@@ -42,11 +45,15 @@ class Node final : public Role {
   http::Service& service() override { return *router_; }
   std::string status() override { return node_status(*space_, fills_->board(), *upstreams_, *follower_); }
   void drain() override { publisher_->end(); }
-  Task<void> cut() override { return upstreams_->cancel(); }
+  Task<void> cut() override {
+    swarms_->cancel();
+    return upstreams_->cancel();
+  }
   Task<void> stop() override;
 
  private:
   Task<Result<void>> start_access(Daemon& daemon, bool follows);
+  Task<Result<void>> start_swarms(Daemon& daemon);
   Task<Result<void>> start_following(const std::string& join_token);
 
   NodeOptions options_;
@@ -58,6 +65,9 @@ class Node final : public Role {
   std::unique_ptr<Upstreams> upstreams_;
   Negatives negatives_;
   std::unique_ptr<Prefetch> prefetch_;
+  std::unique_ptr<swarm::TorrentBook> torrents_;
+  std::unique_ptr<Swarms> swarms_;
+  std::unique_ptr<swarm::Introducer> introducer_;
   std::unique_ptr<Fills> fills_;
   std::unique_ptr<NodeCatalog> catalog_;
   std::unique_ptr<FillAhead> fill_ahead_;

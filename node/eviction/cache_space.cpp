@@ -261,6 +261,7 @@ Task<Result<std::uint64_t>> CacheSpace::evict_batch(std::uint64_t bytes) {
   failpoint("blobs-forgotten");
   std::uint64_t gone = 0;
   for (const auto& victim : victims) {
+    told_(victim->digest);
     auto removed = co_await storage_.blobs().remove(victim->digest);
     // Without a row it is nobody's; the next start tries again.
     if (!removed) log::warn("an evicted blob's file stays", {{"error", removed.error().to_string()}});
@@ -276,6 +277,7 @@ Task<Result<std::uint64_t>> CacheSpace::evict_batch(std::uint64_t bytes) {
 
 /// Erases a blob's row and what says which repositories hold it.
 Result<void> CacheSpace::forget_blob(kv::Transaction& transaction, const Digest& digest) {
+  transaction.erase(tables::torrent_key(digest));
   const std::string prefix = tables::holders_prefix(digest);
   std::vector<std::string> holders;
   auto scanned = transaction.scan(prefix, {}, [&](std::string_view key, std::string_view) {

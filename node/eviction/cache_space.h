@@ -47,6 +47,9 @@ class CacheSpace {
   /// Ends that, and writes the order down; on the home loop.
   Task<void> stop();
 
+  /// Who is told of each blob that leaves, before its file does. Any loop; before anything can leave.
+  void on_gone(std::function<void(const Digest&)> told) { told_ = std::move(told); }
+
   /// A blob in use: it does not go as long as this lives. Empty when the blob is not known.
   class Hold {
    public:
@@ -132,6 +135,7 @@ class CacheSpace {
   Scope scope_;
   Sleeper sleeper_;
   bool stopping_ = false;
+  std::function<void(const Digest&)> told_ = [](const Digest&) {};
   std::atomic<bool> tend_asked_ = false;
   PerLoop<JustAsked> just_asked_;
   std::atomic<std::uint64_t> epoch_{0};  // another one when the ledger has to hear of all manifests again

@@ -25,6 +25,15 @@ Error as_said_here(const Error& error, const RepositoryName& repository, const D
   return error.kind() == ErrorKind::kBlobUnknown ? registry::blob_unknown(repository, digest) : error;
 }
 
+/// What a failure of the disk means for who waits for the blob.
+Error storage_failure(const Error& error) {
+  if (error.kind() != ErrorKind::kNoSpace) return error;
+  return Error(ErrorKind::kUnavailable, "this node has no room for the blob: {}", error.message());
+}
+
+/// So often a fill is introduced to a swarm: anew when the one that it was in has ended.
+constexpr int kMostIntroductions = 3;
+
 }  // namespace
 
 /// A fill and what its writing needs.
@@ -47,7 +56,9 @@ struct Fills::Running {
   bool preparing = false;
   Event prepared;  ///< the three below are there, or failure says why not
   std::optional<store::BlobWriter> writer;
-  UniqueFd for_readers;  ///< the writer's file, until the fill has it
+  UniqueFd for_readers;                   ///< the writer's file, until the fill has it
+  int introductions = 0;                  ///< to swarms
+  std::optional<swarm::PieceSet> pieces;  ///< that are in the file and right, beyond what the writer has
   std::optional<Error> failure;
 };
 
@@ -69,11 +80,12 @@ struct Fills::Part {
 };
 
 Fills::Fills(registry::Storage& storage, CacheSpace& space, const Upstreams& upstreams, Negatives& negatives,
-             const std::vector<Loop*>& loops, Metrics& metrics)
+             Swarms& swarms, const std::vector<Loop*>& loops, Metrics& metrics)
     : storage_(storage),
       space_(space),
       upstreams_(upstreams),
       negatives_(negatives),
+      swarms_(swarms),
       sizes_(loops, negatives),
       parts_(loops),
       fetched_bytes_(metrics.counter("wherry_fill_fetched_bytes_total", "Bytes of blobs fetched from upstream")),
@@ -247,6 +259,7 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
         fill.verified();
         co_return co_await running.writer->commit(fill.digest());
       }
+      swarms_.drop(fill.digest());
       for (const Sources::Source& each : running.sources.all())
         if (each.gave) part.distrust(blob_question(each.repository, fill.digest()));
       co_return told(Error(ErrorKind::kUpstream, "{} sent other bytes than those of {}", running.sent_by,
@@ -277,12 +290,47 @@ Task<Result<void>> Fills::take_from(Part& part, Running& running, Sources::Sourc
   if (!turn) co_return turn.error();
   // Who waits for his turn has no file yet: many may.
   if (!std::exchange(running.preparing, true)) part.scope.spawn(prepare(running));
-  auto source = co_await upstream.blob(std::move(*turn), remote->repository(), running.fill->digest(), before);
+  const bool together =
+      swarms_.takes_part() && upstreams_.parent() == &remote->origin() && running.introductions < kMostIntroductions;
+  auto source =
+      co_await upstream.blob(std::move(*turn), remote->repository(), running.fill->digest(), before, together);
   if (!source) co_return source.error();
   asked = false;
   running.sent_by = upstream.url();
+  if (!source->invitation().empty()) {
+    auto gathered = co_await gather(running, remote->origin(), *source);
+    if (gathered && running.size) from.said = running.size;
+    co_return gathered;
+  }
   if (source->size()) from.said = source->size();
   co_return co_await drain(running, *source);
+}
+
+/// Takes in what a swarm gives. Errors: as drain(); the next one who is asked sends what is missing then.
+Task<Result<void>> Fills::gather(Running& running, Origin& origin, const BlobSource& source) {
+  const Digest& digest = running.fill->digest();
+  ++running.introductions;
+  auto introduction = co_await swarms_.introduce(origin, source.invitation(), digest);
+  if (!introduction) co_return Error(ErrorKind::kUpstream, "{}", introduction.error().message());
+  auto begun = co_await begin(running, introduction->torrent.size(), source.url());
+  if (!begun) co_return begun;
+  const std::uint64_t before = running.writer->size();
+  const auto came = [this, &running, before](std::uint64_t size) {
+    if (!std::exchange(running.first_byte_seen, true))
+      first_byte_.observe(Clock::system().monotonic() - running.started);
+    running.room->written(size);
+  };
+  auto gathered = co_await swarms_.gather(origin, *introduction, *running.writer, running.pieces, came);
+  fetched_bytes_.add(running.writer->size() - before);
+  if (gathered) co_return gathered;
+  const ErrorKind kind = gathered.error().kind();
+  if (kind == ErrorKind::kNoSpace || kind == ErrorKind::kIo || kind == ErrorKind::kCancelled)
+    co_return storage_failure(gathered.error());
+  // Once more with those who begin anew; without a swarm where it gives nothing.
+  if (kind != ErrorKind::kNotFound) running.introductions = kMostIntroductions;
+  log::info("a blob is fetched in another way",
+            {{"digest", digest.to_string()}, {"why", gathered.error().to_string()}});
+  co_return Error(ErrorKind::kUpstream, "{}", gathered.error().message());
 }
 
 /// Makes the file while the source is asked: both take about as long.
@@ -305,32 +353,34 @@ Task<void> Fills::prepare(Running& running) {
   running.prepared.set();
 }
 
-/// Takes in what one source sends. Errors: kUpstream when it broke (what came before stays) or lies about lengths.
-Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
-  const auto no_room = [](const Error& error) {
-    return Error(ErrorKind::kUnavailable, "this node has no room for the blob: {}", error.message());
-  };
-  const auto storage_failure = [&](const Error& error) {
-    return error.kind() == ErrorKind::kNoSpace ? no_room(error) : error;
-  };
-  if (running.size && source.size() && *running.size != *source.size())
-    co_return Error(ErrorKind::kUpstream, "{} changed its mind about the size of a blob", source.url());
+/// Room, file and size, where they are not there yet. Errors: kUpstream for another size than before; kUnavailable when
+/// there is no room (any more).
+Task<Result<void>> Fills::begin(Running& running, std::optional<std::uint64_t> size, const std::string& said_by) {
+  if (running.size && size && *running.size != *size)
+    co_return Error(ErrorKind::kUpstream, "{} changed its mind about the size of a blob", said_by);
   if (!running.room) {
-    auto room = co_await space_.make_room(running.repository, running.fill->digest(), source.size());
+    auto room = co_await space_.make_room(running.repository, running.fill->digest(), size);
     if (!room) co_return room.error();
     running.room.emplace(std::move(*room));
   }
   co_await running.prepared.wait();
   if (running.failure) co_return storage_failure(*running.failure);
-  const auto know_size = [&running](std::uint64_t size) {
-    running.size = size;
-    running.fill->opened(std::move(running.for_readers), size);
-  };
-  if (!running.size && source.size()) {
-    auto reached = co_await running.room->reach(*source.size());
-    if (!reached) co_return reached;
-    know_size(*source.size());
-  }
+  if (running.size || !size) co_return Result<void>();
+  auto reached = co_await running.room->reach(*size);
+  if (!reached) co_return reached;
+  know_size(running, *size);
+  co_return Result<void>();
+}
+
+void Fills::know_size(Running& running, std::uint64_t size) {
+  running.size = size;
+  running.fill->opened(std::move(running.for_readers), size);
+}
+
+/// Takes in what one source sends. Errors: kUpstream when it broke (what came before stays) or lies about lengths.
+Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
+  auto begun = co_await begin(running, source.size(), source.url());
+  if (!begun) co_return begun;
   std::uint64_t skip = running.writer->size() - source.offset();  // a source that starts over is let run up to there
   while (true) {
     auto got = co_await source.next();
@@ -363,7 +413,7 @@ Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
   if (!flushed) co_return storage_failure(flushed.error());
   if (running.size && running.writer->size() < *running.size)
     co_return Error(ErrorKind::kUpstream, "{} sent less than it said", source.url());
-  if (!running.size) know_size(running.writer->size());
+  if (!running.size) know_size(running, running.writer->size());
   co_return Result<void>();
 }
 

@@ -13,6 +13,7 @@
 #include "node/eviction/cache_space.h"
 #include "node/fill/fill_board.h"
 #include "node/fill/sources.h"
+#include "node/swarm/swarms.h"
 #include "node/upstream/questions.h"
 #include "node/upstream/upstreams.h"
 
@@ -28,7 +29,7 @@ class Fills {
   static constexpr std::chrono::minutes kDistrust{10};
   static constexpr std::size_t kMostDistrusted = 1024;  ///< on each loop; all are forgotten then
 
-  Fills(registry::Storage& storage, CacheSpace& space, const Upstreams& upstreams, Negatives& negatives,
+  Fills(registry::Storage& storage, CacheSpace& space, const Upstreams& upstreams, Negatives& negatives, Swarms& swarms,
         const std::vector<Loop*>& loops, Metrics& metrics);
   ~Fills();
 
@@ -67,6 +68,9 @@ class Fills {
   Task<Result<void>> take_from(Part& part, Running& running, Sources::Source& from, bool& asked);
   void believe_no(const Running& running);
   Task<void> prepare(Running& running);
+  Task<Result<void>> gather(Running& running, Origin& origin, const BlobSource& source);
+  Task<Result<void>> begin(Running& running, std::optional<std::uint64_t> size, const std::string& said_by);
+  static void know_size(Running& running, std::uint64_t size);
   Task<Result<void>> drain(Running& running, BlobSource& source);
   Task<Result<std::uint64_t>> upstream_size(RepositoryName repository, Digest digest);
   Task<Result<void>> record(const std::vector<RepositoryName>& holders, const Digest& digest,
@@ -76,6 +80,7 @@ class Fills {
   CacheSpace& space_;
   const Upstreams& upstreams_;
   Negatives& negatives_;
+  Swarms& swarms_;
   Questions<std::uint64_t> sizes_;
   PerLoop<Part> parts_;
   Counter fetched_bytes_;

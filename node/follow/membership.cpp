@@ -289,10 +289,13 @@ void Membership::take_policy(std::string_view name, bool is_set) {
 }
 
 void Membership::revoke(const std::string& serial) {
-  const std::lock_guard lock(mutex_);
-  auto& flag = revoked_[serial];
-  if (!flag) flag = std::make_shared<std::atomic<bool>>(false);
-  flag->store(true, std::memory_order_release);
+  {
+    const std::lock_guard lock(mutex_);
+    auto& flag = revoked_[serial];
+    if (!flag) flag = std::make_shared<std::atomic<bool>>(false);
+    flag->store(true, std::memory_order_release);
+  }
+  told_of_revocation_();
 }
 
 Result<Membership::Shown> Membership::child_of(const http::Request& request, std::string_view body,

@@ -67,6 +67,9 @@ class Membership final : public feed::Admission, public http::Service {
   /// True until it has joined, when it was told to: what it would see as nobody is not its own.
   bool is_joining() const { return joining_.load(std::memory_order_acquire); }
 
+  /// Who is told when a certificate does not count any more. Before anything can be.
+  void on_revoked(std::function<void()> told) { told_of_revocation_ = std::move(told); }
+
   /// All policies that the feed has had so far are known. Any loop.
   void feed_is_complete() { feed_is_complete_.store(true, std::memory_order_release); }
   /// A policy of the feed: a certificate does not count any more, or nobody but registered nodes is let in. Any loop.
@@ -120,6 +123,7 @@ class Membership final : public feed::Admission, public http::Service {
   Pool& disk_;
   const std::function<std::string()> status_;
   std::function<void()> joined_;
+  std::function<void()> told_of_revocation_ = [] {};
   Loop& home_;
   std::unique_ptr<http::Client> client_;
   std::string name_;

@@ -1,0 +1,322 @@
+#include "common/swarm/introducer.h"
+
+#include <algorithm>
+
+#include "common/auth/password_hash.h"
+#include "common/base/base64.h"
+#include "common/base/bytes.h"
+#include "common/base/random.h"
+#include "common/http/problem.h"
+#include "common/http/uri.h"
+#include "common/net/address.h"
+#include "common/registry/tables.h"
+#include "common/swarm/introduction.h"
+
+namespace wherry::swarm {
+namespace {
+
+constexpr std::size_t kMostListBytes = std::size_t{1} << 20;
+constexpr std::string_view kBlobBytes = "application/octet-stream";
+constexpr std::chrono::seconds kSweepEvery{10};
+constexpr std::size_t kMostSiteBytes = 64;
+
+Error not_a_member() { return Error(ErrorKind::kNotFound, "that is no member of a swarm of this blob (any more)"); }
+
+std::string host_of(std::string_view remote) { return std::string(remote.substr(0, remote.rfind(':'))); }
+
+}  // namespace
+
+struct Introducer::Member {
+  std::string node;
+  std::string site;
+  RepositoryName repository;  ///< by which it may read the blob
+  std::int64_t asked_in = 0;  ///< the second in which it last asked for a lease
+};
+
+struct Introducer::Swarm {
+  Swarm(SharedTorrent of, std::uint64_t in_epoch)
+      : torrent(std::move(of)), epoch(in_epoch), name(random_hex(16)), neighbours(std::hash<std::string>()(name)) {}
+
+  LeaseBoard& board_of(const std::string& site) { return boards.try_emplace(site, torrent->pieces()).first->second; }
+  /// How many may be had at once: the fewer ask, the more each of them.
+  std::uint32_t most_for(Member& member, Monotonic now);
+
+  const SharedTorrent torrent;
+  const std::uint64_t epoch;
+  const std::string name;
+  Neighbourhood neighbours;
+  std::map<std::string, LeaseBoard> boards;         // by site
+  std::unordered_map<std::string, Member> members;  // by what they show
+  Semaphore sends{kSendsAtOnce};
+  std::int64_t second = 0;
+  std::size_t asked_this_second = 0;
+  std::size_t asked_last_second = 0;
+};
+
+struct Introducer::Part {
+  std::unordered_map<Digest, std::shared_ptr<Swarm>> swarms;
+  Monotonic swept_at{};
+};
+
+std::uint32_t Introducer::Swarm::most_for(Member& member, Monotonic now) {
+  const std::int64_t this_second = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+  if (this_second != second) {
+    asked_last_second = this_second == second + 1 ? asked_this_second : 0;
+    asked_this_second = 0;
+    second = this_second;
+  }
+  if (std::exchange(member.asked_in, this_second) != this_second) ++asked_this_second;
+  const std::size_t asking = std::max({asked_this_second, asked_last_second, std::size_t{1}});
+  const std::uint64_t bytes = asking >= 4 ? 0 : kMostLeaseBytes / (asking * asking);
+  return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(bytes / torrent->piece_bytes()));
+}
+
+Introducer::Introducer(registry::Storage& storage, registry::Blobs& blobs, TorrentBook& torrents, NodeOf node_of,
+                       auth::NodeAuthority authority, IntroducerOptions options, const std::vector<Loop*>& loops,
+                       Metrics& metrics)
+    : storage_(storage),
+      blobs_(blobs),
+      node_of_(std::move(node_of)),
+      authority_(std::move(authority)),
+      authority_pem_(authority_.certificate().pem()),
+      options_(options),
+      ticket_secret_(random_hex(32)),
+      torrents_(torrents),
+      parts_(loops),
+      introductions_(metrics.counter("wherry_swarm_introductions_total", "Nodes introduced to a swarm")),
+      leased_bytes_(metrics.counter("wherry_swarm_leased_bytes_total", "Bytes of pieces sent into swarms")),
+      leased_again_(metrics.counter("wherry_swarm_leased_again_total", "Pieces that had to be sent once more")) {}
+
+Introducer::~Introducer() = default;
+
+bool Introducer::would_come(const http::Request& request) const {
+  return request.has_header(registry::kSwarmHeader) && !request.has_header("range") && !request.is_head();
+}
+
+Task<std::optional<std::string>> Introducer::invite(const http::Exchange& exchange, const RepositoryName& repository,
+                                                    const Digest& digest, std::uint64_t size) {
+  if (size < std::max(options_.min_bytes, kLeastBytes) || size > kMostBytes) co_return std::nullopt;
+  const auto node = node_name(exchange.request());
+  if (!node) co_return std::nullopt;
+  if (torrents_.find(digest) == nullptr) {
+    auto row = co_await storage_.names().get(registry::tables::blob_key(digest));
+    if (!row || !*row) co_return std::nullopt;  // it is on its way itself
+  }
+  const std::int64_t until = to_millis(Clock::system().wall() + kTicketValidity);
+  co_return fmt::format("{}{}?repository={}&until={}&ticket={}", kPrefix, digest.to_string(),
+                        http::percent_encode(repository.text(), "/"), until,
+                        ticket_for(digest, repository.text(), *node, until));
+}
+
+Result<std::string> Introducer::node_name(const http::Request& request) const {
+  auto node = node_of_(request);
+  if (!node) return node.error();
+  if (!*node) return Error(ErrorKind::kUnauthorized, "swarms are for registered nodes");
+  return std::move((*node)->name);
+}
+
+std::string Introducer::ticket_for(const Digest& digest, std::string_view repository, std::string_view node,
+                                   std::int64_t until_ms) const {
+  std::string words = digest.binary();
+  append_text(words, repository);
+  append_text(words, node);
+  append_be64(words, static_cast<std::uint64_t>(until_ms));
+  return to_hex(sha256(ticket_secret_, as_text(sha256(words))));
+}
+
+std::shared_ptr<Introducer::Swarm> Introducer::find(Part& part, const Digest& digest) {
+  const auto found = part.swarms.find(digest);
+  if (found == part.swarms.end()) return nullptr;
+  if (found->second->epoch == epoch_.load()) return found->second;
+  part.swarms.erase(found);
+  return nullptr;
+}
+
+Result<std::shared_ptr<Introducer::Swarm>> Introducer::find_or_make(Part& part, const SharedTorrent& torrent,
+                                                                    Monotonic now) {
+  if (now - part.swept_at >= kSweepEvery) {
+    part.swept_at = now;
+    std::erase_if(part.swarms, [&](auto& entry) {
+      Swarm& swarm = *entry.second;
+      swarm.neighbours.forget_silent(now);
+      std::erase_if(swarm.members,
+                    [&](const auto& each) { return !swarm.neighbours.members().contains(each.second.node); });
+      return swarm.members.empty();
+    });
+  }
+  if (auto found = find(part, torrent->blob())) return found;
+  if (part.swarms.size() >= kMostSwarms)
+    return Error(ErrorKind::kUnavailable, "{} blobs are being shared already", kMostSwarms);
+  auto made = std::make_shared<Swarm>(torrent, epoch_.load());
+  part.swarms[torrent->blob()] = made;
+  return made;
+}
+
+Task<Result<void>> Introducer::handle(http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  std::string_view place = request.path.substr(kPrefix.size());
+  if (request.method != "POST") {
+    auto refused = http::problem(405, "Method not allowed", "swarms are asked with POST");
+    refused.header("Allow", "POST");
+    co_return co_await exchange.send(std::move(refused));
+  }
+  if (place == "members") co_return co_await hear(exchange);
+  constexpr std::string_view kLease = "/lease";
+  const bool is_lease = place.ends_with(kLease);
+  if (is_lease) place.remove_suffix(kLease.size());
+  const auto digest = Digest::parse(place);
+  if (!digest) co_return Error(ErrorKind::kNotFound, "there is nothing at this path");
+  if (is_lease) co_return co_await lease(exchange, *digest);
+  co_return co_await introduce(exchange, *digest);
+}
+
+Task<Result<void>> Introducer::introduce(http::Exchange& exchange, const Digest& digest) {
+  const http::Request& request = exchange.request();
+  const auto value = [&](std::string_view name) { return http::query_value(request.query, name).value_or(""); };
+  const std::string named = value("repository");
+  auto repository = RepositoryName::parse(named);
+  if (!repository) co_return repository.error();
+  auto node = node_name(request);
+  if (!node) co_return node.error();
+  const auto until = parse_decimal(value("until"), INT64_MAX);
+  if (!until || static_cast<std::int64_t>(*until) < to_millis(Clock::system().wall()) ||
+      !auth::equal_secrets(ticket_for(digest, named, *node, static_cast<std::int64_t>(*until)), value("ticket")))
+    co_return Error(ErrorKind::kDenied, "that is no ticket of this node's for this blob (any more)");
+  const std::string address = host_of(exchange.remote()) + ":" + value("port");
+  if (!SocketAddress::parse(address)) co_return Error(ErrorKind::kInvalid, "port: that is none");
+  std::string site = value("site");
+  if (site.size() > kMostSiteBytes) co_return Error(ErrorKind::kInvalid, "site: its name is too long");
+  const auto key = from_base64url(value("key"));
+  if (!key) co_return Error(ErrorKind::kInvalid, "key: that is no request for a certificate in base64url");
+  auto torrent = co_await torrents_.of(blobs_, *repository, digest);
+  if (!torrent) co_return torrent.error();
+
+  Loop& here = Loop::current();
+  const std::size_t index = home_of(digest);
+  co_await parts_.loop(index).enter();
+  const Monotonic now = Clock::system().monotonic();
+  auto swarm = find_or_make(parts_.part(index), *torrent, now);
+  Result<Introduction> introduction = Error(ErrorKind::kUnavailable, "too many nodes share this blob");
+  if (!swarm) {
+    introduction = swarm.error();
+  } else if ((*swarm)->members.size() < kMostMembers) {
+    auto certificate = authority_.certify(*key, (*swarm)->name, {}, Clock::system().wall(), kCertificateValidity);
+    if (certificate) {
+      Neighbourhood::Member member{.name = *node, .address = address, .site = site};
+      std::vector<std::string> peers;
+      for (const auto& each : (*swarm)->neighbours.join(member, now)) peers.push_back(each.address);
+      std::erase_if((*swarm)->members, [&](const auto& each) { return each.second.node == *node; });
+      const std::string shown = random_hex(16);
+      (*swarm)->members.emplace(shown, Member{*node, std::move(site), *repository});
+      introduction = Introduction{.torrent = **torrent,
+                                  .name = (*swarm)->name,
+                                  .authority_pem = authority_pem_,
+                                  .certificate_pem = certificate->pem(),
+                                  .member = shown,
+                                  .peers = std::move(peers)};
+    } else {
+      introduction = certificate.error();
+    }
+  }
+  co_await here.enter();
+  if (!introduction) co_return introduction.error();
+  introductions_.add();
+  http::Response response(200);
+  response.header("Cache-Control", "no-store").body("application/json", introduction->encode());
+  co_return co_await exchange.send(std::move(response));
+}
+
+Task<Result<void>> Introducer::lease(http::Exchange& exchange, const Digest& digest) {
+  const std::string shown(exchange.request().header(kMemberHeader));
+  auto asked = co_await exchange.read_whole_body(PieceSet::kMost / 4);
+  if (!asked) co_return asked.error();
+  Loop& here = Loop::current();
+  const std::size_t index = home_of(digest);
+  co_await parts_.loop(index).enter();
+  const std::shared_ptr<Swarm> swarm = find(parts_.part(index), digest);
+  const auto member = [&]() -> Member* {
+    const auto found = swarm->members.find(shown);
+    return found == swarm->members.end() ? nullptr : &found->second;
+  };
+  Error wrong = not_a_member();
+  std::optional<PieceSet> missing;
+  std::optional<PieceRun> run;
+  std::optional<RepositoryName> repository;
+  Semaphore::Held turn;
+  if (swarm != nullptr && member() != nullptr) {
+    missing = PieceSet::decode(*asked, swarm->torrent->pieces());
+    if (!missing)
+      wrong = Error(ErrorKind::kInvalid, "the body is not a set of {} pieces", swarm->torrent->pieces());
+    else if (swarm->sends.waiting() >= kMostWaiting)
+      wrong = Error(ErrorKind::kUnavailable, "too many wait for pieces of this blob");
+    else
+      turn = co_await swarm->sends.take();
+    // Who waited may have been forgotten meanwhile.
+    if (missing && wrong.kind() == ErrorKind::kNotFound && swarm->epoch == epoch_.load() && member() != nullptr) {
+      const Monotonic now = Clock::system().monotonic();
+      swarm->neighbours.heard(member()->node, now);
+      repository = member()->repository;
+      LeaseBoard& board = swarm->board_of(member()->site);
+      const std::uint64_t again = board.given_again();
+      run = board.lease(*missing, swarm->torrent->pieces(), swarm->most_for(*member(), now), now);
+      leased_again_.add(board.given_again() - again);
+    }
+  }
+  if (!run) turn.end();
+  co_await here.enter();
+  if (!repository) co_return wrong;
+  if (!run) co_return co_await exchange.send(http::Response(204));
+  auto sent = co_await send_lease(exchange, *repository, *swarm->torrent, *run);
+  co_await parts_.loop(index).enter();
+  turn.end();
+  if (!sent && member() != nullptr) swarm->board_of(member()->site).came_back(*run);
+  co_await here.enter();
+  co_return sent;
+}
+
+Task<Result<void>> Introducer::send_lease(http::Exchange& exchange, const RepositoryName& repository,
+                                          const Torrent& torrent, PieceRun run) {
+  auto body = co_await blobs_.open(repository, torrent.blob());
+  if (!body) co_return body.error();
+  const std::uint64_t first = torrent.offset_of(run.first);
+  const std::uint32_t last = run.first + run.count - 1;
+  const http::ByteRange range{first, torrent.offset_of(last) + torrent.bytes_of(last) - first};
+  auto sent = co_await exchange.send_part(http::Response(206), **body, kBlobBytes, range);
+  if (sent) leased_bytes_.add(range.count);
+  co_return sent;
+}
+
+/// Lines of "DIGEST MEMBER"; the answer has the digests of those that are in no swarm any more.
+Task<Result<void>> Introducer::hear(http::Exchange& exchange) {
+  auto list = co_await exchange.read_whole_body(kMostListBytes);
+  if (!list) co_return list.error();
+  Loop& here = Loop::current();
+  std::string ended;
+  for (std::string_view rest = *list; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    const auto space = line.find(' ');
+    const auto digest = Digest::parse(line.substr(0, space));
+    if (!digest || space == std::string_view::npos)
+      co_return Error(ErrorKind::kInvalid, "each line is a digest and a member");
+    const std::string shown(line.substr(space + 1));
+    const std::size_t index = home_of(*digest);
+    co_await parts_.loop(index).enter();
+    const auto swarm = find(parts_.part(index), *digest);
+    bool is_known = false;
+    if (swarm != nullptr) {
+      const auto found = swarm->members.find(shown);
+      is_known =
+          found != swarm->members.end() && swarm->neighbours.heard(found->second.node, Clock::system().monotonic());
+    }
+    co_await here.enter();
+    if (!is_known) ended.append(line.substr(0, space)).push_back('\n');
+  }
+  http::Response response(200);
+  response.body("text/plain", std::move(ended));
+  co_return co_await exchange.send(std::move(response));
+}
+
+http::Response Introducer::render(const Error& error) const { return http::problem_of(error); }
+
+}  // namespace wherry::swarm

@@ -1,0 +1,107 @@
+// Introducer: the parent's part in a swarm: who takes part, whom each meets, and which piece goes to whom.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common/async/per_loop.h"
+#include "common/async/semaphore.h"
+#include "common/auth/identity.h"
+#include "common/auth/node_authority.h"
+#include "common/http/server.h"
+#include "common/observe/metrics.h"
+#include "common/registry/catalog.h"
+#include "common/registry/invitations.h"
+#include "common/registry/storage.h"
+#include "common/swarm/lease_board.h"
+#include "common/swarm/neighbourhood.h"
+#include "common/swarm/torrent_book.h"
+
+namespace wherry::swarm {
+
+struct IntroducerOptions {
+  std::uint64_t min_bytes = std::uint64_t{8} << 20;  ///< swarm.min-bytes: smaller blobs are sent whole
+};
+
+/// The file in a data directory with the authority of who takes part in the swarms that are introduced here.
+inline std::string authority_file(const std::string& data) { return data + "/swarm-ca.pem"; }
+
+/// The node that signed a request; nothing when none did. Any loop. Errors: kUnauthorized.
+using NodeOf = std::function<Result<std::optional<auth::Identity>>(const http::Request& request)>;
+
+/// A registered node that asks for a large blob, and says that it takes part in swarms, is sent (303) to
+///
+///     POST /wherry/v1/swarm/DIGEST?repository=&ticket=&port=&site=&key=     an Introduction
+///     POST /wherry/v1/swarm/DIGEST/lease   (Wherry-Member)                  206: pieces; 204: none to give now
+///     POST /wherry/v1/swarm/members        (list of DIGEST MEMBER)          still here; gives those that ended
+///
+/// The ticket says that this node may read that blob, as the registry found when it asked; the certificate that it gets
+/// is of this swarm alone, by an authority of this parent's own, for a day. When a node is removed all swarms end and
+/// their members ask anew: nobody who was in one stays in it. Each blob's swarm lives on the loop that its digest
+/// hashes to.
+class Introducer final : public http::Service, public registry::Invitations {
+ public:
+  static constexpr std::size_t kMostSwarms = 1024;     ///< on each loop
+  static constexpr std::size_t kMostMembers = 16'384;  ///< of one
+  static constexpr std::size_t kSendsAtOnce = 4;       ///< of one: the first who waits is to have his soon
+  static constexpr std::size_t kMostWaiting = 16'384;  ///< for their turn, in one
+  static constexpr std::uint64_t kMostLeaseBytes = std::uint64_t{1} << 20;  ///< at once, to who is alone
+  static constexpr std::chrono::seconds kTicketValidity{60};
+  static constexpr std::chrono::hours kCertificateValidity{24};
+
+  /// All outlive it.
+  Introducer(registry::Storage& storage, registry::Blobs& blobs, TorrentBook& torrents, NodeOf node_of,
+             auth::NodeAuthority authority, IntroducerOptions options, const std::vector<Loop*>& loops,
+             Metrics& metrics);
+  ~Introducer() override;
+
+  bool would_come(const http::Request& request) const override;
+  Task<std::optional<std::string>> invite(const http::Exchange& exchange, const RepositoryName& repository,
+                                          const Digest& digest, std::uint64_t size) override;
+
+  Task<Result<void>> handle(http::Exchange& exchange) override;
+  http::Response render(const Error& error) const override;
+  void finished(const http::Exchange&, Duration) override {}
+
+  /// Somebody is not to take part any more: all begin anew. Any loop.
+  void end_all() { epoch_.fetch_add(1); }
+
+ private:
+  struct Member;
+  struct Swarm;
+  struct Part;
+  Task<Result<void>> introduce(http::Exchange& exchange, const Digest& digest);
+  Task<Result<void>> lease(http::Exchange& exchange, const Digest& digest);
+  Task<Result<void>> hear(http::Exchange& exchange);
+  Task<Result<void>> send_lease(http::Exchange& exchange, const RepositoryName& repository, const Torrent& torrent,
+                                PieceRun run);
+  Result<std::string> node_name(const http::Request& request) const;
+  std::string ticket_for(const Digest& digest, std::string_view repository, std::string_view node,
+                         std::int64_t until_ms) const;
+  std::size_t home_of(const Digest& digest) const { return digest.hash() % parts_.size(); }
+  /// On the digest's loop; null when there is none, or it ended.
+  std::shared_ptr<Swarm> find(Part& part, const Digest& digest);
+  Result<std::shared_ptr<Swarm>> find_or_make(Part& part, const SharedTorrent& torrent, Monotonic now);
+
+  registry::Storage& storage_;
+  registry::Blobs& blobs_;
+  const NodeOf node_of_;
+  const auth::NodeAuthority authority_;
+  const std::string authority_pem_;
+  const IntroducerOptions options_;
+  const std::string ticket_secret_;
+  TorrentBook& torrents_;
+  std::atomic<std::uint64_t> epoch_{0};
+  PerLoop<Part> parts_;
+  Counter introductions_;
+  Counter leased_bytes_;
+  Counter leased_again_;
+};
+
+}  // namespace wherry::swarm

@@ -1,0 +1,319 @@
+#include "common/swarm/session.h"
+
+#include <openssl/dh.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+
+#include <libtorrent/add_torrent_params.hpp>
+#include <libtorrent/alert_types.hpp>
+#include <libtorrent/bencode.hpp>
+#include <libtorrent/entry.hpp>
+#include <libtorrent/extensions.hpp>
+#include <libtorrent/load_torrent.hpp>
+#include <libtorrent/peer_connection_handle.hpp>
+#include <libtorrent/session.hpp>
+#include <libtorrent/settings_pack.hpp>
+#include <libtorrent/torrent_flags.hpp>
+#include <libtorrent/torrent_handle.hpp>
+
+#include "common/base/bytes.h"
+#include "common/base/check.h"
+#include "common/net/address.h"
+#include "common/swarm/store_disk.h"
+
+namespace wherry::swarm {
+namespace {
+
+namespace lt = libtorrent;
+
+/// The torrent as a file of version 2 alone, the same wherever it is made: what nodes meet by is its hash.
+std::vector<char> torrent_file(const Torrent& torrent, const Credentials& credentials) {
+  lt::entry::dictionary_type file;
+  file["length"] = static_cast<std::int64_t>(torrent.size());
+  file["pieces root"] = std::string(as_text(torrent.root()));
+  lt::entry::dictionary_type leaf;
+  leaf[""] = std::move(file);
+  lt::entry::dictionary_type tree;
+  tree[credentials.name] = std::move(leaf);
+  lt::entry::dictionary_type info;
+  info["file tree"] = std::move(tree);
+  info["meta version"] = std::int64_t{2};
+  info["name"] = credentials.name;
+  info["piece length"] = std::int64_t{torrent.piece_bytes()};
+  info["private"] = std::int64_t{1};
+  info["ssl-cert"] = credentials.authority_pem;
+  std::string layer;
+  for (const Sha256& root : torrent.roots()) layer.append(as_text(root));
+  lt::entry::dictionary_type layers;
+  layers[std::string(as_text(torrent.root()))] = std::move(layer);
+  lt::entry::dictionary_type whole;
+  whole["info"] = std::move(info);
+  whole["piece layers"] = std::move(layers);
+  std::vector<char> bytes;
+  lt::bencode(std::back_inserter(bytes), lt::entry(std::move(whole)));
+  return bytes;
+}
+
+/// libtorrent wants parameters for ciphers that nobody chooses any more. Source: RFC 7919, ffdhe2048.
+std::string dh_parameters() {
+  std::unique_ptr<EVP_PKEY_CTX, decltype(&::EVP_PKEY_CTX_free)> context(
+      ::EVP_PKEY_CTX_new_from_name(nullptr, "DH", nullptr), ::EVP_PKEY_CTX_free);
+  EVP_PKEY* made = nullptr;
+  WHERRY_CHECK(context && ::EVP_PKEY_paramgen_init(context.get()) == 1 &&
+               ::EVP_PKEY_CTX_set_dh_nid(context.get(), NID_ffdhe2048) == 1 &&
+               ::EVP_PKEY_paramgen(context.get(), &made) == 1);
+  const std::unique_ptr<EVP_PKEY, decltype(&::EVP_PKEY_free)> parameters(made, ::EVP_PKEY_free);
+  const std::unique_ptr<BIO, decltype(&::BIO_free)> out(::BIO_new(::BIO_s_mem()), ::BIO_free);
+  WHERRY_CHECK(::PEM_write_bio_Parameters(out.get(), parameters.get()) == 1);
+  char* text = nullptr;
+  const long size = ::BIO_get_mem_data(out.get(), &text);
+  return {text, static_cast<std::size_t>(size)};
+}
+
+/// What one neighbour says that it has, as far as it is heard.
+class Neighbour final : public lt::peer_plugin {
+ public:
+  explicit Neighbour(std::shared_ptr<TransferState> state) : state_(std::move(state)), has_(pieces()) {
+    state_->peers.fetch_add(1);
+  }
+  ~Neighbour() override { gone(); }
+
+  bool on_have(lt::piece_index_t piece) override {
+    says(number_of(piece));
+    return tell();
+  }
+  bool on_dont_have(lt::piece_index_t piece) override {
+    takes_back(number_of(piece));
+    return false;
+  }
+  bool on_bitfield(const lt::bitfield& bits) override {
+    for (std::uint32_t piece = 0; piece < pieces() && piece < static_cast<std::uint32_t>(bits.size()); ++piece)
+      if (bits.get_bit(static_cast<int>(piece))) says(piece);
+    return tell();
+  }
+  bool on_have_all() override {
+    for (std::uint32_t piece = 0; piece < pieces(); ++piece) says(piece);
+    return tell();
+  }
+  bool on_have_none() override { return false; }
+  bool on_piece(const lt::peer_request&, lt::span<const char> bytes) override {
+    state_->received_bytes.fetch_add(static_cast<std::uint64_t>(bytes.size()), std::memory_order_relaxed);
+    return false;
+  }
+  void sent_payload(int bytes) override {
+    state_->sent_bytes.fetch_add(static_cast<std::uint64_t>(bytes), std::memory_order_relaxed);
+  }
+  void on_piece_failed(lt::piece_index_t) override { state_->bad_pieces.fetch_add(1); }
+  void on_disconnect(const lt::error_code&) override {
+    gone();
+    tell();
+  }
+
+ private:
+  std::uint32_t pieces() const { return static_cast<std::uint32_t>(state_->near.size()); }
+  void says(std::uint32_t piece) {
+    if (piece < pieces() && has_.add(piece)) state_->near[piece].fetch_add(1);
+  }
+  void takes_back(std::uint32_t piece) {
+    if (piece >= pieces() || !has_.has(piece)) return;
+    has_.remove(piece);
+    state_->near[piece].fetch_sub(1);
+  }
+  void gone() {
+    if (is_gone_) return;
+    is_gone_ = true;
+    state_->peers.fetch_sub(1);
+    for (std::uint32_t piece = has_.next(0); piece < pieces(); piece = has_.next(piece + 1)) takes_back(piece);
+  }
+  bool tell() {
+    state_->bell->ring();
+    return false;
+  }
+
+  const std::shared_ptr<TransferState> state_;
+  PieceSet has_;
+  bool is_gone_ = false;
+};
+
+class Watch final : public lt::torrent_plugin {
+ public:
+  explicit Watch(std::shared_ptr<TransferState> state) : state_(std::move(state)) {}
+  std::shared_ptr<lt::peer_plugin> new_connection(const lt::peer_connection_handle&) override {
+    return std::make_shared<Neighbour>(state_);
+  }
+  void on_piece_pass(lt::piece_index_t piece) override {
+    if (!state_->passed[number_of(piece)].exchange(true)) state_->passed_count.fetch_add(1);
+    state_->bell->ring();
+  }
+
+ private:
+  const std::shared_ptr<TransferState> state_;
+};
+
+class LibtorrentTransfer final : public Transfer {
+ public:
+  LibtorrentTransfer(std::shared_ptr<lt::session> session, lt::torrent_handle handle, std::shared_ptr<BlobFile> file)
+      : session_(std::move(session)), handle_(std::move(handle)), file_(std::move(file)) {}
+  ~LibtorrentTransfer() override { session_->remove_torrent(handle_); }
+
+  const Torrent& torrent() const override { return file_->torrent(); }
+  bool has(std::uint32_t piece) const override { return state().passed[piece].load(); }
+  std::uint32_t count() const override { return state().passed_count.load(); }
+  bool is_near(std::uint32_t piece) const override { return state().near[piece].load() > 0; }
+  std::uint32_t peers() const override { return state().peers.load(); }
+  std::uint64_t received_bytes() const override { return state().received_bytes.load(std::memory_order_relaxed); }
+  std::uint64_t sent_bytes() const override { return state().sent_bytes.load(std::memory_order_relaxed); }
+  std::uint32_t bad_pieces() const override { return state().bad_pieces.load(); }
+  std::optional<Error> failure() const override { return state().failure(); }
+
+  void connect(const std::string& address) override {
+    const auto parsed = SocketAddress::parse(address);
+    if (!parsed) return;
+    const std::size_t colon = address.rfind(':');
+    std::string host = address.substr(0, colon);
+    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+    lt::error_code error;
+    const auto ip = lt::make_address(host, error);
+    if (error) return;
+    handle_.connect_peer({ip, static_cast<std::uint16_t>(std::stoi(address.substr(colon + 1)))});
+  }
+  void give(std::uint32_t piece, std::string bytes) override {
+    if (has(piece)) return;
+    std::vector<char> whole(bytes.begin(), bytes.end());
+    whole.resize(torrent().piece_bytes());  // it takes the last one with what would fill it up
+    handle_.add_piece(lt::piece_index_t(static_cast<int>(piece)), std::move(whole));
+  }
+  void stop_writing() override { file_->stop_writing(); }
+
+ private:
+  const TransferState& state() const { return file_->state(); }
+
+  const std::shared_ptr<lt::session> session_;
+  const lt::torrent_handle handle_;
+  const std::shared_ptr<BlobFile> file_;
+};
+
+/// Nobody is found but by introduction, nothing is spoken but TLS over TCP, nothing is sent late to save a packet.
+lt::settings_pack settings_of(const SessionOptions& options) {
+  using Pack = lt::settings_pack;
+  Pack pack;
+  pack.set_str(Pack::listen_interfaces, options.listen + "s");  // s: TLS alone
+  pack.set_str(Pack::user_agent, "wherry");
+  pack.set_str(Pack::dht_bootstrap_nodes, "");
+  for (const int off :
+       {Pack::enable_dht, Pack::enable_lsd, Pack::enable_upnp, Pack::enable_natpmp, Pack::enable_outgoing_utp,
+        Pack::enable_incoming_utp, Pack::smooth_connects, Pack::enable_ip_notifier, Pack::announce_to_all_trackers,
+        Pack::announce_to_all_tiers, Pack::allow_i2p_mixed, Pack::rate_limit_ip_overhead, Pack::piece_extent_affinity})
+    pack.set_bool(off, false);
+  for (const int on : {Pack::allow_multiple_connections_per_ip, Pack::enable_outgoing_tcp, Pack::enable_incoming_tcp,
+                       Pack::strict_end_game_mode})
+    pack.set_bool(on, true);
+  pack.set_bool(Pack::prioritize_partial_pieces, false);
+  pack.set_int(Pack::alert_mask, static_cast<int>(static_cast<std::uint32_t>(lt::alert_category::peer)));
+  pack.set_int(Pack::alert_queue_size, 1000);
+  pack.set_int(Pack::connections_limit, options.connections);
+  pack.set_int(Pack::unchoke_slots_limit, -1);
+  pack.set_int(Pack::upload_rate_limit, static_cast<int>(options.upload_bytes_per_second));
+  pack.set_int(Pack::download_rate_limit, static_cast<int>(options.download_bytes_per_second));
+  pack.set_int(Pack::connection_speed, 1000);
+  pack.set_int(Pack::torrent_connect_boost, 255);
+  pack.set_int(Pack::tick_interval, 100);
+  pack.set_int(Pack::request_queue_time, 1);
+  pack.set_int(Pack::send_buffer_watermark, 1 << 20);
+  pack.set_int(Pack::max_queued_disk_bytes, 16 << 20);
+  pack.set_int(Pack::mixed_mode_algorithm, Pack::prefer_tcp);
+  for (const int limit : {Pack::active_downloads, Pack::active_seeds, Pack::active_limit, Pack::active_checking})
+    pack.set_int(limit, -1);
+  pack.set_int(Pack::min_reconnect_time, 1);
+  pack.set_int(Pack::peer_connect_timeout, 3);
+  pack.set_int(Pack::handshake_timeout, 5);
+  pack.set_int(Pack::piece_timeout, 5);
+  pack.set_int(Pack::request_timeout, 10);
+  pack.set_int(Pack::initial_picker_threshold, 0);
+  pack.set_int(Pack::in_enc_policy, Pack::pe_disabled);
+  pack.set_int(Pack::out_enc_policy, Pack::pe_disabled);
+  pack.set_int(Pack::hashing_threads, 1);
+  pack.set_int(Pack::peer_turnover, 0);
+  return pack;
+}
+
+class LibtorrentSession final : public Session {
+ public:
+  explicit LibtorrentSession(const SessionOptions& options) : files_(std::make_shared<BlobFiles>()) {
+    lt::session_params params(settings_of(options), {});  // no plugins: nobody is told of anybody
+    params.disk_io_constructor = [files = files_](lt::io_context& network, const lt::settings_interface&,
+                                                  lt::counters&) -> std::unique_ptr<lt::disk_interface> {
+      return std::make_unique<StoreDisk>(network, files);
+    };
+    session_ = std::make_shared<lt::session>(std::move(params));
+  }
+
+  Result<std::shared_ptr<Transfer>> add(const Torrent& torrent, const Credentials& credentials, UniqueFd file,
+                                        const PieceSet& have, std::shared_ptr<Bell> bell) override {
+    auto state = std::make_shared<TransferState>(have, std::move(bell));
+    auto opened = std::make_shared<BlobFile>(std::move(file), torrent, state);
+    const std::vector<char> metadata = torrent_file(torrent, credentials);
+    try {
+      lt::add_torrent_params params = lt::load_torrent_buffer(metadata);
+      params.save_path = files_->put(opened);
+      params.flags = lt::torrent_flags::duplicate_is_error | lt::torrent_flags::override_trackers |
+                     lt::torrent_flags::override_web_seeds | lt::torrent_flags::disable_dht |
+                     lt::torrent_flags::disable_lsd | lt::torrent_flags::disable_pex;
+      params.max_uploads = Transfer::kUploadSlots;
+      params.max_connections = Transfer::kMostPeers;
+      if (have.count() > 0) {
+        params.have_pieces.resize(static_cast<int>(have.pieces()), false);
+        for (std::uint32_t piece = have.next(0); piece < have.pieces(); piece = have.next(piece + 1))
+          params.have_pieces.set_bit(lt::piece_index_t(static_cast<int>(piece)));
+      }
+      params.extensions.emplace_back(
+          [state](const lt::torrent_handle&, lt::client_data_t) { return std::make_shared<Watch>(state); });
+      const std::string path = params.save_path;
+      lt::error_code error;
+      lt::torrent_handle handle = session_->add_torrent(std::move(params), error);
+      if (error) {
+        files_->take(path);
+        return Error(ErrorKind::kInternal, "a blob could not be shared: {}", error.message());
+      }
+      handle.set_ssl_certificate_buffer(credentials.certificate_pem, credentials.key_pem, dh_parameters_);
+      return std::make_shared<LibtorrentTransfer>(session_, std::move(handle), std::move(opened));
+    } catch (const std::exception& exception) {
+      return Error(ErrorKind::kInternal, "a blob could not be shared: {}", exception.what());
+    }
+  }
+
+  std::uint16_t port() const override { return session_->ssl_listen_port(); }
+
+  std::uint64_t banned() override {
+    const std::lock_guard lock(alerts_);
+    std::vector<lt::alert*> told;
+    session_->pop_alerts(&told);
+    for (const lt::alert* each : told)
+      if (lt::alert_cast<lt::peer_ban_alert>(each) != nullptr) ++banned_;
+    return banned_;
+  }
+
+ private:
+  const std::shared_ptr<BlobFiles> files_;
+  const std::string dh_parameters_ = dh_parameters();
+  std::shared_ptr<lt::session> session_;
+  std::mutex alerts_;
+  std::uint64_t banned_ = 0;  // under alerts_
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Session>> Session::start(const SessionOptions& options) {
+  const auto address = SocketAddress::parse(options.listen);
+  if (!address) return address.error();
+  try {
+    auto session = std::make_unique<LibtorrentSession>(options);
+    if (session->port() == 0)
+      return Error(ErrorKind::kIo, "the swarm cannot listen at {}: is the port taken?", options.listen);
+    return session;
+  } catch (const std::exception& exception) {
+    return Error(ErrorKind::kIo, "the swarm cannot listen at {}: {}", options.listen, exception.what());
+  }
+}
+
+}  // namespace wherry::swarm

@@ -1,0 +1,45 @@
+// TorrentBook: the torrents of the blobs that are here, each made once.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "common/async/per_loop.h"
+#include "common/async/single_flight.h"
+#include "common/registry/catalog.h"
+#include "common/registry/storage.h"
+#include "common/swarm/torrent.h"
+
+namespace wherry::swarm {
+
+using SharedTorrent = std::shared_ptr<const Torrent>;
+
+/// Made when a blob is first shared, by reading it once on the pool (its pages were written a moment ago), kept as
+/// rows. Any loop.
+class TorrentBook {
+ public:
+  static constexpr std::size_t kMostRemembered = 256;  ///< on each loop, of at most 2 MiB each; all are forgotten then
+
+  TorrentBook(registry::Storage& storage, const std::vector<Loop*>& loops)
+      : storage_(storage), remembered_(loops), making_(loops) {}
+
+  /// Of a blob that the repository holds whole. Errors: those of Blobs::open() and Torrent::make().
+  Task<Result<SharedTorrent>> of(registry::Blobs& blobs, RepositoryName repository, Digest digest);
+  /// One that came from a parent. Never an error: it can be made again.
+  Task<void> keep(SharedTorrent torrent);
+  /// One that is remembered on this loop, or null.
+  SharedTorrent find(const Digest& digest);
+  Task<void> stop() { return making_.stop(); }
+
+ private:
+  using Remembered = std::unordered_map<Digest, SharedTorrent>;
+  Task<Result<SharedTorrent>> make(registry::Blobs& blobs, RepositoryName repository, Digest digest);
+  void remember(const SharedTorrent& torrent);
+
+  registry::Storage& storage_;
+  PerLoop<Remembered> remembered_;
+  SingleFlight<Result<SharedTorrent>> making_;
+};
+
+}  // namespace wherry::swarm

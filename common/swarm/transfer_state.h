@@ -1,0 +1,49 @@
+// What libtorrent's threads and ours know together of one blob on its way. Internal to this room.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "common/async/bell.h"
+#include "common/base/error.h"
+#include "common/swarm/piece_set.h"
+
+namespace wherry::swarm {
+
+/// Written by libtorrent's network thread, read by any.
+struct TransferState {
+  TransferState(const PieceSet& have, std::shared_ptr<Bell> rung)
+      : passed(have.pieces()), near(have.pieces()), bell(std::move(rung)) {
+    for (std::uint32_t piece = have.next(0); piece < have.pieces(); piece = have.next(piece + 1)) passed[piece] = true;
+    passed_count = have.count();
+  }
+
+  void fail(Error why) {
+    {
+      const std::lock_guard lock(mutex);
+      if (!error) error = std::move(why);
+    }
+    bell->ring();
+  }
+  std::optional<Error> failure() const {
+    const std::lock_guard lock(mutex);
+    return error;
+  }
+
+  std::vector<std::atomic<bool>> passed;         ///< pieces that are in the file and right
+  std::vector<std::atomic<std::uint16_t>> near;  ///< how many neighbours say that they have each
+  std::atomic<std::uint32_t> passed_count{0};
+  std::atomic<std::uint32_t> peers{0};
+  std::atomic<std::uint64_t> received_bytes{0};  ///< of pieces, from neighbours
+  std::atomic<std::uint64_t> sent_bytes{0};      ///< of pieces, to neighbours
+  std::atomic<std::uint32_t> bad_pieces{0};
+  const std::shared_ptr<Bell> bell;
+  mutable std::mutex mutex;
+  std::optional<Error> error;  // under mutex
+};
+
+}  // namespace wherry::swarm

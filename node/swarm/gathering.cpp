@@ -1,0 +1,149 @@
+#include "node/swarm/gathering.h"
+
+#include <algorithm>
+
+#include "common/base/bytes.h"
+#include "common/base/random.h"
+#include "common/http/range.h"
+
+namespace wherry::node {
+namespace {
+
+constexpr std::chrono::milliseconds kTick{100};
+constexpr std::chrono::milliseconds kNothingToLease{200};
+constexpr std::chrono::milliseconds kParentIsAway{2'000};
+constexpr std::chrono::seconds kCheckTime{3};  // in which a piece that was handed over is looked at
+constexpr std::uint32_t kWindow = 8;           // pieces that are leased although neighbours say that they have them
+
+}  // namespace
+
+Gathering::Gathering(Origin& origin, std::string member, std::shared_ptr<swarm::Transfer> transfer,
+                     std::shared_ptr<Bell> bell)
+    : origin_(origin),
+      member_(std::move(member)),
+      transfer_(std::move(transfer)),
+      bell_(std::move(bell)),
+      torrent_(transfer_->torrent()),
+      given_at_(torrent_.pieces()),
+      front_moved_at_(Clock::system().monotonic()),
+      watched_from_(front_moved_at_) {}
+
+Task<Result<void>> Gathering::run(store::BlobWriter& writer, const Came& came, Scope& leases) {
+  front_ = torrent_.pieces_before(writer.size());
+  for (int i = 0; i < kLeasesAtOnce; ++i) leases.spawn(lease(shared_from_this()));
+  auto going = co_await take_in(writer, came);
+  while (going && writer.size() < torrent_.size()) {
+    co_await bell_->wait(kTick);
+    going = co_await take_in(writer, came);
+    if (going) going = check_progress(Clock::system().monotonic());
+    moved_.wake_all();
+  }
+  ending_ = Ending::kOver;
+  moved_.wake_all();
+  co_return going;
+}
+
+/// Hands the writer what has no gap before it.
+Task<Result<void>> Gathering::take_in(store::BlobWriter& writer, const Came& came) {
+  if (auto failure = transfer_->failure()) co_return std::move(*failure);
+  std::uint32_t front = front_;
+  while (front < torrent_.pieces() && transfer_->has(front)) ++front;
+  const std::uint64_t end = front == torrent_.pieces() ? torrent_.size() : torrent_.offset_of(front);
+  if (end <= writer.size()) co_return Result<void>();
+  front_ = front;
+  front_moved_at_ = Clock::system().monotonic();
+  auto taken = co_await writer.append_written(end - writer.size());
+  if (taken) came(end);
+  co_return taken;
+}
+
+Result<void> Gathering::check_progress(Monotonic now) {
+  const Ending ending = ending_;
+  if (ending == Ending::kCancelled) return Error(ErrorKind::kCancelled, "this node is ending");
+  if (ending == Ending::kNoMember)
+    return Error(ErrorKind::kNotFound, "the parent does not know this node in the swarm any more");
+  if (now - watched_from_ < kDrip) return {};
+  const std::uint64_t bytes = transfer_->received_bytes() + leased_bytes_;
+  const bool drips = bytes - watched_bytes_ < kLeastBytes && transfer_->count() < torrent_.pieces();
+  watched_from_ = now;
+  watched_bytes_ = bytes;
+  if (drips) return Error(ErrorKind::kUpstream, "the swarm of {} gives nothing", torrent_.blob().to_string());
+  return {};
+}
+
+/// What no neighbour has, for the parent; nothing when there is no such piece now.
+std::optional<std::string> Gathering::missing() const {
+  swarm::PieceSet set(torrent_.pieces());
+  const Monotonic now = Clock::system().monotonic();
+  const bool stuck = now - front_moved_at_ > kPatience;
+  for (std::uint32_t piece = front_; piece < torrent_.pieces(); ++piece) {
+    if (transfer_->has(piece) || now - given_at_[piece] < kCheckTime) continue;
+    if (transfer_->is_near(piece) && !(stuck && piece < front_ + kWindow)) continue;
+    set.add(piece);
+  }
+  if (set.count() == 0) return std::nullopt;
+  return set.encode();
+}
+
+Task<void> Gathering::pause(std::chrono::milliseconds at_least) {
+  const Monotonic until = Clock::system().monotonic() + at_least;
+  do co_await moved_.wait();
+  while (ending_ == Ending::kNone && Clock::system().monotonic() < until);
+}
+
+Task<void> Gathering::lease(std::shared_ptr<Gathering> self) {
+  while (self->ending_ == Ending::kNone) {
+    const auto wait = co_await self->lease_once();
+    if (self->ending_ == Ending::kNone && wait.count() > 0) co_await self->pause(wait);
+  }
+}
+
+/// Gives how long to wait before the next one.
+Task<std::chrono::milliseconds> Gathering::lease_once() {
+  auto wanted = missing();
+  if (!wanted) co_return kTick;
+  Question question;
+  question.method = "POST";
+  question.target = std::string(swarm::kPrefix) + torrent_.blob().to_string() + "/lease";
+  question.headers.emplace_back(swarm::kMemberHeader, member_);
+  question.body = std::move(*wanted);
+  question.answers = {204, 206, 404};
+  auto answer = co_await origin_.ask(std::move(question));
+  if (!answer) co_return jittered(kParentIsAway);
+  const int status = (*answer)->head().status();
+  if (status == 204) co_return jittered(kNothingToLease);
+  if (status == 404) {
+    if (ending_ == Ending::kNone) begin_anew();
+    co_return kTick;
+  }
+  auto taken = co_await take_lease(**answer);
+  co_return taken ? std::chrono::milliseconds(0) : jittered(kParentIsAway);
+}
+
+Task<Result<void>> Gathering::take_lease(http::Transfer& answer) {
+  const auto range = http::parse_content_range(answer.head().header("content-range"));
+  if (!range) co_return range.error();
+  std::uint32_t piece = torrent_.pieces_before(range->range.first);
+  if (range->total != torrent_.size() || torrent_.offset_of(piece) != range->range.first)
+    co_return Error(ErrorKind::kUpstream, "the parent sent what is no piece");
+  std::string bytes;
+  while (true) {
+    auto got = co_await answer.next();
+    if (!got) co_return got.error();
+    if (got->empty()) break;
+    leased_bytes_ += got->size();
+    for (auto rest = got->bytes(); !rest.empty() && piece < torrent_.pieces();) {
+      const std::size_t want = torrent_.bytes_of(piece) - bytes.size();
+      const auto part = rest.first(std::min(want, rest.size()));
+      bytes.append(as_text(part));
+      rest = rest.subspan(part.size());
+      if (part.size() < want) continue;
+      given_at_[piece] = Clock::system().monotonic();
+      transfer_->give(piece, std::exchange(bytes, {}));
+      ++piece;
+    }
+  }
+  co_return Result<void>();
+}
+
+}  // namespace wherry::node

@@ -1,0 +1,242 @@
+#include "node/swarm/swarms.h"
+
+#include <fcntl.h>
+
+#include "common/base/base64.h"
+#include "common/base/log.h"
+#include "common/http/uri.h"
+
+namespace wherry::node {
+
+/// One blob that is shared.
+struct Swarms::Part {
+  Part(Origin& from, swarm::Introduction told, std::shared_ptr<Bell> rung)
+      : origin(from), introduction(std::move(told)), bell(std::move(rung)) {}
+  Origin& origin;
+  const swarm::Introduction introduction;
+  const std::shared_ptr<Bell> bell;
+  std::shared_ptr<swarm::Transfer> transfer;
+  std::shared_ptr<Gathering> gathering;  // while it runs, under Swarms::mutex_
+  std::optional<Monotonic> complete_at;  // under Swarms::mutex_
+};
+
+Swarms::Swarms(SwarmOptions options, swarm::TorrentBook& torrents, Pool& disk, const std::vector<Loop*>& loops,
+               Metrics& metrics)
+    : options_(std::move(options)), torrents_(torrents), disk_(disk), leases_(loops) {
+  const auto sum = [this](auto field, std::uint64_t ended) {
+    for (const auto& [digest, part] : parts_) ended += (part->transfer.get()->*field)();
+    return ended;
+  };
+  const std::string received = "wherry_swarm_received_bytes_total";
+  const std::string help = "Bytes of pieces that came in by swarms";
+  metrics.count_of(received, help, {{"from", "parent"}}, [this] { return leased_bytes_.load(); });
+  metrics.count_of(received, help, {{"from", "neighbours"}}, [this, sum] {
+    const std::lock_guard lock(mutex_);
+    return sum(&swarm::Transfer::received_bytes, ended_received_);
+  });
+  metrics.count_of("wherry_swarm_sent_bytes_total", "Bytes of pieces given to neighbours", {}, [this, sum] {
+    const std::lock_guard lock(mutex_);
+    return sum(&swarm::Transfer::sent_bytes, ended_sent_);
+  });
+  metrics.count_of("wherry_swarm_banned_total", "Neighbours shut out for what they sent", {},
+                   [this] { return banned_.load(); });
+  metrics.gauge("wherry_swarm_blobs", "Blobs that are shared now", [this] {
+    const std::lock_guard lock(mutex_);
+    return static_cast<double>(parts_.size());
+  });
+  metrics.gauge("wherry_swarm_neighbours", "Connections to neighbours", [this] {
+    const std::lock_guard lock(mutex_);
+    std::uint64_t peers = 0;
+    for (const auto& [digest, part] : parts_) peers += part->transfer->peers();
+    return static_cast<double>(peers);
+  });
+}
+
+Swarms::~Swarms() = default;
+
+Task<Result<void>> Swarms::start() {
+  if (options_.session.listen.empty()) co_return Result<void>();
+  auto started = co_await disk_.run([this] { return swarm::Session::start(options_.session); });
+  if (!started) co_return started.error();
+  session_ = std::move(*started);
+  scope_.spawn(tend());
+  co_return Result<void>();
+}
+
+void Swarms::cancel() {
+  stopping_ = true;
+  sleeper_.wake();
+  const std::lock_guard lock(mutex_);
+  for (const auto& [digest, part] : parts_)
+    if (part->gathering != nullptr) part->gathering->cancel();
+}
+
+Task<void> Swarms::stop() {
+  cancel();
+  co_await scope_.join();
+  co_await join_all(leases_);
+  const auto end = [this]() -> Result<void> {
+    {
+      const std::lock_guard lock(mutex_);
+      parts_.clear();
+    }
+    session_.reset();
+    return {};
+  };
+  auto ended = co_await disk_.run(end);
+  if (!ended) log::warn("the swarm's session did not end well", {{"error", ended.error().to_string()}});
+}
+
+Task<Result<swarm::Introduction>> Swarms::introduce(Origin& origin, const std::string& invitation,
+                                                    const Digest& digest) {
+  Question question;
+  question.method = "POST";
+  question.target = fmt::format("{}&port={}&site={}&key={}", invitation, session_->port(),
+                                http::percent_encode(options_.site), to_base64url(key_.certificate_request("swarm")));
+  question.answers = {200};
+  auto answer = co_await origin.ask(std::move(question));
+  if (!answer) co_return answer.error();
+  auto text = co_await (*answer)->read_whole(swarm::Introduction::kMostBytes);
+  if (!text) co_return text.error();
+  co_return swarm::Introduction::decode(digest, *text);
+}
+
+Task<Result<std::shared_ptr<Swarms::Part>>> Swarms::join(Origin& origin, const swarm::Introduction& introduction,
+                                                         const store::BlobWriter& writer, const swarm::PieceSet& have) {
+  const swarm::Credentials credentials{.name = introduction.name,
+                                       .authority_pem = introduction.authority_pem,
+                                       .certificate_pem = introduction.certificate_pem,
+                                       .key_pem = key_.pem()};
+  auto part = std::make_shared<Part>(origin, introduction, Bell::make());
+  const auto add = [&]() -> Result<void> {
+    UniqueFd file(::fcntl(writer.file(), F_DUPFD_CLOEXEC, 0));
+    if (!file) return system_error(errno, "share a file");
+    auto added = session_->add(introduction.torrent, credentials, std::move(file), have, part->bell);
+    if (!added) return added.error();
+    part->transfer = std::move(*added);
+    for (const std::string& peer : introduction.peers) part->transfer->connect(peer);
+    return {};
+  };
+  auto added = co_await disk_.run(add);
+  if (!added) co_return added.error();
+  co_return part;
+}
+
+Task<Result<void>> Swarms::gather(Origin& origin, const swarm::Introduction& introduction, store::BlobWriter& writer,
+                                  std::optional<swarm::PieceSet>& known, Gathering::Came came) {
+  const swarm::Torrent& torrent = introduction.torrent;
+  const Digest digest = torrent.blob();
+  drop(digest);
+  swarm::PieceSet have(torrent.pieces());
+  if (known && known->pieces() == torrent.pieces()) have = *known;
+  for (std::uint32_t piece = 0; piece < torrent.pieces_before(writer.size()); ++piece) have.add(piece);
+  auto joined = co_await join(origin, introduction, writer, have);
+  if (!joined) co_return joined.error();
+  const std::shared_ptr<Part> part = std::move(*joined);
+  const auto gathering = std::make_shared<Gathering>(origin, part->introduction.member, part->transfer, part->bell);
+  {
+    const std::lock_guard lock(mutex_);
+    part->gathering = gathering;
+    parts_[digest] = part;
+  }
+  if (stopping_) gathering->cancel();
+  auto gathered = co_await gathering->run(writer, came, leases_.here());
+  leased_bytes_ += gathering->leased_bytes();
+  const auto stop_writing = [&]() -> Result<void> {
+    part->transfer->stop_writing();
+    return {};
+  };
+  auto stopped = co_await disk_.run(stop_writing);
+  if (!stopped) part->transfer->stop_writing();  // the pool has no room: whoever waits for this one waits here
+  known.emplace(torrent.pieces());
+  for (std::uint32_t piece = 0; piece < torrent.pieces(); ++piece)
+    if (part->transfer->has(piece)) known->add(piece);
+  bool is_alone = false;
+  {
+    const std::lock_guard lock(mutex_);
+    part->gathering = nullptr;
+    part->complete_at = Clock::system().monotonic();
+    is_alone = stopping_;
+  }
+  if (!gathered || is_alone)
+    drop(digest);
+  else
+    co_await torrents_.keep(std::make_shared<const swarm::Torrent>(torrent));
+  co_return gathered;
+}
+
+void Swarms::ended(const std::shared_ptr<Part>& part) {
+  ended_received_ += part->transfer->received_bytes();
+  ended_sent_ += part->transfer->sent_bytes();
+}
+
+void Swarms::drop(const Digest& digest) {
+  std::shared_ptr<Part> part;  // ends outside of the lock
+  const std::lock_guard lock(mutex_);
+  const auto found = parts_.find(digest);
+  if (found == parts_.end() || found->second->gathering != nullptr) return;
+  part = found->second;
+  ended(part);
+  parts_.erase(found);
+}
+
+void Swarms::leave_all() {
+  std::vector<std::shared_ptr<Part>> left;
+  const std::lock_guard lock(mutex_);
+  std::erase_if(parts_, [&](const auto& entry) {
+    const std::shared_ptr<Part>& part = entry.second;
+    if (part->gathering != nullptr) {
+      part->gathering->begin_anew();
+      return false;
+    }
+    ended(part);
+    left.push_back(part);
+    return true;
+  });
+}
+
+Task<void> Swarms::tend() {
+  while (!stopping_) {
+    co_await sleeper_.sleep(kHeardEvery);
+    if (stopping_) break;
+    banned_ = session_->banned();
+    std::vector<Digest> idle;
+    {
+      const Monotonic now = Clock::system().monotonic();
+      const std::lock_guard lock(mutex_);
+      for (const auto& [digest, part] : parts_)
+        if (part->complete_at && now - *part->complete_at > options_.seed_time) idle.push_back(digest);
+    }
+    for (const Digest& digest : idle) drop(digest);
+    co_await tell_parent();
+  }
+}
+
+/// So that the parent goes on introducing others to this node, and says where that is over.
+Task<void> Swarms::tell_parent() {
+  std::map<Origin*, std::string> lists;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [digest, part] : parts_)
+      lists[&part->origin] += digest.to_string() + " " + part->introduction.member + "\n";
+  }
+  for (auto& [origin, list] : lists) {
+    Question question;
+    question.method = "POST";
+    question.target = std::string(swarm::kPrefix) + "members";
+    question.body = std::move(list);
+    question.answers = {200};
+    question.patient = false;
+    auto answer = co_await origin->ask(std::move(question));
+    if (!answer) continue;  // neighbours know each other without it
+    auto over = co_await (*answer)->read_whole(std::size_t{1} << 20);
+    if (!over) continue;
+    for (std::string_view rest = *over; !rest.empty();) {
+      const std::string_view line = rest.substr(0, rest.find('\n'));
+      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+      if (const auto digest = Digest::parse(line)) drop(*digest);
+    }
+  }
+}
+
+}  // namespace wherry::node

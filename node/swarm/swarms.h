@@ -1,0 +1,84 @@
+// Swarms: this node's part in the swarms of its parent.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "common/async/per_loop.h"
+#include "common/async/pool.h"
+#include "common/async/scope.h"
+#include "common/async/sleep.h"
+#include "common/auth/node_identity.h"
+#include "common/observe/metrics.h"
+#include "common/store/blob_writer.h"
+#include "common/swarm/introduction.h"
+#include "common/swarm/session.h"
+#include "common/swarm/torrent_book.h"
+#include "node/swarm/gathering.h"
+#include "node/swarm/options.h"
+
+namespace wherry::node {
+
+/// Gathers blobs for fills, and gives what it gathered to its neighbours for swarm.seed-time after that, or until the
+/// blob is evicted. Calls from any loop, but for those where another is said.
+class Swarms {
+ public:
+  static constexpr std::chrono::seconds kHeardEvery{10};  ///< the parent forgets who is silent three times as long
+
+  Swarms(SwarmOptions options, swarm::TorrentBook& torrents, Pool& disk, const std::vector<Loop*>& loops,
+         Metrics& metrics);
+  ~Swarms();
+
+  /// Starts to listen, on this loop, which is its home. Errors: kInvalid, kIo.
+  Task<Result<void>> start();
+  /// Ends gatherings, and all that are begun later.
+  void cancel();
+  /// Ends all; once what gathers has ended.
+  Task<void> stop();
+
+  /// Whether this node takes part in any.
+  bool takes_part() const { return session_ != nullptr; }
+
+  /// Asks for an introduction where the parent invited to. Errors: those of Origin::ask(); kUpstream.
+  Task<Result<swarm::Introduction>> introduce(Origin& origin, const std::string& invitation, const Digest& digest);
+  /// Brings all of a blob into `writer`; what `known` has, if it is of the blob, is in its file already, and what came
+  /// is in it afterwards, however that ended. Errors: those of Gathering::run().
+  Task<Result<void>> gather(Origin& origin, const swarm::Introduction& introduction, store::BlobWriter& writer,
+                            std::optional<swarm::PieceSet>& known, Gathering::Came came);
+  /// That blob is not here (any more): neighbours are given nothing more of it.
+  void drop(const Digest& digest);
+  /// Somebody is not to take part any more: this node leaves all swarms, and is introduced anew where it gathers.
+  void leave_all();
+
+ private:
+  struct Part;
+  Task<void> tend();
+  Task<void> tell_parent();
+  Task<Result<std::shared_ptr<Part>>> join(Origin& origin, const swarm::Introduction& introduction,
+                                           const store::BlobWriter& writer, const swarm::PieceSet& have);
+  void ended(const std::shared_ptr<Part>& part);
+
+  const SwarmOptions options_;
+  swarm::TorrentBook& torrents_;
+  Pool& disk_;
+  const auth::NodeKey key_ = auth::NodeKey::make();
+  std::unique_ptr<swarm::Session> session_;
+  mutable std::mutex mutex_;
+  std::unordered_map<Digest, std::shared_ptr<Part>> parts_;  // under mutex_
+  std::uint64_t ended_received_ = 0;                         // of those that are not in parts_, under mutex_
+  std::uint64_t ended_sent_ = 0;                             // the same
+  std::atomic<std::uint64_t> leased_bytes_{0};
+  std::atomic<std::uint64_t> banned_{0};
+  std::atomic<bool> stopping_{false};
+  PerLoop<Scope> leases_;
+  Scope scope_;
+  Sleeper sleeper_;
+};
+
+}  // namespace wherry::node
