@@ -150,6 +150,19 @@ class Watch final : public lt::torrent_plugin {
   const std::shared_ptr<TransferState> state_;
 };
 
+/// Nothing when that is no numeric HOST:PORT.
+std::optional<lt::tcp::endpoint> endpoint_of(const std::string& address) {
+  if (!SocketAddress::parse(address)) return std::nullopt;
+  const std::size_t colon = address.rfind(':');
+  std::string host = address.substr(0, colon);
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  const auto port = parse_decimal(address.substr(colon + 1), UINT16_MAX);
+  lt::error_code error;
+  const auto ip = lt::make_address(host, error);
+  if (error || !port) return std::nullopt;
+  return lt::tcp::endpoint(ip, static_cast<std::uint16_t>(*port));
+}
+
 class LibtorrentTransfer final : public Transfer {
  public:
   LibtorrentTransfer(std::shared_ptr<lt::session> session, lt::torrent_handle handle, std::shared_ptr<BlobFile> file)
@@ -166,17 +179,6 @@ class LibtorrentTransfer final : public Transfer {
   std::uint32_t bad_pieces() const override { return state().bad_pieces.load(); }
   std::optional<Error> failure() const override { return state().failure(); }
 
-  void connect(const std::string& address) override {
-    const auto parsed = SocketAddress::parse(address);
-    if (!parsed) return;
-    const std::size_t colon = address.rfind(':');
-    std::string host = address.substr(0, colon);
-    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-    lt::error_code error;
-    const auto ip = lt::make_address(host, error);
-    if (error) return;
-    handle_.connect_peer({ip, static_cast<std::uint16_t>(std::stoi(address.substr(colon + 1)))});
-  }
   void give(std::uint32_t piece, std::string bytes) override {
     if (has(piece)) return;
     std::vector<char> whole(bytes.begin(), bytes.end());
@@ -249,7 +251,8 @@ class LibtorrentSession final : public Session {
   }
 
   Result<std::shared_ptr<Transfer>> add(const Torrent& torrent, const Credentials& credentials, UniqueFd file,
-                                        const PieceSet& have, std::shared_ptr<Bell> bell) override {
+                                        const PieceSet& have, const std::vector<std::string>& peers,
+                                        std::shared_ptr<Bell> bell) override {
     auto state = std::make_shared<TransferState>(have, std::move(bell));
     auto opened = std::make_shared<BlobFile>(std::move(file), torrent, state);
     const std::vector<char> metadata = torrent_file(torrent, credentials);
@@ -259,6 +262,10 @@ class LibtorrentSession final : public Session {
       params.flags = lt::torrent_flags::duplicate_is_error | lt::torrent_flags::override_trackers |
                      lt::torrent_flags::override_web_seeds | lt::torrent_flags::disable_dht |
                      lt::torrent_flags::disable_lsd | lt::torrent_flags::disable_pex;
+      // Neighbours are connected to at once when it resumes, by when it can show its certificate.
+      params.flags |= lt::torrent_flags::paused;
+      for (const std::string& peer : peers)
+        if (const auto endpoint = endpoint_of(peer)) params.peers.push_back(*endpoint);
       params.max_uploads = Transfer::kUploadSlots;
       params.max_connections = Transfer::kMostPeers;
       if (have.count() > 0) {
@@ -276,6 +283,7 @@ class LibtorrentSession final : public Session {
         return Error(ErrorKind::kInternal, "a blob could not be shared: {}", error.message());
       }
       handle.set_ssl_certificate_buffer(credentials.certificate_pem, credentials.key_pem, dh_parameters_);
+      handle.resume();
       return std::make_shared<LibtorrentTransfer>(session_, std::move(handle), std::move(opened));
     } catch (const std::exception& exception) {
       return Error(ErrorKind::kInternal, "a blob could not be shared: {}", exception.what());

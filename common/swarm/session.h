@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/async/bell.h"
 #include "common/base/error.h"
@@ -50,8 +51,6 @@ class Transfer {
   /// Why it cannot go on, if that is so: the disk.
   virtual std::optional<Error> failure() const = 0;
 
-  /// A neighbour, as HOST:PORT. Does nothing for what is no address.
-  virtual void connect(const std::string& address) = 0;
   /// A piece that came in another way. It is checked as any other.
   virtual void give(std::uint32_t piece, std::string bytes) = 0;
   /// Nothing is written to the file once this has returned. Blocks.
@@ -66,10 +65,12 @@ class Session {
   /// Blocks. Errors: kInvalid for an address that is none, kIo when it cannot be listened at.
   static Result<std::unique_ptr<Session>> start(const SessionOptions& options);
 
-  /// `file` is read and written at the blob's own places; `have`: what is in it and right. `bell` rings when a piece
-  /// came, a neighbour has more, or it failed. Blocks for some 100 us.
+  /// `file` is read and written at the blob's own places; `have`: what is in it and right; `peers`: HOST:PORT each,
+  /// what is none is left out. `bell` rings when a piece came, a neighbour has more, or it failed. Blocks for some 100
+  /// us.
   virtual Result<std::shared_ptr<Transfer>> add(const Torrent& torrent, const Credentials& credentials, UniqueFd file,
-                                                const PieceSet& have, std::shared_ptr<Bell> bell) = 0;
+                                                const PieceSet& have, const std::vector<std::string>& peers,
+                                                std::shared_ptr<Bell> bell) = 0;
   /// Where it listens.
   virtual std::uint16_t port() const = 0;
   /// Neighbours that were shut out for what they sent.

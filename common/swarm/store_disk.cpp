@@ -119,17 +119,20 @@ void StoreDisk::async_read(lt::storage_index_t index, const lt::peer_request& re
                            std::function<void(lt::disk_buffer_holder, const lt::storage_error&)> handler,
                            lt::disk_job_flags_t) {
   const std::shared_ptr<BlobFile> from = file(index);
-  const auto bytes = static_cast<std::size_t>(request.length);
-  const std::uint64_t offset =
-      from->torrent().offset_of(number_of(request.piece)) + static_cast<std::uint64_t>(request.start);
-  auto* buffer = static_cast<char*>(std::malloc(bytes));
+  const auto wanted = static_cast<std::size_t>(request.length);
+  const Torrent& torrent = from->torrent();
+  const std::uint64_t offset = torrent.offset_of(number_of(request.piece)) + static_cast<std::uint64_t>(request.start);
+  // Zeros fill the last piece up, for those who ask for all of its last block.
+  const auto bytes =
+      static_cast<std::size_t>(std::min<std::uint64_t>(wanted, torrent.size() - std::min(offset, torrent.size())));
+  auto* buffer = static_cast<char*>(std::calloc(1, wanted));
   if (buffer == nullptr) {
     answer([handler = std::move(handler)] { handler({}, failure(ENOMEM, lt::operation_t::alloc_cache_piece)); });
     return;
   }
-  auto tell = [this, buffer, bytes, handler = std::move(handler)](int code) mutable {
-    answer([this, buffer, bytes, code, handler = std::move(handler)] {
-      lt::disk_buffer_holder held(*this, buffer, static_cast<int>(bytes));
+  auto tell = [this, buffer, wanted, handler = std::move(handler)](int code) mutable {
+    answer([this, buffer, wanted, code, handler = std::move(handler)] {
+      lt::disk_buffer_holder held(*this, buffer, static_cast<int>(wanted));
       if (code == 0)
         handler(std::move(held), {});
       else

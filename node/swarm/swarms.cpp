@@ -111,10 +111,10 @@ Task<Result<std::shared_ptr<Swarms::Part>>> Swarms::join(Origin& origin, const s
   const auto add = [&]() -> Result<void> {
     UniqueFd file(::fcntl(writer.file(), F_DUPFD_CLOEXEC, 0));
     if (!file) return system_error(errno, "share a file");
-    auto added = session_->add(introduction.torrent, credentials, std::move(file), have, part->bell);
+    auto added =
+        session_->add(introduction.torrent, credentials, std::move(file), have, introduction.peers, part->bell);
     if (!added) return added.error();
     part->transfer = std::move(*added);
-    for (const std::string& peer : introduction.peers) part->transfer->connect(peer);
     return {};
   };
   auto added = co_await disk_.run(add);
