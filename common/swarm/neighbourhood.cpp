@@ -5,23 +5,35 @@
 namespace wherry::swarm {
 
 std::vector<Neighbourhood::Member> Neighbourhood::join(const Member& member, Monotonic now) {
-  std::vector<Member*> near;
-  for (auto& [name, each] : members_)
-    if (name != member.name && each.site == member.site && now - each.heard_at < kSilence) near.push_back(&each);
-  std::shuffle(near.begin(), near.end(), random_);
-  const std::size_t count = std::min(near.size(), kIntroduced);
-  std::partial_sort(near.begin(), near.begin() + static_cast<std::ptrdiff_t>(count), near.end(),
-                    [](const Member* a, const Member* b) { return a->known_by < b->known_by; });
+  leave(member.name);
+  std::vector<Member*> looked_at = some_of(sites_[member.site], now);
+  std::ranges::stable_sort(looked_at, {}, &Member::known_by);
+  const std::size_t lacks = member.known_by < kWanted ? kWanted - member.known_by : 0;
+  looked_at.resize(std::min({looked_at.size(), kIntroduced, lacks}));
   std::vector<Member> chosen;
-  for (std::size_t i = 0; i < count; ++i) {
-    ++near[i]->known_by;
-    chosen.push_back(*near[i]);
+  for (Member* each : looked_at) {
+    ++each->known_by;
+    chosen.push_back(*each);
   }
-  Member& own = members_[member.name];
-  own = member;
+  Member& own = members_[member.name] = member;
   own.heard_at = now;
-  own.known_by = static_cast<std::uint32_t>(count);
+  own.known_by += static_cast<std::uint32_t>(chosen.size());
+  auto& site = sites_[member.site];
+  own.place = site.size();
+  site.push_back(&own);
   return chosen;
+}
+
+/// Shuffles no more of the list than it looks at.
+std::vector<Neighbourhood::Member*> Neighbourhood::some_of(std::vector<Member*>& site, Monotonic now) {
+  std::vector<Member*> some;
+  for (std::size_t i = 0; i < site.size() && some.size() < kLookedAt; ++i) {
+    const std::size_t other = std::uniform_int_distribution(i, site.size() - 1)(random_);
+    std::swap(site[i], site[other]);
+    std::swap(site[i]->place, site[other]->place);
+    if (now - site[i]->heard_at < kSilence) some.push_back(site[i]);
+  }
+  return some;
 }
 
 bool Neighbourhood::heard(const std::string& name, Monotonic now) {
@@ -31,8 +43,24 @@ bool Neighbourhood::heard(const std::string& name, Monotonic now) {
   return true;
 }
 
+void Neighbourhood::leave(const std::string& name) {
+  const auto found = members_.find(name);
+  if (found == members_.end()) return;
+  const auto site = sites_.find(found->second.site);
+  Member* last = site->second.back();
+  last->place = found->second.place;
+  site->second[last->place] = last;
+  site->second.pop_back();
+  if (site->second.empty()) sites_.erase(site);
+  members_.erase(found);
+}
+
 std::size_t Neighbourhood::forget_silent(Monotonic now) {
-  return std::erase_if(members_, [&](const auto& entry) { return now - entry.second.heard_at >= kSilence; });
+  std::vector<std::string> silent;
+  for (const auto& [name, each] : members_)
+    if (now - each.heard_at >= kSilence) silent.push_back(name);
+  for (const std::string& name : silent) leave(name);
+  return silent.size();
 }
 
 }  // namespace wherry::swarm

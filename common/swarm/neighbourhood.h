@@ -12,13 +12,19 @@
 
 namespace wherry::swarm {
 
-/// Introduces each newcomer to a few of its site, those first that were introduced to fewest: as many more come to know
-/// it later, so each knows about twice as many. Whom nothing was heard of for kSilence is forgotten. Nodes of different
-/// sites do not meet: the parent is what they have in common. Of one loop; the simulator runs this code too. O(members
-/// of the site) for an introduction.
+/// Introduces each newcomer to a few of its site: of some at random, those that fewest know; as many more come to know
+/// it later, so each knows about twice as many. At random, for then all are a few steps from one another, log(members),
+/// and a piece is soon everywhere: were those taken that fewest know of all, everyone would know those who came just
+/// before and after him, and a piece would pass through a thousand of them hand by hand. Who came last asks again a
+/// second later, and is introduced to as many as it lacks: uplinks are shared among those who know one another, so who
+/// knows half as many as others gets half as much. Whom nothing was heard of for kSilence is forgotten. Nodes of
+/// different sites do not meet: the parent is what they have in common. Of one loop; the simulator runs this code too.
+/// O(log members) for an introduction.
 class Neighbourhood {
  public:
-  static constexpr std::size_t kIntroduced = 5;
+  static constexpr std::size_t kIntroduced = 5;              ///< to so many at once at most
+  static constexpr std::size_t kWanted = 10;                 ///< who knows fewer had better ask again
+  static constexpr std::size_t kLookedAt = 3 * kIntroduced;  ///< at random, for each introduction
   static constexpr std::chrono::seconds kSilence{30};
 
   struct Member {
@@ -26,23 +32,28 @@ class Neighbourhood {
     std::string address;  ///< HOST:PORT, where it takes part
     std::string site;
     Monotonic heard_at{};
-    std::uint32_t known_by = 0;  ///< to how many it was introduced, or who were introduced to it
+    std::uint32_t known_by = 0;  ///< by how many; of who joins: as it says itself
+    std::size_t place = 0;       ///< among those of its site
   };
 
   explicit Neighbourhood(std::uint64_t seed) : random_(seed) {}
 
-  /// A newcomer, or one who asks again: whom it is introduced to.
+  /// A newcomer, or one who knows fewer than kWanted and asks again: whom it is introduced to. Those that it knows may
+  /// be among them.
   std::vector<Member> join(const Member& member, Monotonic now);
   /// It takes part still. False when it is not known (any more).
   bool heard(const std::string& name, Monotonic now);
-  void leave(const std::string& name) { members_.erase(name); }
+  void leave(const std::string& name);
   /// Forgets whom nothing was heard of; gives how many.
   std::size_t forget_silent(Monotonic now);
 
   const std::map<std::string, Member>& members() const { return members_; }
 
  private:
+  std::vector<Member*> some_of(std::vector<Member*>& site, Monotonic now);
+
   std::map<std::string, Member> members_;  // by name
+  std::map<std::string, std::vector<Member*>> sites_;
   std::mt19937_64 random_;
 };
 

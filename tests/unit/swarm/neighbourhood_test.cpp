@@ -1,0 +1,167 @@
+#include "common/swarm/neighbourhood.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+
+#include "tests/unit/swarm/acquaintances.h"
+
+namespace wherry::swarm {
+namespace {
+
+using std::chrono::seconds;
+using testing::Acquaintances;
+
+constexpr Monotonic kStart{};
+
+Neighbourhood::Member member(const std::string& name, const std::string& site = "paris") {
+  return {name, name + ":6881", site};
+}
+
+std::set<std::string> names_of(const std::vector<Neighbourhood::Member>& members) {
+  std::set<std::string> names;
+  for (const auto& each : members) names.insert(each.name);
+  return names;
+}
+
+TEST(NeighbourhoodTest, TheFirstOneMeetsNobodyAndTheNextOnesAllWhoAreThere) {
+  Neighbourhood all(1);
+  EXPECT_TRUE(all.join(member("a"), kStart).empty());
+  const auto met = all.join(member("b"), kStart);
+  ASSERT_EQ(met.size(), 1U);
+  EXPECT_EQ(met[0].name, "a");
+  EXPECT_EQ(met[0].address, "a:6881");
+  EXPECT_EQ(names_of(all.join(member("c"), kStart)), (std::set<std::string>{"a", "b"}));
+}
+
+TEST(NeighbourhoodTest, EachMeetsAFewAndNobodyIsMetByMany) {
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    Acquaintances known(seed, 500);
+    EXPECT_LE(known.most_introduced(), Neighbourhood::kIntroduced);
+    EXPECT_GE(known.fewest_known(), Neighbourhood::kIntroduced) << "seed " << seed;
+    EXPECT_LE(known.most_known(), 4 * Neighbourhood::kIntroduced) << "seed " << seed;
+  }
+}
+
+TEST(NeighbourhoodTest, ThoseThatFewKnowAreMetFirst) {
+  Neighbourhood all(1);
+  for (const auto& [name, known_by] : {std::pair{"a", 30U}, {"b", 10U}, {"c", 20U}, {"d", 40U}, {"e", 11U}, {"f", 12U}})
+    all.join({name, "", "paris", {}, known_by}, kStart);
+  EXPECT_EQ(names_of(all.join(member("new"), kStart)), (std::set<std::string>{"a", "b", "c", "e", "f"}));
+}
+
+TEST(NeighbourhoodTest, WhoKnowsTooFewMeetsAsManyAsItLacks) {
+  Neighbourhood all(1);
+  for (int i = 0; i < 50; ++i) all.join(member("n" + std::to_string(i)), kStart);
+  const auto met_by_one_who_knows = [&](std::uint32_t known_by) {
+    return all.join({"asks-again", "", "paris", {}, known_by}, kStart).size();
+  };
+  EXPECT_EQ(met_by_one_who_knows(0), Neighbourhood::kIntroduced);
+  EXPECT_EQ(met_by_one_who_knows(Neighbourhood::kWanted - 2), 2U);
+  EXPECT_EQ(all.members().at("asks-again").known_by, Neighbourhood::kWanted);
+  EXPECT_EQ(met_by_one_who_knows(Neighbourhood::kWanted), 0U);
+  EXPECT_EQ(met_by_one_who_knows(1000), 0U);
+}
+
+TEST(NeighbourhoodTest, AllAreFewStepsFromOneAnotherHoweverManyJoined) {
+  struct Case {
+    int members;
+    int steps;  ///< of a graph at random of that many and this degree, and one
+  };
+  for (const auto& [members, steps] : {Case{40, 4}, {1000, 6}, {5000, 7}}) {
+    Acquaintances known(3, members);
+    EXPECT_EQ(known.reached_from_first(), members) << "nobody is cut off";
+    EXPECT_LE(known.steps_from_first(), steps) << members;
+    EXPECT_LE(known.steps_from_last(), steps) << members;
+  }
+}
+
+TEST(NeighbourhoodTest, NobodyMeetsItselfOrAnybodyTwice) {
+  Neighbourhood all(1);
+  for (int i = 0; i < 8; ++i) all.join(member("n" + std::to_string(i)), kStart);
+  for (int i = 0; i < 8; ++i) {
+    const std::string name = "n" + std::to_string(i);
+    const auto met = all.join(member(name), kStart);
+    EXPECT_EQ(names_of(met).size(), met.size());
+    EXPECT_FALSE(names_of(met).contains(name));
+  }
+  EXPECT_EQ(all.members().size(), 8U) << "who asks again is one";
+}
+
+TEST(NeighbourhoodTest, SitesStayApart) {
+  Neighbourhood all(1);
+  for (int i = 0; i < 40; ++i) {
+    const std::string site = i % 2 == 0 ? "paris" : "rome";
+    for (const auto& each : all.join(member("n" + std::to_string(i), site), kStart)) EXPECT_EQ(each.site, site);
+  }
+  EXPECT_TRUE(all.join(member("alone", "oslo"), kStart).empty());
+}
+
+TEST(NeighbourhoodTest, WhoMovedIsMetWhereItIsNow) {
+  Neighbourhood all(1);
+  all.join(member("a"), kStart);
+  all.join({"a", "elsewhere:1", "rome"}, kStart);
+  EXPECT_TRUE(all.join(member("b"), kStart).empty());
+  const auto met = all.join(member("c", "rome"), kStart);
+  ASSERT_EQ(met.size(), 1U);
+  EXPECT_EQ(met[0].address, "elsewhere:1");
+}
+
+TEST(NeighbourhoodTest, TheSilentAreMetNoMoreAndForgotten) {
+  Neighbourhood all(1);
+  all.join(member("silent"), kStart);
+  all.join(member("talking"), kStart);
+  const Monotonic later = kStart + Neighbourhood::kSilence;
+  EXPECT_TRUE(all.heard("talking", later - seconds(1)));
+  EXPECT_EQ(names_of(all.join(member("new"), later)), (std::set<std::string>{"talking"}));
+  EXPECT_EQ(all.forget_silent(later), 1U);
+  EXPECT_FALSE(all.heard("silent", later)) << "it has to join anew";
+  EXPECT_EQ(all.members().size(), 2U);
+  EXPECT_EQ(all.forget_silent(later), 0U);
+  EXPECT_EQ(names_of(all.join(member("newer"), later)), (std::set<std::string>{"talking", "new"}));
+}
+
+TEST(NeighbourhoodTest, ManySilentOnesDoNotHideTheOneWhoTalks) {
+  Neighbourhood all(1);
+  for (int i = 0; i < 200; ++i) all.join(member("silent" + std::to_string(i)), kStart);
+  const Monotonic later = kStart + Neighbourhood::kSilence;
+  all.heard("silent77", later);
+  EXPECT_EQ(names_of(all.join(member("new"), later)), (std::set<std::string>{"silent77"}));
+}
+
+TEST(NeighbourhoodTest, WhoLeftIsMetNoMore) {
+  Neighbourhood all(1);
+  all.join(member("a"), kStart);
+  all.leave("a");
+  all.leave("nobody");
+  EXPECT_FALSE(all.heard("a", kStart));
+  EXPECT_TRUE(all.join(member("b"), kStart).empty());
+}
+
+TEST(NeighbourhoodTest, WhoComesAndGoesInAnyOrderLeavesOnlyThoseWhoStay) {
+  std::mt19937_64 random(5);
+  Neighbourhood all(1);
+  std::map<std::string, std::string> there;  // name to site
+  for (int step = 0; step < 3000; ++step) {
+    const std::string name = "n" + std::to_string(random() % 20);
+    const std::string site = random() % 2 == 0 ? "paris" : "rome";
+    if (random() % 3 == 0) {
+      all.leave(name);
+      there.erase(name);
+      continue;
+    }
+    there[name] = site;
+    for (const auto& each : all.join(member(name, site), kStart)) {
+      ASSERT_TRUE(there.contains(each.name));
+      ASSERT_EQ(there[each.name], site);
+      ASSERT_NE(each.name, name);
+    }
+    ASSERT_EQ(all.members().size(), there.size());
+  }
+}
+
+}  // namespace
+}  // namespace wherry::swarm
