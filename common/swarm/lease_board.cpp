@@ -3,7 +3,7 @@
 namespace wherry::swarm {
 
 std::optional<PieceRun> LeaseBoard::lease(const PieceSet& missing, std::uint32_t there, std::uint32_t most,
-                                          Monotonic now) {
+                                          bool starved, Monotonic now) {
   const auto fits = [&](std::uint32_t piece) { return piece < there && missing.has(piece) && never_given_.has(piece); };
   for (std::uint32_t piece = never_given_.next(0); piece < there; piece = never_given_.next(piece + 1)) {
     if (!missing.has(piece)) continue;
@@ -11,8 +11,9 @@ std::optional<PieceRun> LeaseBoard::lease(const PieceSet& missing, std::uint32_t
     while (count < most && fits(piece + count)) ++count;
     return give(piece, count, now);
   }
+  if (!starved) return std::nullopt;
   for (std::uint32_t piece = missing.next(0); piece < there; piece = missing.next(piece + 1)) {
-    if (never_given_.has(piece) || now - given_at_[piece] < kSpreadTime) continue;
+    if (now - given_at_[piece] < kSpreadTime) continue;
     return give(piece, 1, now);
   }
   return std::nullopt;
