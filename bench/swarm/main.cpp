@@ -20,6 +20,7 @@ struct Options {
   std::uint64_t mib = 64;
   double rate = 20;
   double parent_rate = 0;
+  double payload = 0.935;
   std::uint64_t sends = 4;
   std::uint64_t waiting = 16;
   std::uint64_t asks = 2;
@@ -42,8 +43,8 @@ Shape shape_of(const Options& options, std::uint64_t nodes) {
   shape.nodes = nodes;
   shape.sites = options.sites;
   shape.blob_bytes = options.mib << 20;
-  shape.node_rate = options.rate * 1e6 / 8;
-  shape.parent_rate = options.parent_rate > 0 ? options.parent_rate * 1e6 / 8 : shape.node_rate;
+  shape.node_rate = options.rate * options.payload * 1e6 / 8;
+  shape.parent_rate = (options.parent_rate > 0 ? options.parent_rate : options.rate) * options.payload * 1e6 / 8;
   shape.sends = options.sends;
   shape.waiting = options.waiting;
   shape.asks = options.asks;
@@ -66,7 +67,7 @@ void simulate(const Options& options, std::uint64_t nodes) {
   const std::uint32_t piece_bytes = swarm::piece_bytes_for(shape.blob_bytes);
   const auto pieces = static_cast<std::uint32_t>((shape.blob_bytes + piece_bytes - 1) / piece_bytes);
   const IntroducerCost cost = introducer_cost(nodes, shape.sites, pieces);
-  const double unit = static_cast<double>(shape.blob_bytes) / shape.node_rate;
+  const double unit = static_cast<double>(shape.blob_bytes) * 8 / (options.rate * 1e6);
   const auto at = [&](double share) {
     return outcome.seconds[static_cast<std::size_t>(share * static_cast<double>(outcome.seconds.size() - 1))] / unit;
   };
@@ -131,6 +132,9 @@ int main(int argc, char** argv) {
         program.option("--mib", options.mib, "of the blob").between(1, 1 << 16);
         program.option("--rate", options.rate, "Mbit/s of each node's link, each way");
         program.option("--parent-rate", options.parent_rate, "Mbit/s of the parent's; that of a node when left out");
+        program.option(
+            "--payload", options.payload,
+            "of a link's bytes that are the blob's: frames of 1,514 bytes carry 1,448, and 2 % go to acknowledgements");
         program.option("--sends", options.sends, "of the parent at a time").between(1, 1 << 16);
         program.option("--waiting", options.waiting, "asks that the parent keeps until a send is free");
         program.option("--asks", options.asks, "leases that a node asks for at a time");

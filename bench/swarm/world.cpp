@@ -9,6 +9,7 @@
 namespace wherry::bench {
 namespace {
 
+constexpr Nanos kPatience = std::chrono::seconds(1);
 constexpr Nanos kTellsEach = std::chrono::seconds(10);
 
 Nanos to_send(std::uint64_t bytes, double rate) {
@@ -81,7 +82,7 @@ void World::happen(const Event& event) {
 
 /// The introduction costs a round trip, and a connection one and a half more; leases are asked for meanwhile.
 void World::start(std::uint32_t node) {
-  nodes_[node].start = now_;
+  nodes_[node].start = nodes_[node].heard_at = now_;
   events_.add(now_, Happens::kJoin, node);
   events_.add(now_ + kTellsEach, Happens::kTold, node);
   for (std::uint64_t i = 0; i < shape_.asks; ++i) events_.add(now_ + 2 * shape_.one_way, Happens::kAsk, node);
@@ -134,7 +135,7 @@ void World::asked(std::uint32_t node) {
   outcome_.asks_peak = std::max(outcome_.asks_peak, ++asks_this_second_);
   neighbourhood_.heard(std::to_string(node), clock());
   const Node& self = nodes_[node];
-  Ask ask{node, swarm::PieceSet(pieces_), self.requested == 0 && self.runs_coming.empty()};
+  Ask ask{node, swarm::PieceSet(pieces_), is_starved(self)};
   for (std::uint32_t piece = 0; piece < pieces_; ++piece)
     if (self.near[piece] == 0 && !self.taken.has(piece)) ask.missing.add(piece);
   if (sending_ < shape_.sends) {
@@ -144,6 +145,12 @@ void World::asked(std::uint32_t node) {
   } else {
     events_.add(now_ + shape_.one_way, Happens::kRefused, node);
   }
+}
+
+/// Who knows somebody gives them a second to begin.
+bool World::is_starved(const Node& node) const {
+  if (node.requested > 0 || !node.runs_coming.empty()) return false;
+  return (node.neighbours.empty() && node.to_meet.empty()) || now_ - node.heard_at >= kPatience;
 }
 
 bool World::give(const Ask& ask) {
@@ -257,6 +264,7 @@ void World::arrived(std::uint32_t node, std::uint32_t from, std::uint32_t piece)
   Neighbour& of = neighbour_of(node, from);
   --of.asked;
   --self.requested;
+  self.heard_at = now_;
   request_rarest(node, of);
 }
 

@@ -47,6 +47,7 @@ class World {
     std::uint32_t requested = 0;  // pieces on their way from neighbours
     Nanos pause{};
     Nanos start{};
+    Nanos heard_at{};  // the last piece from a neighbour
     Nanos join_pause{};
   };
   struct Ask {
@@ -62,6 +63,7 @@ class World {
   void connect(std::uint32_t one, std::uint32_t other);
   void ask(std::uint32_t node);
   void asked(std::uint32_t node);
+  bool is_starved(const Node& node) const;
   bool give(const Ask& ask);
   void refuse(std::uint32_t node);
   void request_rarest(std::uint32_t node, Neighbour& of);

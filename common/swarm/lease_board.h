@@ -31,8 +31,8 @@ class LeaseBoard {
   explicit LeaseBoard(std::uint32_t pieces) : given_at_(pieces), never_given_(pieces, true) {}
 
   /// `missing`: what nobody near the asker holds; `there`: so many pieces, from the first on, are here to be given;
-  /// `most`: at once; `starved`: nothing is on its way to the asker from anybody. Nothing when there is none to give
-  /// now.
+  /// `most`: at once; `starved`: nothing is on its way to the asker, and nothing came from a neighbour for a second, if
+  /// it has any. Nothing when there is none to give now.
   std::optional<PieceRun> lease(const PieceSet& missing, std::uint32_t there, std::uint32_t most, bool starved,
                                 Monotonic now);
   /// It did not arrive: the next one who asks may have it.
