@@ -162,11 +162,15 @@ Task<Result<void>> Introducer::handle(http::Exchange& exchange) {
   }
   if (place == "members") co_return co_await hear(exchange);
   constexpr std::string_view kLease = "/lease";
+  constexpr std::string_view kNeighbours = "/neighbours";
   const bool is_lease = place.ends_with(kLease);
+  const bool is_neighbours = place.ends_with(kNeighbours);
   if (is_lease) place.remove_suffix(kLease.size());
+  if (is_neighbours) place.remove_suffix(kNeighbours.size());
   const auto digest = Digest::parse(place);
   if (!digest) co_return Error(ErrorKind::kNotFound, "there is nothing at this path");
   if (is_lease) co_return co_await lease(exchange, *digest);
+  if (is_neighbours) co_return co_await neighbours(exchange, *digest);
   co_return co_await introduce(exchange, *digest);
 }
 
@@ -226,8 +230,38 @@ Task<Result<void>> Introducer::introduce(http::Exchange& exchange, const Digest&
   co_return co_await exchange.send(std::move(response));
 }
 
+/// A line for each: where it takes part.
+Task<Result<void>> Introducer::neighbours(http::Exchange& exchange, const Digest& digest) {
+  const std::string shown(exchange.request().header(kMemberHeader));
+  const auto known = parse_decimal(http::query_value(exchange.request().query, "known").value_or("0"), kMostMembers);
+  if (!known) co_return Error(ErrorKind::kInvalid, "known: that is no number of neighbours");
+  Loop& here = Loop::current();
+  const std::size_t index = home_of(digest);
+  co_await parts_.loop(index).enter();
+  const std::shared_ptr<Swarm> swarm = find(parts_.part(index), digest);
+  std::optional<std::string> lines;
+  if (swarm != nullptr) {
+    const auto asks = swarm->members.find(shown);
+    const auto& all = swarm->neighbours.members();
+    const auto listed = asks == swarm->members.end() ? all.end() : all.find(asks->second.node);
+    if (listed != all.end()) {
+      Neighbourhood::Member member = listed->second;
+      member.known_by = static_cast<std::uint32_t>(*known);
+      lines.emplace();
+      for (const auto& each : swarm->neighbours.join(member, Clock::system().monotonic()))
+        lines->append(each.address).push_back('\n');
+    }
+  }
+  co_await here.enter();
+  if (!lines) co_return not_a_member();
+  http::Response response(200);
+  response.header("Cache-Control", "no-store").body("text/plain", std::move(*lines));
+  co_return co_await exchange.send(std::move(response));
+}
+
 Task<Result<void>> Introducer::lease(http::Exchange& exchange, const Digest& digest) {
   const std::string shown(exchange.request().header(kMemberHeader));
+  const bool starved = http::query_value(exchange.request().query, "starved").has_value();
   auto asked = co_await exchange.read_whole_body(PieceSet::kMost / 4);
   if (!asked) co_return asked.error();
   Loop& here = Loop::current();
@@ -247,10 +281,10 @@ Task<Result<void>> Introducer::lease(http::Exchange& exchange, const Digest& dig
     missing = PieceSet::decode(*asked, swarm->torrent->pieces());
     if (!missing)
       wrong = Error(ErrorKind::kInvalid, "the body is not a set of {} pieces", swarm->torrent->pieces());
-    else if (swarm->sends.waiting() >= kMostWaiting)
-      wrong = Error(ErrorKind::kUnavailable, "too many wait for pieces of this blob");
-    else
+    else if (swarm->sends.waiting() < kMostWaiting)
       turn = co_await swarm->sends.take();
+    else
+      missing = PieceSet(swarm->torrent->pieces());
     // Who waited may have been forgotten meanwhile.
     if (missing && wrong.kind() == ErrorKind::kNotFound && swarm->epoch == epoch_.load() && member() != nullptr) {
       const Monotonic now = Clock::system().monotonic();
@@ -258,7 +292,7 @@ Task<Result<void>> Introducer::lease(http::Exchange& exchange, const Digest& dig
       repository = member()->repository;
       LeaseBoard& board = swarm->board_of(member()->site);
       const std::uint64_t again = board.given_again();
-      run = board.lease(*missing, swarm->torrent->pieces(), swarm->most_for(*member(), now), now);
+      run = board.lease(*missing, swarm->torrent->pieces(), swarm->most_for(*member(), now), starved, now);
       leased_again_.add(board.given_again() - again);
     }
   }

@@ -179,6 +179,9 @@ class LibtorrentTransfer final : public Transfer {
   std::uint32_t bad_pieces() const override { return state().bad_pieces.load(); }
   std::optional<Error> failure() const override { return state().failure(); }
 
+  void connect(const std::string& address) override {
+    if (const auto endpoint = endpoint_of(address)) handle_.connect_peer(*endpoint);
+  }
   void give(std::uint32_t piece, std::string bytes) override {
     if (has(piece)) return;
     std::vector<char> whole(bytes.begin(), bytes.end());

@@ -51,6 +51,8 @@ class Transfer {
   /// Why it cannot go on, if that is so: the disk.
   virtual std::optional<Error> failure() const = 0;
 
+  /// One more neighbour, as HOST:PORT. Does nothing for what is no address.
+  virtual void connect(const std::string& address) = 0;
   /// A piece that came in another way. It is checked as any other.
   virtual void give(std::uint32_t piece, std::string bytes) = 0;
   /// Nothing is written to the file once this has returned. Blocks.

@@ -10,7 +10,8 @@ namespace wherry::node {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{100};
-constexpr std::chrono::milliseconds kNothingToLease{200};
+constexpr std::chrono::milliseconds kNothingToLease{250};  // then twice that, ...
+constexpr std::chrono::milliseconds kNothingToLeaseMost{8'000};
 constexpr std::chrono::milliseconds kParentIsAway{2'000};
 constexpr std::chrono::seconds kCheckTime{3};  // in which a piece that was handed over is looked at
 constexpr std::uint32_t kWindow = 8;           // pieces that are leased although neighbours say that they have them
@@ -26,11 +27,13 @@ Gathering::Gathering(Origin& origin, std::string member, std::shared_ptr<swarm::
       torrent_(transfer_->torrent()),
       given_at_(torrent_.pieces()),
       front_moved_at_(Clock::system().monotonic()),
+      neighbours_sent_at_(front_moved_at_),
       watched_from_(front_moved_at_) {}
 
 Task<Result<void>> Gathering::run(store::BlobWriter& writer, const Came& came, Scope& leases) {
   front_ = torrent_.pieces_before(writer.size());
   for (int i = 0; i < kLeasesAtOnce; ++i) leases.spawn(lease(shared_from_this()));
+  leases.spawn(meet_more(shared_from_this()));
   auto going = co_await take_in(writer, came);
   while (going && writer.size() < torrent_.size()) {
     co_await bell_->wait(kTick);
@@ -62,8 +65,9 @@ Result<void> Gathering::check_progress(Monotonic now) {
   if (ending == Ending::kCancelled) return Error(ErrorKind::kCancelled, "this node is ending");
   if (ending == Ending::kNoMember)
     return Error(ErrorKind::kNotFound, "the parent does not know this node in the swarm any more");
+  if (std::exchange(received_bytes_, transfer_->received_bytes()) != received_bytes_) neighbours_sent_at_ = now;
   if (now - watched_from_ < kDrip) return {};
-  const std::uint64_t bytes = transfer_->received_bytes() + leased_bytes_;
+  const std::uint64_t bytes = received_bytes_ + leased_bytes_;
   const bool drips = bytes - watched_bytes_ < kLeastBytes && transfer_->count() < torrent_.pieces();
   watched_from_ = now;
   watched_bytes_ = bytes;
@@ -92,30 +96,60 @@ Task<void> Gathering::pause(std::chrono::milliseconds at_least) {
 }
 
 Task<void> Gathering::lease(std::shared_ptr<Gathering> self) {
+  std::chrono::milliseconds nothing = kNothingToLease;
   while (self->ending_ == Ending::kNone) {
-    const auto wait = co_await self->lease_once();
+    const auto wait = co_await self->lease_once(nothing);
     if (self->ending_ == Ending::kNone && wait.count() > 0) co_await self->pause(wait);
   }
 }
 
-/// Gives how long to wait before the next one.
-Task<std::chrono::milliseconds> Gathering::lease_once() {
+Task<void> Gathering::meet_more(std::shared_ptr<Gathering> self) {
+  for (std::chrono::milliseconds wait = kQuiet; self->ending_ == Ending::kNone; wait *= 2) {
+    co_await self->pause(jittered(wait));
+    if (self->ending_ == Ending::kNone && self->transfer_->peers() < swarm::Neighbourhood::kWanted)
+      co_await self->ask_for_neighbours();
+  }
+}
+
+Task<void> Gathering::ask_for_neighbours() {
+  Question question;
+  question.method = "POST";
+  question.target =
+      fmt::format("{}{}/neighbours?known={}", swarm::kPrefix, torrent_.blob().to_string(), transfer_->peers());
+  question.headers.emplace_back(swarm::kMemberHeader, member_);
+  question.answers = {200};
+  question.patient = false;
+  auto answer = co_await origin_.ask(std::move(question));
+  if (!answer) co_return;  // those that it knows will do
+  const auto text = co_await (*answer)->read_whole(std::size_t{1} << 16);
+  if (!text) co_return;
+  for (std::string_view rest = *text; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    transfer_->connect(std::string(line));
+  }
+}
+
+/// Gives how long to wait before the next one; `nothing` is how long if there is none to have.
+Task<std::chrono::milliseconds> Gathering::lease_once(std::chrono::milliseconds& nothing) {
   auto wanted = missing();
   if (!wanted) co_return kTick;
   Question question;
   question.method = "POST";
   question.target = std::string(swarm::kPrefix) + torrent_.blob().to_string() + "/lease";
+  if (Clock::system().monotonic() - neighbours_sent_at_ >= kQuiet) question.target += "?starved=1";
   question.headers.emplace_back(swarm::kMemberHeader, member_);
   question.body = std::move(*wanted);
   question.answers = {204, 206, 404};
   auto answer = co_await origin_.ask(std::move(question));
   if (!answer) co_return jittered(kParentIsAway);
   const int status = (*answer)->head().status();
-  if (status == 204) co_return jittered(kNothingToLease);
+  if (status == 204) co_return jittered(std::exchange(nothing, std::min(2 * nothing, kNothingToLeaseMost)));
   if (status == 404) {
     if (ending_ == Ending::kNone) begin_anew();
     co_return kTick;
   }
+  nothing = kNothingToLease;
   auto taken = co_await take_lease(**answer);
   co_return taken ? std::chrono::milliseconds(0) : jittered(kParentIsAway);
 }

@@ -12,6 +12,7 @@
 #include "common/async/scope.h"
 #include "common/store/blob_writer.h"
 #include "common/swarm/introduction.h"
+#include "common/swarm/neighbourhood.h"
 #include "common/swarm/session.h"
 #include "common/upstream/origin.h"
 
@@ -25,6 +26,9 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   static constexpr int kLeasesAtOnce = 2;
   /// A piece that neighbours say they have, and do not send, is leased when all wait for it so long.
   static constexpr std::chrono::seconds kPatience{5};
+  /// Who got nothing from a neighbour for so long may lease what was leased to others; who just came asks so long after
+  /// it for more neighbours, if it has few: then twice that, ...
+  static constexpr std::chrono::seconds kQuiet{1};
   /// Without kLeastBytes in so long, the blob is fetched without a swarm.
   static constexpr std::chrono::seconds kDrip{10};
   static constexpr std::uint64_t kLeastBytes = std::uint64_t{64} << 10;
@@ -52,8 +56,10 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   }
   Task<Result<void>> take_in(store::BlobWriter& writer, const Came& came);
   static Task<void> lease(std::shared_ptr<Gathering> self);
-  Task<std::chrono::milliseconds> lease_once();
+  Task<std::chrono::milliseconds> lease_once(std::chrono::milliseconds& nothing);
   Task<Result<void>> take_lease(http::Transfer& answer);
+  static Task<void> meet_more(std::shared_ptr<Gathering> self);
+  Task<void> ask_for_neighbours();
   std::optional<std::string> missing() const;
   Result<void> check_progress(Monotonic now);
   /// Until something came, but at least so long.
@@ -67,6 +73,8 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   std::vector<Monotonic> given_at_;  // by piece: when it came by a lease, and was handed to the transfer
   std::uint32_t front_ = 0;          // pieces before it are in the writer
   Monotonic front_moved_at_;
+  Monotonic neighbours_sent_at_;  // or it began
+  std::uint64_t received_bytes_ = 0;
   Monotonic watched_from_;
   std::uint64_t watched_bytes_ = 0;
   std::uint64_t leased_bytes_ = 0;
