@@ -1,0 +1,113 @@
+"""The servers of the test bed: a master and nodes, each on a Machine of its own."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+from wherry.access import PASSWORD, ClosedMaster, ClosedNode, add_project, administrator  # noqa: E402
+from wherry.process import Server  # noqa: E402
+
+CLIENTS_PORT = 5000
+SWARM_PORT = 5881
+
+
+class OnMachine:
+    """A server that runs on a machine and is asked there."""
+
+    def __init__(self, machine, ip, *how, **more):
+        super().__init__(*how, **more)
+        self.machine, self.ip, self.port, self.observe_port = machine, ip, CLIENTS_PORT, 5001
+
+    address = property(lambda self: f"{self.ip}:{self.port}")
+
+    def command(self):
+        return self.machine.words(super().command())
+
+    def answers(self, port, path):
+        with self.machine.inside():
+            return super().answers(port, path)
+
+    def observed(self, path, timeout=10):
+        with self.machine.inside():
+            return super().observed(path, timeout)
+
+    def cpu_seconds(self):
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+    def sum_of(self, part):
+        """Of all metrics whose name holds `part`: by name."""
+        sums = {}
+        for (name, _), value in self.metrics().items():
+            if part in name and name.endswith("_total"):
+                sums[name] = sums.get(name, 0) + value
+        return sums
+
+    stop, end = Server.stop, Server.end
+
+
+def _settings(server, document):
+    file = server.folder / "settings.yaml"
+    file.write_text(json.dumps(document))
+    return file
+
+
+class BedMaster(OnMachine, ClosedMaster):
+    """Asks everybody who he is, for it is at an address that others reach; its one project is public."""
+
+    def __init__(self, area, machine):
+        super().__init__(machine, machine.ip, area)
+
+    def command(self):
+        return [*super().command(), "--config", _settings(self, {"access-log": False, "access": {"behind-tls": True}, "swarm": {"min-bytes": "1MiB"}})]
+
+    def set_up(self):
+        with self.machine.inside():
+            self.admin = administrator(self, PASSWORD)
+            add_project(self.admin, "bench", public=True)
+
+    def push(self, blob):
+        """As an image; from its own machine, so the link carries nothing."""
+        with self.machine.inside():
+            self.admin.put_image("bench/data", "v1", [blob])
+
+    def position(self):
+        with self.machine.inside():
+            answer = self.admin.call("HEAD", "/v2/bench/data/manifests/v1", headers={"Wherry-Follows": "1"})
+            return int(answer["Wherry-Position"])
+
+    def add_node(self, name):
+        with self.machine.inside():
+            return self.admin.made("POST", "nodes", {"name": name, "projects": []})["join_token"]
+
+    def remove_node(self, name):
+        with self.machine.inside():
+            self.admin.made("DELETE", f"nodes/{name}")
+
+
+class BedNode(OnMachine, ClosedNode):
+    """Clients on its machine reach it by loopback, its peers by the machine's address."""
+
+    def __init__(self, area, machine, master, name, swarm):
+        """`swarm`: of its configuration; None: it takes all from its parent."""
+        settings = {"access-log": False, **({"swarm": {"listen": f"{machine.ip}:{SWARM_PORT}", **swarm}} if swarm else {})}
+        super().__init__(machine, "127.0.0.1", area, master.url, name, settings=settings)
+
+    def follows(self, position):
+        feed = json.loads(self.observed("/status.json"))["feed"]
+        return feed["state"] == "following" and feed["complete"] and feed["position"] >= position
+
+
+def wait_all(nodes, predicate, what, seconds):
+    """Until it holds for each; asks no more often than a few times a second, for the machines share the cores."""
+    deadline = time.monotonic() + seconds
+    left = list(nodes)
+    while left:
+        left = [node for node in left if not predicate(node)]
+        if left and time.monotonic() > deadline:
+            raise RuntimeError(f"not within {seconds} s: {left[0].name} {what}\n{left[0].tail(20)}")
+        if left:
+            time.sleep(0.3)
