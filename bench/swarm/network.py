@@ -72,6 +72,12 @@ class Machine:
     def bytes_in(self):
         return _counter(self.port, "tx_bytes")
 
+    def segments(self):
+        """That its TCP sent, and of those that it sent again."""
+        lines = Path(f"/proc/{self.holder.pid}/net/snmp").read_text().splitlines()
+        names, values = (line.split() for line in lines if line.startswith("Tcp:"))
+        return [int(values[names.index(name)]) for name in ("OutSegs", "RetransSegs")]
+
     def close(self):
         self.holder.kill()
         self.holder.wait()
