@@ -141,6 +141,10 @@ class Watch final : public lt::torrent_plugin {
   std::shared_ptr<lt::peer_plugin> new_connection(const lt::peer_connection_handle&) override {
     return std::make_shared<Neighbour>(state_);
   }
+  void on_files_checked() override {
+    state_->ready = true;
+    state_->bell->ring();
+  }
   void on_piece_pass(lt::piece_index_t piece) override {
     if (!state_->passed[number_of(piece)].exchange(true)) state_->passed_count.fetch_add(1);
     state_->bell->ring();
@@ -171,6 +175,7 @@ class LibtorrentTransfer final : public Transfer {
 
   const Torrent& torrent() const override { return file_->torrent(); }
   bool has(std::uint32_t piece) const override { return state().passed[piece].load(); }
+  bool is_ready() const override { return state().ready.load(); }
   std::uint32_t count() const override { return state().passed_count.load(); }
   bool is_near(std::uint32_t piece) const override { return state().near[piece].load() > 0; }
   std::uint32_t peers() const override { return state().peers.load(); }

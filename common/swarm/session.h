@@ -53,7 +53,9 @@ class Transfer {
 
   /// One more neighbour, as HOST:PORT. Does nothing for what is no address.
   virtual void connect(const std::string& address) = 0;
-  /// A piece that came in another way. It is checked as any other.
+  /// False for a moment at first; the bell rings when it is.
+  virtual bool is_ready() const = 0;
+  /// A piece that came in another way; once it is ready. It is checked as any other.
   virtual void give(std::uint32_t piece, std::string bytes) = 0;
   /// Nothing is written to the file once this has returned. Blocks.
   virtual void stop_writing() = 0;

@@ -36,6 +36,7 @@ struct TransferState {
 
   std::vector<std::atomic<bool>> passed;         ///< pieces that are in the file and right
   std::vector<std::atomic<std::uint16_t>> near;  ///< how many neighbours say that they have each
+  std::atomic<bool> ready{false};                ///< pieces are taken
   std::atomic<std::uint32_t> passed_count{0};
   std::atomic<std::uint32_t> peers{0};
   std::atomic<std::uint64_t> received_bytes{0};  ///< of pieces, from neighbours

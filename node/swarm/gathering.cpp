@@ -77,6 +77,7 @@ Result<void> Gathering::check_progress(Monotonic now) {
 
 /// What no neighbour has, for the parent; nothing when there is no such piece now.
 std::optional<std::string> Gathering::missing() const {
+  if (!transfer_->is_ready()) return std::nullopt;
   swarm::PieceSet set(torrent_.pieces());
   const Monotonic now = Clock::system().monotonic();
   const bool stuck = now - front_moved_at_ > kPatience;
