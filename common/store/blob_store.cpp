@@ -66,6 +66,7 @@ BlobStore::~BlobStore() = default;
 Result<std::unique_ptr<BlobStore>> BlobStore::open(std::string directory, Pool& pool, BlobOptions options) {
   auto core = std::make_shared<Core>(std::move(directory), pool, std::move(options));
   if (auto prepared = core->layout.prepare(core->options.keep_upload); !prepared) return std::move(prepared.error());
+  core->ordered_journal = core->options.ordered_journal(core->layout.directory());
   return std::unique_ptr<BlobStore>(new BlobStore(std::move(core)));
 }
 
@@ -132,10 +133,5 @@ Task<Result<void>> BlobStore::verify(Digest digest, BlobRow row) {
 const BlobLayout& BlobStore::layout() const { return core_->layout; }
 Pool& BlobStore::pool() const { return core_->pool; }
 bool BlobStore::failed() const { return core_->failed(); }
-
-Result<void> BlobStore::publish(int fd, std::string_view name, const Digest& digest, bool synced) {
-  return core_->publish(fd, name, digest, synced);
-}
-Result<void> BlobStore::sync_file(int fd, std::string_view what) { return core_->sync_file(fd, what); }
 
 }  // namespace wherry::store

@@ -15,6 +15,7 @@
 #include "common/oci/digest.h"
 #include "common/store/blob_row.h"
 #include "common/store/blob_writer.h"
+#include "common/store/journal.h"
 #include "common/store/layout.h"
 #include "common/store/open_blob.h"
 
@@ -40,6 +41,8 @@ struct BlobOptions {
   /// Told once, on a pool's thread, when a sync failed: what is on the disk is unknown, the process must end (74).
   /// Every sync and commit after that fails.
   std::function<void(const Error&)> on_fatal;
+  /// Asked once, when the store is opened: whether a new blob may have its name before its one sync (see commit()).
+  std::function<bool(const std::string& directory)> ordered_journal = has_ordered_journal;
 };
 
 /// The blobs of one data directory. The rows (BlobRow) that say which blobs there are belong to the caller: write the
@@ -83,13 +86,6 @@ class BlobStore {
   Pool& pool() const;
   /// True after a failed sync: nothing may be acknowledged any more.
   bool failed() const;
-
-  /// Blocks (call it on a pool): makes the file `fd`, named tmp/<name>, the blob `digest`: fdatasync (unless `synced`),
-  /// 0444, rename, sync of the folder, with the failpoints between. For who writes files in another way (Fill); the
-  /// content must have been checked. Errors: kIo (told to on_fatal when a sync failed), kNoSpace.
-  Result<void> publish(int fd, std::string_view name, const Digest& digest, bool synced);
-  /// Blocks: fdatasync that counts; after an error never use the file again.
-  Result<void> sync_file(int fd, std::string_view what);
 
   class Core;
 

@@ -41,8 +41,8 @@ class BlobWriter {
   /// The same, and on the disk. After a failed sync: kIo, and BlobOptions::on_fatal is told. Failpoint: blob-synced.
   Task<Result<void>> sync();
 
-  /// Flushes, checks the digest, syncs, and makes the file the blob: 0444, renamed, folder synced. Gives the row that
-  /// the caller stores next. The writer is done after that.
+  /// Flushes, checks the digest, and makes the file the blob: 0444, renamed, both the bytes and the name on the disk.
+  /// Gives the row that the caller stores next. The writer is done after that.
   /// Errors: kDigestInvalid naming both digests (the file stays: discard() it), and those of sync().
   Task<Result<BlobRow>> commit(Digest expected);
   /// Removes the file. The writer is done after that; calling it after commit() does nothing.

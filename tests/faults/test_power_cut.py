@@ -1,5 +1,6 @@
 """Power fails: what was acknowledged is on the disk, also when it was acknowledged just before."""
 
+import itertools
 import os
 import random
 import threading
@@ -87,6 +88,88 @@ def test_a_blob_that_was_acknowledged_last_of_all_is_there_after_a_power_cut(are
             power_cut(master, disk)
             assert registry.get_blob("a/b", digest).body == data
     finally:
+        master.end()
+
+
+def names_of_blobs(data):
+    return list((data / "blobs/sha256").glob("*/*"))
+
+
+@pytest.mark.parametrize("size", [10, 5000, 5 * MEBIBYTE + 3])
+def test_a_blob_that_got_its_name_is_whole_when_the_power_fails_before_its_sync(area, run_server, disk, size):
+    """The journal takes the name to the disk when somebody else syncs; the bytes must have been there before."""
+    data = oci.random_bytes(size, seed=size)
+    master = run_server(Master(area, data=disk.path / "data"), env={"WHERRY_FAILPOINT": "blob-renamed"})
+    try:
+        with pytest.raises(Broken):
+            Registry(master.address).push_blob("a/b", data)
+        assert master.wait_end(5) == -9
+        with open(disk.path / "another file", "wb") as other:
+            other.write(b"of somebody else")
+            other.flush()
+            os.fsync(other.fileno())
+        disk.cut()
+        disk.unmount()
+        disk.mount()
+        master.start()
+        assert master.blob_file(oci.digest_of(data)).read_bytes() == data
+        assert Registry(master.address).put_blob("a/b", data) == oci.digest_of(data)
+    finally:
+        master.end()
+
+
+@pytest.mark.timeout(120)
+def test_every_file_that_has_the_name_of_a_blob_is_whole_after_power_cuts(area, run_server, disk):
+    """Acknowledged or not, with others that sync all the time."""
+    rand = random.Random(4)
+    master = run_server(Master(area, data=disk.path / "data"))
+    seen = set()
+    numbers = itertools.count()
+    cut = threading.Event()
+
+    def push():
+        registry = KeptRegistry(master.address)
+        try:
+            while not cut.is_set():
+                size = rand.choice([0, 10, 4000, 70_000, MEBIBYTE + 7])
+                registry.push_blob("a/b", oci.random_bytes(size, seed=next(numbers)), rand.choice(["post", "put"]))
+        except Broken:
+            pass
+        registry.close()
+
+    def sync():
+        try:
+            while not cut.is_set():
+                with open(disk.path / "another file", "ab") as other:
+                    other.write(b"of somebody else")
+                    other.flush()
+                    os.fsync(other.fileno())
+        except OSError:
+            pass
+
+    try:
+        for _ in range(ROUNDS):
+            cut.clear()
+            threads = [threading.Thread(target=target) for target in (push, push, push, push, sync)]
+            for thread in threads:
+                thread.start()
+            time.sleep(rand.uniform(0.1, 0.5))  # the moment of the fault
+            disk.cut()
+            cut.set()
+            end_process(master)
+            for thread in threads:
+                thread.join()
+            disk.unmount()
+            disk.mount()
+            for file in names_of_blobs(master.data):
+                assert oci.digest_of(file.read_bytes()) == f"sha256:{file.name}"
+                seen.add(file.name)
+            for file in names_of_blobs(master.data):
+                file.unlink()  # so that the disk does not fill up
+            master.start()
+        assert len(seen) > 100
+    finally:
+        cut.set()
         master.end()
 
 

@@ -198,6 +198,86 @@ TEST_F(BlobWriterTest, WhatIsSyncedAlreadyIsNotSyncedAgainAtTheCommit) {
   EXPECT_EQ(wherry::testing::syncs_so_far() - before, 1u) << "the folder's";
 }
 
+/// As on an ext4 with a journal, whatever the tests lie on. That the journal keeps its order is for the power cuts to
+/// show.
+class BlobWriterByOneSyncTest : public BlobWriterTest {
+ protected:
+  void SetUp() override {
+    options.ordered_journal = [](const std::string&) { return true; };
+    open();
+  }
+};
+
+TEST_F(BlobWriterByOneSyncTest, ANewBlobTakesOneSync) {
+  for (const std::size_t size : {0u, 1u, 1000u, 3000000u}) {
+    const std::string bytes = some_bytes(size);
+    const std::size_t before = wherry::testing::syncs_so_far();
+    const BlobRow row = put(bytes);
+    EXPECT_EQ(wherry::testing::syncs_so_far() - before, 1u);
+    EXPECT_EQ(read_file(path(sha256(bytes))), bytes);
+    EXPECT_EQ(fs::status(path(sha256(bytes))).permissions(), fs::perms(0444));
+    EXPECT_FALSE(fs::exists(temporary("put")));
+    EXPECT_TRUE(run_task(store->verify(sha256(bytes), row)));
+  }
+}
+
+TEST_F(BlobWriterByOneSyncTest, AFileThatHasTheNameAlreadyIsReplacedBySyncedOnesAlone) {
+  const std::string bytes = some_bytes(1000);
+  put(bytes);
+  const std::size_t before = wherry::testing::syncs_so_far();
+  put(bytes);
+  EXPECT_EQ(wherry::testing::syncs_so_far() - before, 2u) << "the file's before it has the name, and the folder's";
+  {
+    const FaultyDisk full(FaultyDisk::kNoLimit, ENOSPC, 0);
+    const auto row = run_task(store_blob(*store, "w", bytes, sha256(bytes)));
+    EXPECT_EQ(kind_of(row), ErrorKind::kNoSpace);
+  }
+  EXPECT_TRUE(fs::exists(temporary("w"))) << "not renamed";
+  EXPECT_EQ(read_file(path(sha256(bytes))), bytes);
+}
+
+TEST_F(BlobWriterByOneSyncTest, AFolderInThePlaceOfABlobGoes) {
+  const std::string bytes = some_bytes(1000);
+  fs::create_directories(path(sha256(bytes)) + "/below");
+  put(bytes);
+  EXPECT_EQ(read_file(path(sha256(bytes))), bytes);
+}
+
+TEST_F(BlobWriterByOneSyncTest, WhatCannotBeWrittenNeverHasTheName) {
+  {
+    const FaultyDisk full(FaultyDisk::kNoLimit, 0, ENOSPC);
+    const auto row = run_task(store_blob(*store, "w", "content", sha256("content")));
+    EXPECT_EQ(kind_of(row), ErrorKind::kNoSpace);
+  }
+  EXPECT_FALSE(fs::exists(path(sha256("content"))));
+  EXPECT_FALSE(store->failed());
+  put("content");
+  {
+    const FaultyDisk broken(FaultyDisk::kNoLimit, 0, EIO);
+    const auto row = run_task(store_blob(*store, "w", "more", sha256("more")));
+    EXPECT_EQ(kind_of(row), ErrorKind::kIo);
+  }
+  EXPECT_FALSE(fs::exists(path(sha256("more"))));
+  EXPECT_TRUE(store->failed());
+}
+
+TEST_F(BlobWriterByOneSyncTest, AfterAFailedSyncOfABlobThatHasItsNameNothingIsCommittedAnyMore) {
+  for (const int error : {EIO, ENOSPC}) {
+    int told = 0;
+    options.on_fatal = [&told](const Error&) { ++told; };
+    open();
+    const std::string bytes = some_bytes(1000, static_cast<std::uint64_t>(error));
+    {
+      const FaultyDisk broken(FaultyDisk::kNoLimit, error, 0);
+      const auto row = run_task(store_blob(*store, "w", bytes, sha256(bytes)));
+      EXPECT_EQ(kind_of(row), ErrorKind::kIo);
+    }
+    EXPECT_TRUE(store->failed());
+    EXPECT_EQ(told, 1);
+    EXPECT_FALSE(run_task(store_blob(*store, "again", bytes, sha256(bytes))));
+  }
+}
+
 Task<Result<void>> append_and_leave(BlobStore& store, std::string_view bytes) {
   auto writer = co_await store.create("left");
   if (!writer) co_return std::move(writer.error());

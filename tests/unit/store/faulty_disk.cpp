@@ -1,5 +1,6 @@
 #include "tests/unit/store/faulty_disk.h"
 
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@ namespace {
 
 std::atomic<std::size_t> bytes_left{FaultyDisk::kNoLimit};
 std::atomic<int> sync_error{0};
+std::atomic<int> write_back_error{0};
 std::atomic<std::size_t> syncs{0};
 
 int sync_by(long number, int fd) {
@@ -25,13 +27,15 @@ int sync_by(long number, int fd) {
 
 }  // namespace
 
-FaultyDisk::FaultyDisk(std::size_t bytes, int sync_errno) {
+FaultyDisk::FaultyDisk(std::size_t bytes, int sync_errno, int write_back_errno) {
   bytes_left.store(bytes);
   sync_error.store(sync_errno);
+  write_back_error.store(write_back_errno);
 }
 FaultyDisk::~FaultyDisk() {
   bytes_left.store(kNoLimit);
   sync_error.store(0);
+  write_back_error.store(0);
 }
 std::size_t syncs_so_far() { return syncs.load(); }
 
@@ -41,6 +45,15 @@ extern "C" {
 
 int fdatasync(int fd) { return wherry::testing::sync_by(SYS_fdatasync, fd); }
 int fsync(int fd) { return wherry::testing::sync_by(SYS_fsync, fd); }
+
+int sync_file_range(int fd, off_t offset, off_t bytes, unsigned flags) {
+  const int error = wherry::testing::write_back_error.load();
+  if (error != 0 && (flags & SYNC_FILE_RANGE_WAIT_AFTER) != 0) {
+    errno = error;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_sync_file_range, fd, offset, bytes, flags));
+}
 
 ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
   using wherry::testing::FaultyDisk;
