@@ -118,6 +118,25 @@ def test_a_blob_that_got_its_name_is_whole_when_the_power_fails_before_its_sync(
         master.end()
 
 
+@pytest.mark.parametrize(
+    "features, mounted_with, one",
+    [(None, None, True), ("^has_journal", None, False), (None, "data=writeback", False), (None, "nobarrier", False)],
+)
+def test_a_blob_has_its_name_before_its_sync_only_where_a_journal_keeps_the_order(
+    area, run_server, features, mounted_with, one
+):
+    disk = Disk(area, 64, features=features, mounted_with=mounted_with)
+    master = run_server(Master(area, data=disk.path / "data"), env={"WHERRY_FAILPOINT": "blob-synced"})
+    try:
+        with pytest.raises(Broken):
+            Registry(master.address).push_blob("a/b", b"content")
+        assert master.wait_end(5) == -9
+        assert master.blob_file(oci.digest_of(b"content")).exists() == one
+    finally:
+        master.end()
+        disk.close()
+
+
 @pytest.mark.timeout(120)
 def test_every_file_that_has_the_name_of_a_blob_is_whole_after_power_cuts(area, run_server, disk):
     """Acknowledged or not, with others that sync all the time."""

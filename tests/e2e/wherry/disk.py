@@ -13,19 +13,21 @@ _NO_LOG_FLUSH = 2
 
 
 class Disk:
-    def __init__(self, folder, mebibytes, inodes=None):
-        """With `inodes` it has so many, of which its own folders take some."""
+    def __init__(self, folder, mebibytes, inodes=None, features=None, mounted_with=None):
+        """With `inodes` it has so many, of which its own folders take some. `features`: of mkfs.ext4."""
         self.image = Path(folder) / "disk.ext4"
         self.path = Path(folder) / "disk"
         self.path.mkdir(parents=True)
         with open(self.image, "wb") as image:
             image.truncate(mebibytes << 20)
-        _run("mkfs.ext4", "-q", "-F", "-m", "0", *(["-N", inodes] if inodes else []), self.image)
+        self.options = ",".join(["loop", *([mounted_with] if mounted_with else [])])
+        words = [*(["-N", inodes] if inodes else []), *(["-O", features] if features else [])]
+        _run("mkfs.ext4", "-q", "-F", "-m", "0", *words, self.image)
         self.mounted = False
         self.mount()
 
     def mount(self):
-        _run("mount", "-o", "loop", self.image, self.path)
+        _run("mount", "-o", self.options, self.image, self.path)
         self.mounted = True
 
     def unmount(self):
