@@ -46,7 +46,15 @@ struct Request {
 /// ASCII case does not count in header names and most tokens.
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 
+inline constexpr std::array<bool, 256> kTokenChars = [] {
+  std::array<bool, 256> is_one{};
+  for (const unsigned char c : std::string_view("!#$%&'*+-.^_`|~0123456789"
+                                                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+    is_one[c] = true;
+  return is_one;
+}();
+
 /// Whether a header name or method may hold `c` (RFC 9110 5.6.2, "token").
-bool is_token_char(char c);
+inline bool is_token_char(char c) { return kTokenChars[static_cast<unsigned char>(c)]; }
 
 }  // namespace wherry::http
