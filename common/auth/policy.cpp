@@ -190,14 +190,16 @@ Permissions Policy::allowed_everywhere(const Identity& who) const {
 }
 
 Permissions Policy::allowed(const Identity& who, std::string_view repository) const {
+  return allowed(who, repository, project(project_of(repository)));
+}
+
+Permissions Policy::allowed(const Identity& who, std::string_view repository, const ProjectPolicy* of) const {
   Permissions all = allowed_everywhere(who);
-  const std::string_view name = project_of(repository);
   if (who.kind == Identity::Kind::kNode) {
-    if (who.projects.empty() || any_glob_matches(who.projects, name))
+    if (who.projects.empty() || any_glob_matches(who.projects, project_of(repository)))
       all |= Permissions{Permission::kList, Permission::kPull};
     return all;
   }
-  const ProjectPolicy* of = project(name);
   if (of == nullptr) return all;
   all |= of->allowed(who, repository);
   if (of->is_public()) all |= Permissions{Permission::kList, Permission::kPull};

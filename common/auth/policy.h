@@ -94,6 +94,8 @@ class Policy {
   const ProjectPolicy* project(std::string_view name) const;
   /// What somebody may do with a repository that is (or would be) there. Public projects can be pulled by anybody.
   Permissions allowed(const Identity& who, std::string_view repository) const;
+  /// The same with project(project_of(repository)), which may be null.
+  Permissions allowed(const Identity& who, std::string_view repository, const ProjectPolicy* of) const;
   Permissions allowed_in_project(const Identity& who, std::string_view project) const;
   /// Where in the order of names repositories can be that `who` may list: he may list none outside, and not each one
   /// within. In order, none touches another. O(projects), 0.1 us each.

@@ -29,6 +29,8 @@ class PolicyBoard {
       if (seen_ != board.version_.load(std::memory_order_acquire)) refresh(board);
       return policy_;
     }
+    /// Of what of() gave last: another policy has another one, and none comes again.
+    std::uint64_t version() const { return seen_; }
 
    private:
     void refresh(const PolicyBoard& board) {

@@ -30,6 +30,15 @@ void append_quoted(std::string& out, std::string_view name, std::string_view val
   out.push_back('"');
 }
 
+bool is_revoked(const Policy& policy, const Claims& claims) {
+  const Identity& who = claims.who;
+  return policy.is_revoked(who.id, who.as_of) || (!claims.id.empty() && policy.is_revoked(claims.id, who.as_of));
+}
+
+Error revoked() {
+  return Error(ErrorKind::kUnauthorized, "what you logged in with does not count any more: log in again");
+}
+
 }  // namespace
 
 std::optional<std::pair<std::string, std::string>> basic_credentials(std::string_view authorization) {
@@ -54,10 +63,11 @@ TokenGate::TokenGate(const PolicyBoard& board, Logins& logins, NodeCheck nodes, 
 
 Result<Visitor> TokenGate::admitted(const std::shared_ptr<const Policy>& policy,
                                     std::shared_ptr<const Claims> claims) const {
-  const Identity& who = claims->who;
-  const bool revoked =
-      policy->is_revoked(who.id, who.as_of) || (!claims->id.empty() && policy->is_revoked(claims->id, who.as_of));
-  if (revoked) return Error(ErrorKind::kUnauthorized, "what you logged in with does not count any more: log in again");
+  if (is_revoked(*policy, *claims)) return revoked();
+  return visitor_of(policy, std::move(claims));
+}
+
+Visitor TokenGate::visitor_of(const std::shared_ptr<const Policy>& policy, std::shared_ptr<const Claims> claims) const {
   if (options_.is_public_only()) {
     static const auto anonymous = std::make_shared<const Claims>();
     return Visitor(policy, anonymous);
@@ -68,17 +78,22 @@ Result<Visitor> TokenGate::admitted(const std::shared_ptr<const Policy>& policy,
 Result<Visitor> TokenGate::by_token(Part& part, std::string_view token) {
   const auto& policy = part.view.of(board_);
   const WallTime now = Clock::system().wall();
-  auto claims = part.tokens.find(token, policy->shared_settings(), now);
-  if (claims) return admitted(policy, std::move(claims));
-  auto read = read_claims(token, policy->settings(), now);
-  if (!read && options_.own_key != nullptr) {
-    auto of_own = read_claims(token, policy->settings().service, std::span(options_.own_key, 1), now);
-    if (of_own) read = std::move(of_own);
+  TokenMemory::Known* known = part.tokens.find(token, policy->shared_settings(), now);
+  if (known == nullptr) {
+    auto read = read_claims(token, policy->settings(), now);
+    if (!read && options_.own_key != nullptr) {
+      auto of_own = read_claims(token, policy->settings().service, std::span(options_.own_key, 1), now);
+      if (of_own) read = std::move(of_own);
+    }
+    if (!read) return read.error();
+    known = &part.tokens.keep(token, policy->shared_settings(), std::make_shared<const Claims>(std::move(*read)));
   }
-  if (!read) return read.error();
-  claims = std::make_shared<const Claims>(std::move(*read));
-  part.tokens.keep(token, policy->shared_settings(), claims);
-  return admitted(policy, std::move(claims));
+  // Whether it was revoked is asked once of each policy: the answer cannot change within one.
+  if (known->counted_by != part.view.version()) {
+    if (is_revoked(*policy, *known->claims)) return revoked();
+    known->counted_by = part.view.version();
+  }
+  return visitor_of(policy, known->claims);
 }
 
 std::optional<Result<Visitor>> TokenGate::try_admit(const http::Exchange& exchange) {

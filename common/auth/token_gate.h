@@ -75,6 +75,7 @@ class TokenGate final : public Gate {
   Result<Visitor> by_token(Part& part, std::string_view token);
   Task<Result<Visitor>> by_password(std::string_view credentials, std::string remote);
   Result<Visitor> admitted(const std::shared_ptr<const Policy>& policy, std::shared_ptr<const Claims> claims) const;
+  Visitor visitor_of(const std::shared_ptr<const Policy>& policy, std::shared_ptr<const Claims> claims) const;
 
   const PolicyBoard& board_;
   Logins& logins_;

@@ -2,7 +2,9 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <span>
+#include <utility>
 
 #include "common/base/random.h"
 
@@ -16,22 +18,29 @@ void TokenMemory::check(const std::shared_ptr<const AccessSettings>& settings) {
   settings_ = settings;
 }
 
-std::shared_ptr<const Claims> TokenMemory::find(std::string_view token,
-                                                const std::shared_ptr<const AccessSettings>& settings, WallTime now) {
+std::uint64_t TokenMemory::hash(std::string_view token) const {
+  const std::string_view end = token.substr(token.size() - std::min(token.size(), kHashedBytes));
+  return ::XXH3_64bits_withSeed(end.data(), end.size(), seed_);
+}
+
+TokenMemory::Known* TokenMemory::find(std::string_view token, const std::shared_ptr<const AccessSettings>& settings,
+                                      WallTime now) {
   check(settings);
-  const auto found = kept_.find(::XXH3_64bits_withSeed(token.data(), token.size(), seed_));
+  const auto found = kept_.find(hash(token));
   if (found == kept_.end() || found->second.token != token) return nullptr;
-  if (found->second.claims->expires > now) return found->second.claims;
+  if (found->second.claims->expires > now) return &found->second;
   kept_.erase(found);
   return nullptr;
 }
 
-void TokenMemory::keep(std::string_view token, const std::shared_ptr<const AccessSettings>& settings,
-                       std::shared_ptr<const Claims> claims) {
+TokenMemory::Known& TokenMemory::keep(std::string_view token, const std::shared_ptr<const AccessSettings>& settings,
+                                      std::shared_ptr<const Claims> claims) {
   check(settings);
   if (kept_.size() >= kMost) kept_.clear();  // who still comes is verified once more
-  kept_.insert_or_assign(::XXH3_64bits_withSeed(token.data(), token.size(), seed_),
-                         Kept{std::string(token), std::move(claims)});
+  Known known;
+  known.token = token;
+  known.claims = std::move(claims);
+  return kept_.insert_or_assign(hash(token), std::move(known)).first->second;
 }
 
 }  // namespace wherry::auth

@@ -11,15 +11,15 @@ const Identity& Visitor::who() const {
 
 Visitor::May Visitor::may(Permission permission, std::string_view repository, Permissions extra) const {
   if (is_everyone()) return May::kYes;
-  if (!(policy_->allowed(who(), repository) | extra).has(permission)) return May::kNo;
+  const ProjectPolicy* project = policy_->project(project_of(repository));
+  if (!(policy_->allowed(who(), repository, project) | extra).has(permission)) return May::kNo;
   if (!claims_ || claims_->is_unlimited) return May::kYes;
+  const std::string_view project_id = project == nullptr ? std::string_view() : project->id();
+  if (claims_->covers(kRepositoryScope, repository, project_id, action_of(permission))) return May::kYes;
   // What everybody may needs no token: one that was asked for something else is no hindrance.
   static const Identity anybody;
-  if ((policy_->allowed(anybody, repository) | extra).has(permission)) return May::kYes;
-  const ProjectPolicy* project = policy_->project(project_of(repository));
-  const std::string_view project_id = project == nullptr ? std::string_view() : project->id();
-  return claims_->covers(kRepositoryScope, repository, project_id, action_of(permission)) ? May::kYes
-                                                                                          : May::kWithAnotherToken;
+  const bool everybody_may = (policy_->allowed(anybody, repository, project) | extra).has(permission);
+  return everybody_may ? May::kYes : May::kWithAnotherToken;
 }
 
 Visitor::May Visitor::in_administration(bool allowed) const {
