@@ -46,8 +46,8 @@ class Exchange {
   /// `fields` has the rest; `whole` ignores what ranges were asked for (an If-Range that does not match).
   Task<Result<void>> send_file(Response fields, Body& body, std::string_view media_type, bool whole = false);
 
-  /// Sends 206 with that part of `body`, whatever was asked for, and returns when nearly all of it has left this machine
-  /// rather than when the kernel has taken it: who sends to many over one link can give them turns.
+  /// Sends 206 with that part of `body`, whatever was asked for, and returns when nearly all of it has left this
+  /// machine rather than when the kernel has taken it: who sends to many over one link can give them turns.
   Task<Result<void>> send_part(Response fields, Body& body, std::string_view media_type, ByteRange range);
 
   /// Begins a response whose length nobody knows yet (chunked; to HTTP/1.0 until the connection closes); pieces follow,

@@ -9,6 +9,7 @@
 #include <libtorrent/bencode.hpp>
 #include <libtorrent/entry.hpp>
 #include <libtorrent/extensions.hpp>
+#include <libtorrent/ip_filter.hpp>
 #include <libtorrent/load_torrent.hpp>
 #include <libtorrent/peer_connection_handle.hpp>
 #include <libtorrent/session.hpp>
@@ -73,7 +74,11 @@ std::string dh_parameters() {
 /// What one neighbour says that it has, as far as it is heard.
 class Neighbour final : public lt::peer_plugin {
  public:
-  explicit Neighbour(std::shared_ptr<TransferState> state) : state_(std::move(state)), has_(pieces()) {
+  Neighbour(std::shared_ptr<TransferState> state, const lt::peer_connection_handle& connection)
+      : state_(std::move(state)),
+        connection_(connection),
+        host_(connection.remote().address().to_string()),
+        has_(pieces()) {
     state_->peers.fetch_add(1);
   }
   ~Neighbour() override { gone(); }
@@ -104,7 +109,14 @@ class Neighbour final : public lt::peer_plugin {
     state_->sent_bytes.fetch_add(static_cast<std::uint64_t>(bytes), std::memory_order_relaxed);
   }
   void on_piece_failed(lt::piece_index_t) override { state_->bad_pieces.fetch_add(1); }
-  void on_disconnect(const lt::error_code&) override {
+  /// libtorrent shuts a port out; who was shut out comes again from another one.
+  bool on_handshake(lt::span<const char>) override {
+    if (state_->banned.contains(host_))
+      connection_.disconnect(lt::errors::banned_by_ip_filter, lt::operation_t::bittorrent);
+    return true;
+  }
+  void on_disconnect(const lt::error_code& why) override {
+    if (why == lt::errors::too_many_corrupt_pieces && state_->banned.size() < kMostBanned) state_->banned.insert(host_);
     gone();
     tell();
   }
@@ -130,7 +142,11 @@ class Neighbour final : public lt::peer_plugin {
     return false;
   }
 
+  static constexpr std::size_t kMostBanned = 1000;
+
   const std::shared_ptr<TransferState> state_;
+  lt::peer_connection_handle connection_;
+  const std::string host_;
   PieceSet has_;
   bool is_gone_ = false;
 };
@@ -138,8 +154,8 @@ class Neighbour final : public lt::peer_plugin {
 class Watch final : public lt::torrent_plugin {
  public:
   explicit Watch(std::shared_ptr<TransferState> state) : state_(std::move(state)) {}
-  std::shared_ptr<lt::peer_plugin> new_connection(const lt::peer_connection_handle&) override {
-    return std::make_shared<Neighbour>(state_);
+  std::shared_ptr<lt::peer_plugin> new_connection(const lt::peer_connection_handle& connection) override {
+    return std::make_shared<Neighbour>(state_, connection);
   }
   void on_files_checked() override {
     state_->ready = true;
@@ -256,6 +272,9 @@ class LibtorrentSession final : public Session {
       return std::make_unique<StoreDisk>(network, files);
     };
     session_ = std::make_shared<lt::session>(std::move(params));
+    // libtorrent's rates are not for addresses of the local network otherwise, which all nodes of a site have.
+    if (options.upload_bytes_per_second > 0 || options.download_bytes_per_second > 0)
+      session_->set_peer_class_filter(lt::ip_filter());
   }
 
   Result<std::shared_ptr<Transfer>> add(const Torrent& torrent, const Credentials& credentials, UniqueFd file,

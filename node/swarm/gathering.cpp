@@ -14,7 +14,7 @@ constexpr std::chrono::milliseconds kNothingToLease{250};  // then twice that, .
 constexpr std::chrono::milliseconds kNothingToLeaseMost{8'000};
 constexpr std::chrono::milliseconds kParentIsAway{2'000};
 constexpr std::chrono::seconds kCheckTime{3};  // in which a piece that was handed over is looked at
-constexpr std::uint32_t kWindow = 8;           // pieces that are leased although neighbours say that they have them
+constexpr std::uint32_t kWindow = 64;          // pieces that are leased although neighbours say that they have them
 
 }  // namespace
 
@@ -28,6 +28,8 @@ Gathering::Gathering(Origin& origin, std::string member, std::shared_ptr<swarm::
       given_at_(torrent_.pieces()),
       front_moved_at_(Clock::system().monotonic()),
       neighbours_sent_at_(front_moved_at_),
+      neighbours_piece_at_(front_moved_at_),
+      piece_at_(front_moved_at_),
       watched_from_(front_moved_at_) {}
 
 Task<Result<void>> Gathering::run(store::BlobWriter& writer, const Came& came, Scope& leases) {
@@ -66,12 +68,22 @@ Result<void> Gathering::check_progress(Monotonic now) {
   if (ending == Ending::kNoMember)
     return Error(ErrorKind::kNotFound, "the parent does not know this node in the swarm any more");
   if (std::exchange(received_bytes_, transfer_->received_bytes()) != received_bytes_) neighbours_sent_at_ = now;
+  const std::uint32_t count = transfer_->count();
+  if (std::exchange(seen_count_, count) != seen_count_) piece_at_ = now;
+  // What was leased and is being checked is not among them yet: never more than there are.
+  if (count > leased_pieces_ + neighbours_pieces_) {
+    neighbours_pieces_ = count - leased_pieces_;
+    neighbours_piece_at_ = now;
+  }
+  if (now - front_moved_at_ > kPatience) claims_ignored_until_ = now + kPatience;
+  const Error nothing(ErrorKind::kUpstream, "the swarm of {} gives nothing", torrent_.blob().to_string());
+  if (now - piece_at_ > kHopeless) return nothing;
   if (now - watched_from_ < kDrip) return {};
   const std::uint64_t bytes = received_bytes_ + leased_bytes_;
-  const bool drips = bytes - watched_bytes_ < kLeastBytes && transfer_->count() < torrent_.pieces();
+  const bool drips = bytes - watched_bytes_ < kLeastBytes && count < torrent_.pieces();
   watched_from_ = now;
   watched_bytes_ = bytes;
-  if (drips) return Error(ErrorKind::kUpstream, "the swarm of {} gives nothing", torrent_.blob().to_string());
+  if (drips) return nothing;
   return {};
 }
 
@@ -80,7 +92,7 @@ std::optional<std::string> Gathering::missing() const {
   if (!transfer_->is_ready()) return std::nullopt;
   swarm::PieceSet set(torrent_.pieces());
   const Monotonic now = Clock::system().monotonic();
-  const bool stuck = now - front_moved_at_ > kPatience;
+  const bool stuck = now < claims_ignored_until_;
   for (std::uint32_t piece = front_; piece < torrent_.pieces(); ++piece) {
     if (transfer_->has(piece) || now - given_at_[piece] < kCheckTime) continue;
     if (transfer_->is_near(piece) && !(stuck && piece < front_ + kWindow)) continue;
@@ -138,7 +150,8 @@ Task<std::chrono::milliseconds> Gathering::lease_once(std::chrono::milliseconds&
   Question question;
   question.method = "POST";
   question.target = std::string(swarm::kPrefix) + torrent_.blob().to_string() + "/lease";
-  if (Clock::system().monotonic() - neighbours_sent_at_ >= kQuiet) question.target += "?starved=1";
+  const Monotonic now = Clock::system().monotonic();
+  if (now - neighbours_sent_at_ >= kQuiet || now - neighbours_piece_at_ >= kUseless) question.target += "?starved=1";
   question.headers.emplace_back(swarm::kMemberHeader, member_);
   question.body = std::move(*wanted);
   question.answers = {204, 206, 404};
@@ -174,6 +187,7 @@ Task<Result<void>> Gathering::take_lease(http::Transfer& answer) {
       rest = rest.subspan(part.size());
       if (part.size() < want) continue;
       given_at_[piece] = Clock::system().monotonic();
+      if (!transfer_->has(piece)) ++leased_pieces_;
       transfer_->give(piece, std::exchange(bytes, {}));
       ++piece;
     }

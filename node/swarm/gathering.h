@@ -29,6 +29,10 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   /// Who got nothing from a neighbour for so long may lease what was leased to others; who just came asks so long after
   /// it for more neighbours, if it has few: then twice that, ...
   static constexpr std::chrono::seconds kQuiet{1};
+  /// The same where none of what neighbours sent was a whole and right piece for so long.
+  static constexpr std::chrono::seconds kUseless{3};
+  /// Without any piece in so long, the blob is fetched without a swarm.
+  static constexpr std::chrono::seconds kHopeless{60};
   /// Without kLeastBytes in so long, the blob is fetched without a swarm.
   static constexpr std::chrono::seconds kDrip{10};
   static constexpr std::uint64_t kLeastBytes = std::uint64_t{64} << 10;
@@ -75,6 +79,12 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   Monotonic front_moved_at_;
   Monotonic neighbours_sent_at_;  // or it began
   std::uint64_t received_bytes_ = 0;
+  std::uint32_t neighbours_pieces_ = 0;
+  Monotonic neighbours_piece_at_;  // or it began
+  std::uint32_t leased_pieces_ = 0;
+  std::uint32_t seen_count_ = 0;
+  Monotonic piece_at_;  // or it began
+  Monotonic claims_ignored_until_{};
   Monotonic watched_from_;
   std::uint64_t watched_bytes_ = 0;
   std::uint64_t leased_bytes_ = 0;

@@ -1,11 +1,15 @@
 """Large blobs are shared by the nodes beside one another."""
 
+import socket
+import ssl
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from wherry import oci
 from wherry.client import Registry
 from wherry.process import wait_until
 from wherry.pulls import together
-from wherry.swarm import Site, leased, received
+from wherry.swarm import Site, counted, leased, received
 
 SIZE = 6_000_000  # 92 pieces, the last of them short
 
@@ -50,3 +54,93 @@ def test_nodes_that_want_it_at_once_get_one_copy_from_the_parent(site):
     for answer in together(len(nodes), lambda number: pull(nodes[number], "team/app", digest)):
         assert answer.body == blob
     assert leased(site.master) < 1.3 * SIZE
+
+
+def test_a_neighbour_that_sends_wrong_bytes_is_shut_out_and_the_blob_is_right(site):
+    digest, blob = push(site)
+    liar = site.node("liar")
+    assert pull(liar, "team/app", digest).body == blob
+    file = liar.blob_file(digest)
+    wait_until(file.exists, "it is kept")
+    with open(file, "r+b") as damaged:
+        damaged.write(oci.random_bytes(SIZE))
+    node = site.node("paris")
+    assert pull(node, "team/app", digest).body == blob
+    wait_until(node.blob_file(digest).exists, "it is kept")
+    assert node.blob_file(digest).read_bytes() == blob
+    wait_until(lambda: counted(node, "wherry_swarm_banned_total") > 0, "the liar is banned", 30)
+
+
+def test_a_neighbour_that_drips_keeps_nobody_waiting(site):
+    digest, blob = push(site)
+    slow = site.node("slow", **{"upload-bytes-per-second": 1024})
+    assert pull(slow, "team/app", digest).body == blob
+    node = site.node("paris")
+    assert pull(node, "team/app", digest).body == blob
+    assert received(node, "neighbours") < 0.5 * SIZE
+
+
+def test_a_swarm_finishes_although_the_parent_is_dead(site):
+    digest, blob = push(site)
+    first = site.node("paris", **{"upload-bytes-per-second": 2 << 20})
+    assert pull(first, "team/app", digest).body == blob
+    second = site.node("lyon")
+    with ThreadPoolExecutor() as threads:
+        answer = threads.submit(pull, second, "team/app", digest)
+        wait_until(lambda: counted(second, "wherry_swarm_neighbours") > 0, "it has met the first")
+        site.master.kill()
+        assert answer.result(60).body == blob
+    assert received(second, "parent") == 0
+
+
+def test_strangers_get_nothing_from_the_swarms_port(site):
+    digest, blob = push(site)
+    node = site.node("paris")
+    assert pull(node, "team/app", digest).body == blob
+    with socket.create_connection(("127.0.0.1", node.swarm_port), timeout=10) as plain:
+        plain.sendall(b"\x13BitTorrent protocol" + bytes(48))
+        assert plain.recv(100) == b"" or plain.recv(100) == b""
+    anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    for name in (None, "0" * 40):
+        with socket.create_connection(("127.0.0.1", node.swarm_port), timeout=10) as plain:
+            with pytest.raises(OSError):
+                with anybody.wrap_socket(plain, server_hostname=name) as encrypted:
+                    encrypted.sendall(b"\x13BitTorrent protocol" + bytes(48))
+                    if not encrypted.recv(100):
+                        raise ConnectionError("closed without a byte")
+
+
+def test_nobody_stays_in_a_swarm_with_a_node_that_was_removed(site):
+    digest, blob = push(site)
+    removed = site.node("paris")
+    assert pull(removed, "team/app", digest).body == blob
+    assert site.api("DELETE", "/api/v1/nodes/paris").status == 204
+    node = site.node("lyon")
+    assert pull(node, "team/app", digest).body == blob
+    assert received(node, "neighbours") == 0 and received(node, "parent") == SIZE
+    # Its own asks are of no avail any more.
+    assert Registry(removed.address).get(f"/v2/team/app/blobs/{digest}").body == blob  # it has it
+    other, _ = push(site)
+    pull(removed, "team/app", other)
+    assert leased(site.master) == 2 * SIZE
+
+
+def test_who_shows_nothing_is_neither_introduced_nor_given_a_lease(site):
+    digest, _ = push(site)
+    anybody = Registry(site.master.address)
+    place = f"/wherry/v1/swarm/{digest}"
+    assert anybody.get(f"/v2/team/app/blobs/{digest}", wherry_swarm="1").status == 200
+    assert anybody.call("POST", f"{place}?repository=team/app&until=1&ticket=00&port=1&key=00").status == 401
+    for member in ("", "0" * 32):
+        assert anybody.call("POST", f"{place}/lease", b"", {"Wherry-Member": member}).status == 404
+    assert anybody.call("POST", "/wherry/v1/swarm/members", b"nonsense").status == 400
+    assert anybody.get(place).status == 405
+    assert counted(site.master, "wherry_swarm_introductions_total") == 0
+
+
+def test_small_blobs_and_parts_come_from_the_parent_alone(site):
+    digest, blob = push(site, size=100_000)
+    node = site.node("paris")
+    assert pull(node, "team/app", digest).body == blob
+    assert leased(site.master) == 0
