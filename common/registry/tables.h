@@ -45,7 +45,7 @@ std::string order_prefix(char kind);
 /// v repo 0 tag -> when a node's upstream last said what the tag means, in ms since 1970
 std::string validated_key(const RepositoryName& repository, std::string_view tag);
 std::string torrent_key(const Digest& digest);  ///< w digest -> swarm::Torrent
-std::string scrub_key();  ///< S -> the key of the blob that was checked last
+std::string scrub_key();                        ///< S -> the key of the blob that was checked last
 
 /// A manifest as stored: its media type, then its bytes.
 std::string encode_manifest(std::string_view media_type, std::string_view bytes);

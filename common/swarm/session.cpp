@@ -263,6 +263,14 @@ lt::settings_pack settings_of(const SessionOptions& options) {
   return pack;
 }
 
+lt::ip_filter everybody_alike() {
+  const std::uint32_t all = 1U << static_cast<std::uint32_t>(lt::session::global_peer_class_id);
+  lt::ip_filter filter;
+  filter.add_rule(lt::make_address("0.0.0.0"), lt::make_address("255.255.255.255"), all);
+  filter.add_rule(lt::make_address("::"), lt::make_address("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), all);
+  return filter;
+}
+
 class LibtorrentSession final : public Session {
  public:
   explicit LibtorrentSession(const SessionOptions& options) : files_(std::make_shared<BlobFiles>()) {
@@ -274,7 +282,7 @@ class LibtorrentSession final : public Session {
     session_ = std::make_shared<lt::session>(std::move(params));
     // libtorrent's rates are not for addresses of the local network otherwise, which all nodes of a site have.
     if (options.upload_bytes_per_second > 0 || options.download_bytes_per_second > 0)
-      session_->set_peer_class_filter(lt::ip_filter());
+      session_->set_peer_class_filter(everybody_alike());
   }
 
   Result<std::shared_ptr<Transfer>> add(const Torrent& torrent, const Credentials& credentials, UniqueFd file,
