@@ -7,7 +7,7 @@ namespace wherry::swarm {
 std::vector<Neighbourhood::Member> Neighbourhood::join(const Member& member, Monotonic now) {
   leave(member.name);
   std::vector<Member*> looked_at = some_of(sites_[member.site], now);
-  std::ranges::stable_sort(looked_at, {}, &Member::known_by);
+  std::ranges::sort(looked_at, {}, &Member::known_by);
   const std::size_t lacks = member.known_by < kWanted ? kWanted - member.known_by : 0;
   looked_at.resize(std::min({looked_at.size(), kIntroduced, lacks}));
   std::vector<Member> chosen;

@@ -315,7 +315,7 @@ Task<Result<void>> Fills::gather(Running& running, Origin& origin, const BlobSou
   auto begun = co_await begin(running, introduction->torrent.size(), source.url());
   if (!begun) co_return begun;
   const std::uint64_t before = running.writer->size();
-  const auto came = [this, &running, before](std::uint64_t size) {
+  const auto came = [this, &running](std::uint64_t size) {
     if (!std::exchange(running.first_byte_seen, true))
       first_byte_.observe(Clock::system().monotonic() - running.started);
     running.room->written(size);
