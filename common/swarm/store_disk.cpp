@@ -29,7 +29,7 @@ lt::storage_error failure(int code, lt::operation_t what) {
 }
 
 /// Reads all of it, or gives an errno; EIO when the file is shorter. With RWF_NOWAIT: EAGAIN when it is not in memory.
-int read_all(int fd, char* into, std::size_t bytes, std::uint64_t offset, int flags = 0) {
+int read_block(int fd, char* into, std::size_t bytes, std::uint64_t offset, int flags = 0) {
   std::size_t got = 0;
   while (got < bytes) {
     const iovec rest{into + got, bytes - got};
@@ -139,12 +139,12 @@ void StoreDisk::async_read(lt::storage_index_t index, const lt::peer_request& re
         handler({}, failure(code, lt::operation_t::file_read));
     });
   };
-  if (read_all(from->fd(), buffer, bytes, offset, RWF_NOWAIT) == 0) {
+  if (read_block(from->fd(), buffer, bytes, offset, RWF_NOWAIT) == 0) {
     tell(0);
     return;
   }
   enqueue([from, buffer, bytes, offset, tell = std::move(tell)]() mutable {
-    tell(read_all(from->fd(), buffer, bytes, offset));
+    tell(read_block(from->fd(), buffer, bytes, offset));
   });
 }
 
@@ -203,7 +203,7 @@ void StoreDisk::async_hash(
   auto hash = [this, of, piece, leaves, handler = std::move(handler)]() mutable {
     const Torrent& torrent = of->torrent();
     std::string bytes(torrent.bytes_of(number_of(piece)), '\0');
-    const int code = read_all(of->fd(), bytes.data(), bytes.size(), torrent.offset_of(number_of(piece)));
+    const int code = read_block(of->fd(), bytes.data(), bytes.size(), torrent.offset_of(number_of(piece)));
     if (code == 0) {
       const std::string_view whole = bytes;
       for (std::size_t i = 0; i < static_cast<std::size_t>(leaves.size()) && i * kLeafBytes < whole.size(); ++i)
@@ -224,7 +224,7 @@ void StoreDisk::async_hash2(
     const Torrent& torrent = of->torrent();
     const auto start = static_cast<std::uint32_t>(offset);
     std::string bytes(std::min(kLeafBytes, torrent.bytes_of(number_of(piece)) - start), '\0');
-    const int code = read_all(of->fd(), bytes.data(), bytes.size(), torrent.offset_of(number_of(piece)) + start);
+    const int code = read_block(of->fd(), bytes.data(), bytes.size(), torrent.offset_of(number_of(piece)) + start);
     answer([piece, code, leaf = leaf_of(bytes), handler = std::move(handler)] {
       handler(piece, leaf, code == 0 ? lt::storage_error() : failure(code, lt::operation_t::file_read));
     });
