@@ -15,7 +15,7 @@ namespace {
 using std::chrono::seconds;
 using testing::Acquaintances;
 
-constexpr Monotonic kStart{};
+constexpr Monotonic kBegin{};
 
 Neighbourhood::Member member(const std::string& name, const std::string& site = "paris") {
   return {name, name + ":6881", site};
@@ -29,12 +29,12 @@ std::set<std::string> names_of(const std::vector<Neighbourhood::Member>& members
 
 TEST(NeighbourhoodTest, TheFirstOneMeetsNobodyAndTheNextOnesAllWhoAreThere) {
   Neighbourhood all(1);
-  EXPECT_TRUE(all.join(member("a"), kStart).empty());
-  const auto met = all.join(member("b"), kStart);
+  EXPECT_TRUE(all.join(member("a"), kBegin).empty());
+  const auto met = all.join(member("b"), kBegin);
   ASSERT_EQ(met.size(), 1U);
   EXPECT_EQ(met[0].name, "a");
   EXPECT_EQ(met[0].address, "a:6881");
-  EXPECT_EQ(names_of(all.join(member("c"), kStart)), (std::set<std::string>{"a", "b"}));
+  EXPECT_EQ(names_of(all.join(member("c"), kBegin)), (std::set<std::string>{"a", "b"}));
 }
 
 TEST(NeighbourhoodTest, EachMeetsAFewAndNobodyIsMetByMany) {
@@ -49,15 +49,15 @@ TEST(NeighbourhoodTest, EachMeetsAFewAndNobodyIsMetByMany) {
 TEST(NeighbourhoodTest, ThoseThatFewKnowAreMetFirst) {
   Neighbourhood all(1);
   for (const auto& [name, known_by] : {std::pair{"a", 30U}, {"b", 10U}, {"c", 20U}, {"d", 40U}, {"e", 11U}, {"f", 12U}})
-    all.join({name, "", "paris", {}, known_by}, kStart);
-  EXPECT_EQ(names_of(all.join(member("new"), kStart)), (std::set<std::string>{"a", "b", "c", "e", "f"}));
+    all.join({name, "", "paris", {}, known_by}, kBegin);
+  EXPECT_EQ(names_of(all.join(member("new"), kBegin)), (std::set<std::string>{"a", "b", "c", "e", "f"}));
 }
 
 TEST(NeighbourhoodTest, WhoKnowsTooFewMeetsAsManyAsItLacks) {
   Neighbourhood all(1);
-  for (int i = 0; i < 50; ++i) all.join(member("n" + std::to_string(i)), kStart);
+  for (int i = 0; i < 50; ++i) all.join(member("n" + std::to_string(i)), kBegin);
   const auto met_by_one_who_knows = [&](std::uint32_t known_by) {
-    return all.join({"asks-again", "", "paris", {}, known_by}, kStart).size();
+    return all.join({"asks-again", "", "paris", {}, known_by}, kBegin).size();
   };
   EXPECT_EQ(met_by_one_who_knows(0), Neighbourhood::kIntroduced);
   EXPECT_EQ(met_by_one_who_knows(Neighbourhood::kWanted - 2), 2U);
@@ -81,10 +81,10 @@ TEST(NeighbourhoodTest, AllAreFewStepsFromOneAnotherHoweverManyJoined) {
 
 TEST(NeighbourhoodTest, NobodyMeetsItselfOrAnybodyTwice) {
   Neighbourhood all(1);
-  for (int i = 0; i < 8; ++i) all.join(member("n" + std::to_string(i)), kStart);
+  for (int i = 0; i < 8; ++i) all.join(member("n" + std::to_string(i)), kBegin);
   for (int i = 0; i < 8; ++i) {
     const std::string name = "n" + std::to_string(i);
-    const auto met = all.join(member(name), kStart);
+    const auto met = all.join(member(name), kBegin);
     EXPECT_EQ(names_of(met).size(), met.size());
     EXPECT_FALSE(names_of(met).contains(name));
   }
@@ -95,26 +95,26 @@ TEST(NeighbourhoodTest, SitesStayApart) {
   Neighbourhood all(1);
   for (int i = 0; i < 40; ++i) {
     const std::string site = i % 2 == 0 ? "paris" : "rome";
-    for (const auto& each : all.join(member("n" + std::to_string(i), site), kStart)) EXPECT_EQ(each.site, site);
+    for (const auto& each : all.join(member("n" + std::to_string(i), site), kBegin)) EXPECT_EQ(each.site, site);
   }
-  EXPECT_TRUE(all.join(member("alone", "oslo"), kStart).empty());
+  EXPECT_TRUE(all.join(member("alone", "oslo"), kBegin).empty());
 }
 
 TEST(NeighbourhoodTest, WhoMovedIsMetWhereItIsNow) {
   Neighbourhood all(1);
-  all.join(member("a"), kStart);
-  all.join({"a", "elsewhere:1", "rome"}, kStart);
-  EXPECT_TRUE(all.join(member("b"), kStart).empty());
-  const auto met = all.join(member("c", "rome"), kStart);
+  all.join(member("a"), kBegin);
+  all.join({"a", "elsewhere:1", "rome"}, kBegin);
+  EXPECT_TRUE(all.join(member("b"), kBegin).empty());
+  const auto met = all.join(member("c", "rome"), kBegin);
   ASSERT_EQ(met.size(), 1U);
   EXPECT_EQ(met[0].address, "elsewhere:1");
 }
 
 TEST(NeighbourhoodTest, TheSilentAreMetNoMoreAndForgotten) {
   Neighbourhood all(1);
-  all.join(member("silent"), kStart);
-  all.join(member("talking"), kStart);
-  const Monotonic later = kStart + Neighbourhood::kSilence;
+  all.join(member("silent"), kBegin);
+  all.join(member("talking"), kBegin);
+  const Monotonic later = kBegin + Neighbourhood::kSilence;
   EXPECT_TRUE(all.heard("talking", later - seconds(1)));
   EXPECT_EQ(names_of(all.join(member("new"), later)), (std::set<std::string>{"talking"}));
   EXPECT_EQ(all.forget_silent(later), 1U);
@@ -126,19 +126,19 @@ TEST(NeighbourhoodTest, TheSilentAreMetNoMoreAndForgotten) {
 
 TEST(NeighbourhoodTest, ManySilentOnesDoNotHideTheOneWhoTalks) {
   Neighbourhood all(1);
-  for (int i = 0; i < 200; ++i) all.join(member("silent" + std::to_string(i)), kStart);
-  const Monotonic later = kStart + Neighbourhood::kSilence;
+  for (int i = 0; i < 200; ++i) all.join(member("silent" + std::to_string(i)), kBegin);
+  const Monotonic later = kBegin + Neighbourhood::kSilence;
   all.heard("silent77", later);
   EXPECT_EQ(names_of(all.join(member("new"), later)), (std::set<std::string>{"silent77"}));
 }
 
 TEST(NeighbourhoodTest, WhoLeftIsMetNoMore) {
   Neighbourhood all(1);
-  all.join(member("a"), kStart);
+  all.join(member("a"), kBegin);
   all.leave("a");
   all.leave("nobody");
-  EXPECT_FALSE(all.heard("a", kStart));
-  EXPECT_TRUE(all.join(member("b"), kStart).empty());
+  EXPECT_FALSE(all.heard("a", kBegin));
+  EXPECT_TRUE(all.join(member("b"), kBegin).empty());
 }
 
 TEST(NeighbourhoodTest, WhoComesAndGoesInAnyOrderLeavesOnlyThoseWhoStay) {
@@ -154,7 +154,7 @@ TEST(NeighbourhoodTest, WhoComesAndGoesInAnyOrderLeavesOnlyThoseWhoStay) {
       continue;
     }
     there[name] = site;
-    for (const auto& each : all.join(member(name, site), kStart)) {
+    for (const auto& each : all.join(member(name, site), kBegin)) {
       ASSERT_TRUE(there.contains(each.name));
       ASSERT_EQ(there[each.name], site);
       ASSERT_NE(each.name, name);

@@ -16,8 +16,8 @@
 namespace wherry::swarm {
 namespace {
 
-constexpr std::uint64_t kKiB = 1024;
-constexpr std::uint64_t kMiB = 1024 * kKiB;
+constexpr std::uint64_t kKibibyte = 1024;
+constexpr std::uint64_t kMiB = 1024 * kKibibyte;
 constexpr std::uint64_t kGiB = 1024 * kMiB;
 
 /// Of a file at `path` that is told to have `size` bytes, of which `at_once` are read at a time.
@@ -43,12 +43,12 @@ Torrent torrent_of_size(std::uint64_t size) {
 
 TEST(Torrent, OfAFileIsThatOfLibtorrent) {
   const testing::TempDir dir;
-  for (const std::uint64_t size :
-       {kLeastBytes, kLeastBytes + 1, 7 * 64 * kKiB - 1, 7 * 64 * kKiB + 16 * kKiB, 3 * kMiB + 12345, 128 * kMiB + 1}) {
+  for (const std::uint64_t size : {kLeastBytes, kLeastBytes + 1, 7 * 64 * kKibibyte - 1,
+                                   7 * 64 * kKibibyte + 16 * kKibibyte, 3 * kMiB + 12345, 128 * kMiB + 1}) {
     const std::string bytes = testing::some_bytes(size);
     testing::write_file(dir / "blob", bytes);
     const auto real = testing::real_torrent(dir / "blob", piece_bytes_for(size));
-    for (const std::uint64_t at_once : {64 * kKiB, 3 * 64 * kKiB + 1, 64 * kMiB, 1024 * kMiB}) {
+    for (const std::uint64_t at_once : {64 * kKibibyte, 3 * 64 * kKibibyte + 1, 64 * kMiB, 1024 * kMiB}) {
       if (size / at_once > 1000) continue;
       const Digest blob = Digest::of(DigestAlgorithm::kSha256, "blob");
       const Torrent torrent = torrent_of(dir / "blob", blob, size, at_once).value();
@@ -70,11 +70,11 @@ TEST(Torrent, PiecesAreSmallForSmallBlobsAndFewForLargeOnes) {
     std::uint64_t size;
     std::uint64_t piece;
   };
-  for (const auto& [size, piece] : {Case{kLeastBytes, 64 * kKiB},
-                                    {128 * kMiB, 64 * kKiB},
-                                    {128 * kMiB + 1, 128 * kKiB},
-                                    {256 * kMiB, 128 * kKiB},
-                                    {kGiB, 512 * kKiB},
+  for (const auto& [size, piece] : {Case{kLeastBytes, 64 * kKibibyte},
+                                    {128 * kMiB, 64 * kKibibyte},
+                                    {128 * kMiB + 1, 128 * kKibibyte},
+                                    {256 * kMiB, 128 * kKibibyte},
+                                    {kGiB, 512 * kKibibyte},
                                     {8 * kGiB, 4 * kMiB},
                                     {8 * kGiB + 1, 4 * kMiB},
                                     {kMostBytes, 4 * kMiB}})
@@ -88,7 +88,7 @@ TEST(Torrent, PiecesAreSmallForSmallBlobsAndFewForLargeOnes) {
 }
 
 TEST(Torrent, PiecesLieOneAfterTheOtherAndTheLastOneEndsWithTheBlob) {
-  for (const std::uint64_t size : {kLeastBytes, kLeastBytes + 1, 5 * 64 * kKiB - 1, kGiB + 17}) {
+  for (const std::uint64_t size : {kLeastBytes, kLeastBytes + 1, 5 * 64 * kKibibyte - 1, kGiB + 17}) {
     const Torrent torrent = torrent_of_size(size);
     std::uint64_t end = 0;
     for (std::uint32_t piece = 0; piece < torrent.pieces(); ++piece) {
@@ -105,7 +105,7 @@ TEST(Torrent, PiecesLieOneAfterTheOtherAndTheLastOneEndsWithTheBlob) {
 }
 
 TEST(Torrent, ATextGivesBackWhatItWasMadeOf) {
-  const Torrent torrent = torrent_of_size(5 * 64 * kKiB + 1);
+  const Torrent torrent = torrent_of_size(5 * 64 * kKibibyte + 1);
   const Torrent read = Torrent::decode(torrent.blob(), torrent.encode()).value();
   EXPECT_EQ(read.blob(), torrent.blob());
   EXPECT_EQ(read.size(), torrent.size());
@@ -115,7 +115,7 @@ TEST(Torrent, ATextGivesBackWhatItWasMadeOf) {
 }
 
 TEST(Torrent, TextsThatAreNoneAreRefused) {
-  const Torrent torrent = torrent_of_size(5 * 64 * kKiB + 1);
+  const Torrent torrent = torrent_of_size(5 * 64 * kKibibyte + 1);
   const std::string right = torrent.encode();
   const std::string roots = right.substr(9);
   const auto with_size = [&](std::uint64_t size, std::string_view more) {
@@ -133,8 +133,8 @@ TEST(Torrent, TextsThatAreNoneAreRefused) {
   refused("\2" + right.substr(1), "of another version");
   refused(with_size(0, ""), "of nothing");
   refused(with_size(kLeastBytes - 1, std::string_view(roots).substr(0, 64)), "too small");
-  refused(with_size(5 * 64 * kKiB, roots), "fewer bytes than pieces");
-  refused(with_size(6 * 64 * kKiB + 1, roots), "more bytes than pieces");
+  refused(with_size(5 * 64 * kKibibyte, roots), "fewer bytes than pieces");
+  refused(with_size(6 * 64 * kKibibyte + 1, roots), "more bytes than pieces");
   refused(with_size(~std::uint64_t{0}, roots), "the largest size");
   refused(with_size(~std::uint64_t{0}, ""), "the largest size without a piece");
   refused(with_size(kMostBytes + 1, std::string(32 * ((kMostBytes >> 22) + 1), 'x')), "too large");
