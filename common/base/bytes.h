@@ -46,6 +46,13 @@ std::optional<std::uint32_t> take_be32(std::string_view& in);
 void append_text(std::string& out, std::string_view text);
 std::optional<std::string_view> take_text(std::string_view& in);
 
+/// Takes a line off the front of `in`, and its end, if it has one.
+inline std::string_view take_line(std::string_view& in) {
+  const std::string_view line = in.substr(0, in.find('\n'));
+  in.remove_prefix(line.size() < in.size() ? line.size() + 1 : line.size());
+  return line;
+}
+
 /// The digits of a number without the zeros before it; at least one digit stays.
 inline std::string_view without_leading_zeros(std::string_view text) {
   while (text.size() > 1 && text[0] == '0') text.remove_prefix(1);

@@ -26,6 +26,9 @@ inline constexpr std::string_view kDockerForeignLayer = "application/vnd.docker.
 inline constexpr std::string_view kDockerSchema1 = "application/vnd.docker.distribution.manifest.v1+json";
 inline constexpr std::string_view kDockerSchema1Signed = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
+/// Of a blob's bytes, whatever they are.
+inline constexpr std::string_view kBlobBytes = "application/octet-stream";
+
 /// The Accept header of who wants a manifest as it is: every form there is, then anything.
 inline constexpr std::string_view kAcceptManifests =
     "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "

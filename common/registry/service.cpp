@@ -18,7 +18,6 @@ namespace {
 
 constexpr std::string_view kJson = "application/json";
 constexpr const char* kCutHelp = "Answers that broke off: the client left, or what the bytes came from failed";
-constexpr std::string_view kBlobBytes = "application/octet-stream";
 
 constexpr RequestKinds kKinds{
     {"other", "ping", "catalog", "tags", "manifest", "blob", "referrers", "uploads", "upload", "manifests"}};
@@ -235,7 +234,7 @@ Task<Result<void>> RegistryService::pull_blob(http::Exchange& exchange, const Ro
     const bool unchanged = matches(request.header("if-none-match"), etag);
     if (unchanged || request.is_head()) {
       auto response = with_digest(unchanged ? 304 : 200, etag);
-      response.header("Accept-Ranges", "bytes").header("Content-Type", kBlobBytes).length(*size);
+      response.header("Accept-Ranges", "bytes").header("Content-Type", media_type::kBlobBytes).length(*size);
       co_return co_await exchange.send(std::move(response));
     }
   }
@@ -252,7 +251,7 @@ Task<Result<void>> RegistryService::pull_blob(http::Exchange& exchange, const Ro
   const auto if_range = request.header("if-range");
   const bool whole = !if_range.empty() && if_range != etag;
   auto fields = with_digest(200, etag);
-  co_return co_await exchange.send_file(std::move(fields), **body, kBlobBytes, whole);
+  co_return co_await exchange.send_file(std::move(fields), **body, media_type::kBlobBytes, whole);
 }
 
 Task<Result<void>> RegistryService::list_tags(http::Exchange& exchange, const Route& route) {

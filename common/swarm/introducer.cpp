@@ -3,26 +3,23 @@
 #include <algorithm>
 
 #include "common/auth/password_hash.h"
+#include "common/auth/token_gate.h"
 #include "common/base/base64.h"
 #include "common/base/bytes.h"
 #include "common/base/random.h"
 #include "common/http/problem.h"
 #include "common/http/uri.h"
 #include "common/net/address.h"
+#include "common/oci/media_types.h"
 #include "common/registry/tables.h"
-#include "common/swarm/introduction.h"
 
 namespace wherry::swarm {
 namespace {
 
 constexpr std::size_t kMostListBytes = std::size_t{1} << 20;
-constexpr std::string_view kBlobBytes = "application/octet-stream";
 constexpr std::chrono::seconds kSweepEvery{10};
-constexpr std::size_t kMostSiteBytes = 64;
 
 Error not_a_member() { return Error(ErrorKind::kNotFound, "that is no member of a swarm of this blob (any more)"); }
-
-std::string host_of(std::string_view remote) { return std::string(remote.substr(0, remote.rfind(':'))); }
 
 }  // namespace
 
@@ -53,6 +50,24 @@ struct Introducer::Swarm {
   std::size_t asked_last_second = 0;
 };
 
+/// Who may be introduced.
+struct Introducer::Newcomer {
+  std::string node;
+  RepositoryName repository;
+  std::string address;
+  std::string site;
+  std::string key;  ///< the request for its certificate
+};
+
+/// Pieces that somebody is to be sent in his turn.
+struct Introducer::Lease {
+  std::shared_ptr<Swarm> swarm;
+  RepositoryName repository;
+  std::string site;
+  PieceRun run;
+  Semaphore::Held turn;
+};
+
 struct Introducer::Part {
   std::unordered_map<Digest, std::shared_ptr<Swarm>> swarms;
   Monotonic swept_at{};
@@ -80,7 +95,7 @@ Introducer::Introducer(registry::Storage& storage, registry::Blobs& blobs, Torre
       authority_(std::move(authority)),
       authority_pem_(authority_.certificate().pem()),
       options_(options),
-      ticket_secret_(random_hex(32)),
+      secret_(random_hex(32)),
       torrents_(torrents),
       parts_(loops),
       introductions_(metrics.counter("wherry_swarm_introductions_total", "Nodes introduced to a swarm")),
@@ -121,7 +136,26 @@ std::string Introducer::ticket_for(const Digest& digest, std::string_view reposi
   append_text(words, repository);
   append_text(words, node);
   append_be64(words, static_cast<std::uint64_t>(until_ms));
-  return to_hex(sha256(ticket_secret_, as_text(sha256(words))));
+  return sealed(words);
+}
+
+std::string Introducer::member_of(const Swarm& swarm, std::string_view node) const {
+  std::string words = "member";
+  append_text(words, swarm.name);
+  append_text(words, node);
+  return sealed(words);
+}
+
+std::string Introducer::sealed(std::string_view words) const { return to_hex(sha256(secret_, as_text(sha256(words)))); }
+
+template <class Work>
+Task<std::invoke_result_t<const Work&, Introducer::Part&>> Introducer::at(const Digest& digest, const Work& work) {
+  Loop& here = Loop::current();
+  const std::size_t index = home_of(digest);
+  co_await parts_.loop(index).enter();
+  auto outcome = work(parts_.part(index));
+  co_await here.enter();
+  co_return outcome;
 }
 
 std::shared_ptr<Introducer::Swarm> Introducer::find(Part& part, const Digest& digest) {
@@ -175,54 +209,12 @@ Task<Result<void>> Introducer::handle(http::Exchange& exchange) {
 }
 
 Task<Result<void>> Introducer::introduce(http::Exchange& exchange, const Digest& digest) {
-  const http::Request& request = exchange.request();
-  const auto value = [&](std::string_view name) { return http::query_value(request.query, name).value_or(""); };
-  const std::string named = value("repository");
-  auto repository = RepositoryName::parse(named);
-  if (!repository) co_return repository.error();
-  auto node = node_name(request);
-  if (!node) co_return node.error();
-  const auto until = parse_decimal(value("until"), INT64_MAX);
-  if (!until || static_cast<std::int64_t>(*until) < to_millis(Clock::system().wall()) ||
-      !auth::equal_secrets(ticket_for(digest, named, *node, static_cast<std::int64_t>(*until)), value("ticket")))
-    co_return Error(ErrorKind::kDenied, "that is no ticket of this node's for this blob (any more)");
-  const std::string address = host_of(exchange.remote()) + ":" + value("port");
-  if (!SocketAddress::parse(address)) co_return Error(ErrorKind::kInvalid, "port: that is none");
-  std::string site = value("site");
-  if (site.size() > kMostSiteBytes) co_return Error(ErrorKind::kInvalid, "site: its name is too long");
-  const auto key = from_base64url(value("key"));
-  if (!key) co_return Error(ErrorKind::kInvalid, "key: that is no request for a certificate in base64url");
-  auto torrent = co_await torrents_.of(blobs_, *repository, digest);
+  auto newcomer = newcomer_of(exchange, digest);
+  if (!newcomer) co_return newcomer.error();
+  auto torrent = co_await torrents_.of(blobs_, newcomer->repository, digest);
   if (!torrent) co_return torrent.error();
-
-  Loop& here = Loop::current();
-  const std::size_t index = home_of(digest);
-  co_await parts_.loop(index).enter();
-  const Monotonic now = Clock::system().monotonic();
-  auto swarm = find_or_make(parts_.part(index), *torrent, now);
-  Result<Introduction> introduction = Error(ErrorKind::kUnavailable, "too many nodes share this blob");
-  if (!swarm) {
-    introduction = swarm.error();
-  } else if ((*swarm)->members.size() < kMostMembers) {
-    auto certificate = authority_.certify(*key, (*swarm)->name, {}, Clock::system().wall(), kCertificateValidity);
-    if (certificate) {
-      Neighbourhood::Member member{.name = *node, .address = address, .site = site};
-      std::vector<std::string> peers;
-      for (const auto& each : (*swarm)->neighbours.join(member, now)) peers.push_back(each.address);
-      std::erase_if((*swarm)->members, [&](const auto& each) { return each.second.node == *node; });
-      const std::string shown = random_hex(16);
-      (*swarm)->members.emplace(shown, Member{*node, std::move(site), *repository});
-      introduction = Introduction{.torrent = **torrent,
-                                  .name = (*swarm)->name,
-                                  .authority_pem = authority_pem_,
-                                  .certificate_pem = certificate->pem(),
-                                  .member = shown,
-                                  .peers = std::move(peers)};
-    } else {
-      introduction = certificate.error();
-    }
-  }
-  co_await here.enter();
+  const auto admission = [&](Part& part) { return admit(part, *torrent, *newcomer); };
+  auto introduction = co_await at(digest, admission);
   if (!introduction) co_return introduction.error();
   introductions_.add();
   http::Response response(200);
@@ -230,30 +222,70 @@ Task<Result<void>> Introducer::introduce(http::Exchange& exchange, const Digest&
   co_return co_await exchange.send(std::move(response));
 }
 
+Result<Introducer::Newcomer> Introducer::newcomer_of(const http::Exchange& exchange, const Digest& digest) const {
+  const http::Request& request = exchange.request();
+  const auto value = [&](std::string_view name) { return http::query_value(request.query, name).value_or(""); };
+  const std::string named = value("repository");
+  auto repository = RepositoryName::parse(named);
+  if (!repository) return repository.error();
+  auto node = node_name(request);
+  if (!node) return node.error();
+  const auto until = parse_decimal(value("until"), INT64_MAX);
+  if (!until || static_cast<std::int64_t>(*until) < to_millis(Clock::system().wall()) ||
+      !auth::equal_secrets(ticket_for(digest, named, *node, static_cast<std::int64_t>(*until)), value("ticket")))
+    return Error(ErrorKind::kDenied, "that is no ticket of this node's for this blob (any more)");
+  std::string address = auth::address_of(exchange.remote()) + ":" + value("port");
+  if (!SocketAddress::parse(address)) return Error(ErrorKind::kInvalid, "port: that is none");
+  std::string site = value("site");
+  if (site.size() > kMostSiteBytes) return Error(ErrorKind::kInvalid, "site: its name is too long");
+  auto key = from_base64url(value("key"));
+  if (!key) return Error(ErrorKind::kInvalid, "key: that is no request for a certificate in base64url");
+  return Newcomer{std::move(*node), std::move(*repository), std::move(address), std::move(site), std::move(*key)};
+}
+
+Result<Introduction> Introducer::admit(Part& part, const SharedTorrent& torrent, const Newcomer& newcomer) {
+  const Monotonic now = Clock::system().monotonic();
+  auto made = find_or_make(part, torrent, now);
+  if (!made) return made.error();
+  Swarm& swarm = **made;
+  const std::string shown = member_of(swarm, newcomer.node);
+  if (swarm.members.size() >= kMostMembers && !swarm.members.contains(shown))
+    return Error(ErrorKind::kUnavailable, "{} nodes share this blob already", kMostMembers);
+  auto certificate = authority_.certify(newcomer.key, swarm.name, {}, Clock::system().wall(), kCertificateValidity);
+  if (!certificate) return certificate.error();
+  const Neighbourhood::Member member{.name = newcomer.node, .address = newcomer.address, .site = newcomer.site};
+  std::vector<std::string> peers;
+  for (const auto& each : swarm.neighbours.join(member, now)) peers.push_back(each.address);
+  swarm.members.insert_or_assign(shown, Member{newcomer.node, newcomer.site, newcomer.repository});
+  return Introduction{.torrent = *torrent,
+                      .name = swarm.name,
+                      .authority_pem = authority_pem_,
+                      .certificate_pem = certificate->pem(),
+                      .member = shown,
+                      .peers = std::move(peers)};
+}
+
 /// A line for each: where it takes part.
 Task<Result<void>> Introducer::neighbours(http::Exchange& exchange, const Digest& digest) {
   const std::string shown(exchange.request().header(kMemberHeader));
   const auto known = parse_decimal(http::query_value(exchange.request().query, "known").value_or("0"), kMostMembers);
   if (!known) co_return Error(ErrorKind::kInvalid, "known: that is no number of neighbours");
-  Loop& here = Loop::current();
-  const std::size_t index = home_of(digest);
-  co_await parts_.loop(index).enter();
-  const std::shared_ptr<Swarm> swarm = find(parts_.part(index), digest);
-  std::optional<std::string> lines;
-  if (swarm != nullptr) {
+  const auto meet = [&](Part& part) -> Result<std::string> {
+    const std::shared_ptr<Swarm> swarm = find(part, digest);
+    if (swarm == nullptr) return not_a_member();
     const auto asks = swarm->members.find(shown);
-    const auto& all = swarm->neighbours.members();
-    const auto listed = asks == swarm->members.end() ? all.end() : all.find(asks->second.node);
-    if (listed != all.end()) {
-      Neighbourhood::Member member = listed->second;
-      member.known_by = static_cast<std::uint32_t>(*known);
-      lines.emplace();
-      for (const auto& each : swarm->neighbours.join(member, Clock::system().monotonic()))
-        lines->append(each.address).push_back('\n');
-    }
-  }
-  co_await here.enter();
-  if (!lines) co_return not_a_member();
+    if (asks == swarm->members.end()) return not_a_member();
+    const auto listed = swarm->neighbours.members().find(asks->second.node);
+    if (listed == swarm->neighbours.members().end()) return not_a_member();
+    Neighbourhood::Member member = listed->second;
+    member.known_by = static_cast<std::uint32_t>(*known);
+    std::string lines;
+    for (const auto& each : swarm->neighbours.join(member, Clock::system().monotonic()))
+      lines.append(each.address).push_back('\n');
+    return lines;
+  };
+  auto lines = co_await at(digest, meet);
+  if (!lines) co_return lines.error();
   http::Response response(200);
   response.header("Cache-Control", "no-store").body("text/plain", std::move(*lines));
   co_return co_await exchange.send(std::move(response));
@@ -262,60 +294,56 @@ Task<Result<void>> Introducer::neighbours(http::Exchange& exchange, const Digest
 Task<Result<void>> Introducer::lease(http::Exchange& exchange, const Digest& digest) {
   const std::string shown(exchange.request().header(kMemberHeader));
   const bool starved = http::query_value(exchange.request().query, "starved").has_value();
-  auto asked = co_await exchange.read_whole_body(PieceSet::kMost / 4);
-  if (!asked) co_return asked.error();
+  auto missing = co_await exchange.read_whole_body(PieceSet::kMost / 4);
+  if (!missing) co_return missing.error();
   Loop& here = Loop::current();
   const std::size_t index = home_of(digest);
   co_await parts_.loop(index).enter();
-  const std::shared_ptr<Swarm> swarm = find(parts_.part(index), digest);
-  const auto member = [&]() -> Member* {
-    const auto found = swarm->members.find(shown);
-    return found == swarm->members.end() ? nullptr : &found->second;
-  };
-  Error wrong = not_a_member();
-  std::optional<PieceSet> missing;
-  std::optional<PieceRun> run;
-  std::optional<RepositoryName> repository;
-  Semaphore::Held turn;
-  if (swarm != nullptr && member() != nullptr) {
-    missing = PieceSet::decode(*asked, swarm->torrent->pieces());
-    if (!missing)
-      wrong = Error(ErrorKind::kInvalid, "the body is not a set of {} pieces", swarm->torrent->pieces());
-    else if (swarm->sends.waiting() < kMostWaiting)
-      turn = co_await swarm->sends.take();
-    else
-      missing = PieceSet(swarm->torrent->pieces());
-    // Who waited may have been forgotten meanwhile.
-    if (missing && wrong.kind() == ErrorKind::kNotFound && swarm->epoch == epoch_.load() && member() != nullptr) {
-      const Monotonic now = Clock::system().monotonic();
-      swarm->neighbours.heard(member()->node, now);
-      repository = member()->repository;
-      LeaseBoard& board = swarm->board_of(member()->site);
-      const std::uint64_t again = board.given_again();
-      run = board.lease(*missing, swarm->torrent->pieces(), swarm->most_for(*member(), now), starved, now);
-      leased_again_.add(board.given_again() - again);
-    }
-  }
-  if (!run) turn.end();
+  auto lease = co_await next_lease(parts_.part(index), digest, shown, *missing, starved);
   co_await here.enter();
-  if (!repository) co_return wrong;
-  if (!run) co_return co_await exchange.send(http::Response(204));
-  auto sent = co_await send_lease(exchange, *repository, *swarm->torrent, *run);
+  if (!lease) co_return lease.error();
+  if (!*lease) co_return co_await exchange.send(http::Response(204));
+  auto sent = co_await send_lease(exchange, **lease);
   co_await parts_.loop(index).enter();
-  turn.end();
-  if (!sent && member() != nullptr) swarm->board_of(member()->site).came_back(*run);
+  (*lease)->turn.end();
+  if (!sent) (*lease)->swarm->board_of((*lease)->site).came_back((*lease)->run);
   co_await here.enter();
   co_return sent;
 }
 
-Task<Result<void>> Introducer::send_lease(http::Exchange& exchange, const RepositoryName& repository,
-                                          const Torrent& torrent, PieceRun run) {
-  auto body = co_await blobs_.open(repository, torrent.blob());
+Task<Result<std::optional<Introducer::Lease>>> Introducer::next_lease(Part& part, const Digest& digest,
+                                                                      const std::string& shown,
+                                                                      const std::string& missing, bool starved) {
+  const std::shared_ptr<Swarm> swarm = find(part, digest);
+  if (swarm == nullptr || !swarm->members.contains(shown)) co_return not_a_member();
+  const auto set = PieceSet::decode(missing, swarm->torrent->pieces());
+  if (!set) co_return Error(ErrorKind::kInvalid, "the body is not a set of {} pieces", swarm->torrent->pieces());
+  swarm->neighbours.heard(swarm->members.at(shown).node, Clock::system().monotonic());
+  if (swarm->sends.waiting() >= kMostWaiting) co_return std::optional<Lease>();
+  Semaphore::Held turn = co_await swarm->sends.take();
+  // Who waited may have been forgotten meanwhile.
+  const auto found = swarm->members.find(shown);
+  if (swarm->epoch != epoch_.load() || found == swarm->members.end()) co_return not_a_member();
+  Member& member = found->second;
+  const Monotonic now = Clock::system().monotonic();
+  LeaseBoard& board = swarm->board_of(member.site);
+  const std::uint64_t again = board.given_again();
+  const auto run = board.lease(*set, swarm->torrent->pieces(), swarm->most_for(member, now), starved, now);
+  leased_again_.add(board.given_again() - again);
+  if (!run) co_return std::optional<Lease>();
+  std::optional<Lease> lease;
+  lease.emplace(swarm, member.repository, member.site, *run, std::move(turn));
+  co_return lease;
+}
+
+Task<Result<void>> Introducer::send_lease(http::Exchange& exchange, const Lease& lease) {
+  const Torrent& torrent = *lease.swarm->torrent;
+  auto body = co_await blobs_.open(lease.repository, torrent.blob());
   if (!body) co_return body.error();
-  const std::uint64_t first = torrent.offset_of(run.first);
-  const std::uint32_t last = run.first + run.count - 1;
+  const std::uint64_t first = torrent.offset_of(lease.run.first);
+  const std::uint32_t last = lease.run.first + lease.run.count - 1;
   const http::ByteRange range{first, torrent.offset_of(last) + torrent.bytes_of(last) - first};
-  auto sent = co_await exchange.send_part(http::Response(206), **body, kBlobBytes, range);
+  auto sent = co_await exchange.send_part(http::Response(206), **body, media_type::kBlobBytes, range);
   if (sent) leased_bytes_.add(range.count);
   co_return sent;
 }
@@ -324,26 +352,21 @@ Task<Result<void>> Introducer::send_lease(http::Exchange& exchange, const Reposi
 Task<Result<void>> Introducer::hear(http::Exchange& exchange) {
   auto list = co_await exchange.read_whole_body(kMostListBytes);
   if (!list) co_return list.error();
-  Loop& here = Loop::current();
   std::string ended;
   for (std::string_view rest = *list; !rest.empty();) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    const std::string_view line = take_line(rest);
     const auto space = line.find(' ');
     const auto digest = Digest::parse(line.substr(0, space));
     if (!digest || space == std::string_view::npos)
       co_return Error(ErrorKind::kInvalid, "each line is a digest and a member");
     const std::string shown(line.substr(space + 1));
-    const std::size_t index = home_of(*digest);
-    co_await parts_.loop(index).enter();
-    const auto swarm = find(parts_.part(index), *digest);
-    bool is_known = false;
-    if (swarm != nullptr) {
+    const auto hear_one = [&](Part& part) {
+      const std::shared_ptr<Swarm> swarm = find(part, *digest);
+      if (swarm == nullptr) return false;
       const auto found = swarm->members.find(shown);
-      is_known =
-          found != swarm->members.end() && swarm->neighbours.heard(found->second.node, Clock::system().monotonic());
-    }
-    co_await here.enter();
+      return found != swarm->members.end() && swarm->neighbours.heard(found->second.node, Clock::system().monotonic());
+    };
+    const bool is_known = co_await at(*digest, hear_one);
     if (!is_known) ended.append(line.substr(0, space)).push_back('\n');
   }
   http::Response response(200);

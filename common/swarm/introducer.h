@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <unordered_map>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "common/registry/catalog.h"
 #include "common/registry/invitations.h"
 #include "common/registry/storage.h"
+#include "common/swarm/introduction.h"
 #include "common/swarm/lease_board.h"
 #include "common/swarm/neighbourhood.h"
 #include "common/swarm/torrent_book.h"
@@ -31,6 +33,9 @@ struct IntroducerOptions {
 
 /// The file in a data directory with the authority of who takes part in the swarms that are introduced here.
 inline std::string authority_file(const std::string& data) { return data + "/swarm-ca.pem"; }
+
+/// Of the name of a site.
+inline constexpr std::size_t kMostSiteBytes = 64;
 
 /// The node that signed a request; nothing when none did. Any loop. Errors: kUnauthorized.
 using NodeOf = std::function<Result<std::optional<auth::Identity>>(const http::Request& request)>;
@@ -79,15 +84,29 @@ class Introducer final : public http::Service, public registry::Invitations {
   struct Member;
   struct Swarm;
   struct Part;
+  struct Newcomer;
+  struct Lease;
+  /// Does `work`, which does not wait, with the part of that digest's loop, on that loop.
+  template <class Work>
+  Task<std::invoke_result_t<const Work&, Part&>> at(const Digest& digest, const Work& work);
+  Result<Newcomer> newcomer_of(const http::Exchange& exchange, const Digest& digest) const;
+  /// On the digest's loop.
+  Result<Introduction> admit(Part& part, const SharedTorrent& torrent, const Newcomer& newcomer);
+  /// On the digest's loop: once it is his turn; nothing when there is none to give now.
+  Task<Result<std::optional<Lease>>> next_lease(Part& part, const Digest& digest, const std::string& shown,
+                                                const std::string& missing, bool starved);
   Task<Result<void>> introduce(http::Exchange& exchange, const Digest& digest);
   Task<Result<void>> lease(http::Exchange& exchange, const Digest& digest);
   Task<Result<void>> neighbours(http::Exchange& exchange, const Digest& digest);
   Task<Result<void>> hear(http::Exchange& exchange);
-  Task<Result<void>> send_lease(http::Exchange& exchange, const RepositoryName& repository, const Torrent& torrent,
-                                PieceRun run);
+  Task<Result<void>> send_lease(http::Exchange& exchange, const Lease& lease);
   Result<std::string> node_name(const http::Request& request) const;
   std::string ticket_for(const Digest& digest, std::string_view repository, std::string_view node,
                          std::int64_t until_ms) const;
+  /// What a node shows in that swarm: the same whenever it is introduced there.
+  std::string member_of(const Swarm& swarm, std::string_view node) const;
+  /// Nobody makes that up who does not know this process's secret.
+  std::string sealed(std::string_view words) const;
   std::size_t home_of(const Digest& digest) const { return digest.hash() % parts_.size(); }
   /// On the digest's loop; null when there is none, or it ended.
   std::shared_ptr<Swarm> find(Part& part, const Digest& digest);
@@ -99,7 +118,7 @@ class Introducer final : public http::Service, public registry::Invitations {
   const auth::NodeAuthority authority_;
   const std::string authority_pem_;
   const IntroducerOptions options_;
-  const std::string ticket_secret_;
+  const std::string secret_;
   TorrentBook& torrents_;
   std::atomic<std::uint64_t> epoch_{0};
   PerLoop<Part> parts_;

@@ -38,18 +38,6 @@ std::uint32_t PieceSet::next(std::uint32_t from) const {
   return static_cast<std::uint32_t>(word * 64) + static_cast<std::uint32_t>(std::countr_zero(bits));
 }
 
-std::uint32_t PieceSet::next_missing(std::uint32_t from) const {
-  if (from >= pieces_) return pieces_;
-  std::size_t word = from / 64;
-  std::uint64_t bits = ~words_[word] & (~std::uint64_t{0} << (from % 64));
-  while (bits == 0) {
-    if (++word == words_.size()) return pieces_;
-    bits = ~words_[word];
-  }
-  const auto piece = static_cast<std::uint32_t>(word * 64) + static_cast<std::uint32_t>(std::countr_zero(bits));
-  return std::min(piece, pieces_);
-}
-
 std::string PieceSet::encode() const {
   std::string bytes(bytes_for(pieces_), '\0');
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(words_[i / 8] >> (i % 8 * 8) & 0xFF);

@@ -22,14 +22,11 @@ class PieceSet {
   std::uint32_t pieces() const { return pieces_; }
   std::uint32_t count() const { return count_; }
   bool has(std::uint32_t piece) const { return (words_[piece / 64] >> (piece % 64) & 1) != 0; }
-  bool is_full() const { return count_ == pieces_; }
   /// True when it was not in it.
   bool add(std::uint32_t piece);
   void remove(std::uint32_t piece);
   /// The first one from `from` on, or pieces() when there is none.
   std::uint32_t next(std::uint32_t from) const;
-  /// The first one from `from` on that is not in it, or pieces().
-  std::uint32_t next_missing(std::uint32_t from) const;
 
   /// Base64 of its bits, the first piece in the lowest bit of the first byte.
   std::string encode() const;

@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
+#include <cstring>
 #include <libtorrent/add_torrent_params.hpp>
 #include <libtorrent/alert_types.hpp>
 #include <libtorrent/bencode.hpp>
@@ -108,7 +109,6 @@ class Neighbour final : public lt::peer_plugin {
   void sent_payload(int bytes) override {
     state_->sent_bytes.fetch_add(static_cast<std::uint64_t>(bytes), std::memory_order_relaxed);
   }
-  void on_piece_failed(lt::piece_index_t) override { state_->bad_pieces.fetch_add(1); }
   /// libtorrent shuts a port out; who was shut out comes again from another one.
   bool on_handshake(lt::span<const char>) override {
     if (state_->banned.contains(host_))
@@ -171,16 +171,13 @@ class Watch final : public lt::torrent_plugin {
 };
 
 /// Nothing when that is no numeric HOST:PORT.
-std::optional<lt::tcp::endpoint> endpoint_of(const std::string& address) {
-  if (!SocketAddress::parse(address)) return std::nullopt;
-  const std::size_t colon = address.rfind(':');
-  std::string host = address.substr(0, colon);
-  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-  const auto port = parse_decimal(address.substr(colon + 1), UINT16_MAX);
-  lt::error_code error;
-  const auto ip = lt::make_address(host, error);
-  if (error || !port) return std::nullopt;
-  return lt::tcp::endpoint(ip, static_cast<std::uint16_t>(*port));
+std::optional<lt::tcp::endpoint> endpoint_of(const std::string& text) {
+  const auto address = SocketAddress::parse(text);
+  if (!address) return std::nullopt;
+  lt::tcp::endpoint endpoint;
+  std::memcpy(endpoint.data(), address->raw(), address->length);
+  endpoint.resize(address->length);
+  return endpoint;
 }
 
 class LibtorrentTransfer final : public Transfer {
@@ -197,17 +194,15 @@ class LibtorrentTransfer final : public Transfer {
   std::uint32_t peers() const override { return state().peers.load(); }
   std::uint64_t received_bytes() const override { return state().received_bytes.load(std::memory_order_relaxed); }
   std::uint64_t sent_bytes() const override { return state().sent_bytes.load(std::memory_order_relaxed); }
-  std::uint32_t bad_pieces() const override { return state().bad_pieces.load(); }
   std::optional<Error> failure() const override { return state().failure(); }
 
   void connect(const std::string& address) override {
     if (const auto endpoint = endpoint_of(address)) handle_.connect_peer(*endpoint);
   }
-  void give(std::uint32_t piece, std::string bytes) override {
+  void give(std::uint32_t piece, std::vector<char> bytes) override {
     if (has(piece)) return;
-    std::vector<char> whole(bytes.begin(), bytes.end());
-    whole.resize(torrent().piece_bytes());  // it takes the last one with what would fill it up
-    handle_.add_piece(lt::piece_index_t(static_cast<int>(piece)), std::move(whole));
+    bytes.resize(torrent().piece_bytes());  // it takes the last one with what would fill it up
+    handle_.add_piece(lt::piece_index_t(static_cast<int>(piece)), std::move(bytes));
   }
   void stop_writing() override { file_->stop_writing(); }
 
@@ -283,6 +278,7 @@ class LibtorrentSession final : public Session {
     // libtorrent's rates are not for addresses of the local network otherwise, which all nodes of a site have.
     if (options.upload_bytes_per_second > 0 || options.download_bytes_per_second > 0)
       session_->set_peer_class_filter(everybody_alike());
+    port_ = session_->ssl_listen_port();
   }
 
   Result<std::shared_ptr<Transfer>> add(const Torrent& torrent, const Credentials& credentials, UniqueFd file,
@@ -325,7 +321,7 @@ class LibtorrentSession final : public Session {
     }
   }
 
-  std::uint16_t port() const override { return session_->ssl_listen_port(); }
+  std::uint16_t port() const override { return port_; }
 
   std::uint64_t banned() override {
     const std::lock_guard lock(alerts_);
@@ -340,6 +336,7 @@ class LibtorrentSession final : public Session {
   const std::shared_ptr<BlobFiles> files_;
   const std::string dh_parameters_ = dh_parameters();
   std::shared_ptr<lt::session> session_;
+  std::uint16_t port_ = 0;  // to ask for it is to wait for the network thread
   std::mutex alerts_;
   std::uint64_t banned_ = 0;  // under alerts_
 };

@@ -46,8 +46,6 @@ class Transfer {
   virtual std::uint32_t peers() const = 0;
   virtual std::uint64_t received_bytes() const = 0;
   virtual std::uint64_t sent_bytes() const = 0;
-  /// How often a piece was not what it should be.
-  virtual std::uint32_t bad_pieces() const = 0;
   /// Why it cannot go on, if that is so: the disk.
   virtual std::optional<Error> failure() const = 0;
 
@@ -56,7 +54,7 @@ class Transfer {
   /// False for a moment at first; the bell rings when it is.
   virtual bool is_ready() const = 0;
   /// A piece that came in another way; once it is ready. It is checked as any other.
-  virtual void give(std::uint32_t piece, std::string bytes) = 0;
+  virtual void give(std::uint32_t piece, std::vector<char> bytes) = 0;
   /// Nothing is written to the file once this has returned. Blocks.
   virtual void stop_writing() = 0;
 };

@@ -144,7 +144,9 @@ void StoreDisk::async_read(lt::storage_index_t index, const lt::peer_request& re
     return;
   }
   enqueue([from, buffer, bytes, offset, tell = std::move(tell)]() mutable {
-    tell(read_block(from->fd(), buffer, bytes, offset));
+    const int code = read_block(from->fd(), buffer, bytes, offset);
+    if (code != 0) from->state().fail(system_error(code, "read a piece"));
+    tell(code);
   });
 }
 
@@ -209,6 +211,7 @@ void StoreDisk::async_hash(
       for (std::size_t i = 0; i < static_cast<std::size_t>(leaves.size()) && i * kLeafBytes < whole.size(); ++i)
         leaves[static_cast<std::ptrdiff_t>(i)] = leaf_of(whole.substr(i * kLeafBytes, kLeafBytes));
     }
+    if (code != 0) of->state().fail(system_error(code, "read a piece"));
     answer([piece, code, handler = std::move(handler)] {
       handler(piece, {}, code == 0 ? lt::storage_error() : failure(code, lt::operation_t::file_read));
     });
@@ -225,6 +228,7 @@ void StoreDisk::async_hash2(
     const auto start = static_cast<std::uint32_t>(offset);
     std::string bytes(std::min(kLeafBytes, torrent.bytes_of(number_of(piece)) - start), '\0');
     const int code = read_block(of->fd(), bytes.data(), bytes.size(), torrent.offset_of(number_of(piece)) + start);
+    if (code != 0) of->state().fail(system_error(code, "read a piece"));
     answer([piece, code, leaf = leaf_of(bytes), handler = std::move(handler)] {
       handler(piece, leaf, code == 0 ? lt::storage_error() : failure(code, lt::operation_t::file_read));
     });

@@ -43,8 +43,7 @@ struct TransferState {
   std::atomic<std::uint32_t> peers{0};
   std::atomic<std::uint64_t> received_bytes{0};  ///< of pieces, from neighbours
   std::atomic<std::uint64_t> sent_bytes{0};      ///< of pieces, to neighbours
-  std::atomic<std::uint32_t> bad_pieces{0};
-  std::set<std::string> banned;  ///< hosts that sent wrong pieces; of the network thread
+  std::set<std::string> banned;                  ///< hosts that sent wrong pieces; of the network thread
   const std::shared_ptr<Bell> bell;
   mutable std::mutex mutex;
   std::optional<Error> error;  // under mutex

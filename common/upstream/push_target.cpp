@@ -152,7 +152,7 @@ Task<Result<UploadPlace>> PushTarget::send_chunk(const RepositoryName& repositor
   const std::uint64_t end = place.offset + chunk->size();
   auto question = push_question("PATCH", repository, "");
   question.target = place.url;
-  question.headers.emplace_back("Content-Type", "application/octet-stream");
+  question.headers.emplace_back("Content-Type", media_type::kBlobBytes);
   question.headers.emplace_back("Content-Range", fmt::format("{}-{}", place.offset, end - 1));
   question.stream = std::move(chunk);
   question.answers = {202, 201, 204};
@@ -173,7 +173,7 @@ Task<Result<void>> PushTarget::finish(const RepositoryName& repository, UploadPl
   auto question = push_question("PUT", repository, "");
   question.target = place.url + (place.url.find('?') == std::string::npos ? '?' : '&') +
                     "digest=" + http::percent_encode(digest.to_string(), ":");
-  question.headers.emplace_back("Content-Type", "application/octet-stream");
+  question.headers.emplace_back("Content-Type", media_type::kBlobBytes);
   if (rest != nullptr && place.offset > 0)
     question.headers.emplace_back("Content-Range", fmt::format("{}-{}", place.offset, place.offset + rest->size() - 1));
   question.stream = std::move(rest);

@@ -13,6 +13,7 @@
 #include <memory>
 #include <utility>
 
+#include "common/base/bytes.h"
 #include "common/base/log.h"
 
 namespace wherry::audit {
@@ -70,8 +71,7 @@ void SyslogSender::send(std::string_view lines) {
   {
     const std::lock_guard lock(mutex_);
     while (!lines.empty()) {
-      const std::string_view line = lines.substr(0, lines.find('\n'));
-      lines.remove_prefix(std::min(lines.size(), line.size() + 1));
+      const std::string_view line = take_line(lines);
       if (queue_.size() >= kQueueBound || queued_bytes_ + line.size() > kQueueBytes) {
         ++dropped;
         continue;

@@ -293,6 +293,7 @@ Result<void> CacheSpace::forget_blob(kv::Transaction& transaction, const Digest&
 }
 
 void CacheSpace::lost(const Digest& digest) {
+  told_(digest);
   const std::lock_guard lock(mutex_);
   const auto blob = ledger_.find(digest);
   if (blob != nullptr && blob->state == Blob::State::kHeld) ledger_.drop(*blob);

@@ -194,6 +194,7 @@ Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
     stored = row.error();
   if (!stored) {
     failed_.add();
+    swarms_.drop(digest);
     const auto kind = stored.error().kind();
     if (kind != ErrorKind::kBlobUnknown && kind != ErrorKind::kNoSpace)
       log::warn("a blob could not be fetched", {{"digest", digest.to_string()},
@@ -257,9 +258,10 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
       // The digest is all that readers wait for; the disk may take its time after that.
       if (running.writer->digest() == fill.digest()) {
         fill.verified();
-        co_return co_await running.writer->commit(fill.digest());
+        auto row = co_await running.writer->commit(fill.digest());
+        if (row) co_await swarms_.verified(fill.digest());
+        co_return row;
       }
-      swarms_.drop(fill.digest());
       for (const Sources::Source& each : running.sources.all())
         if (each.gave) part.distrust(blob_question(each.repository, fill.digest()));
       co_return told(Error(ErrorKind::kUpstream, "{} sent other bytes than those of {}", running.sent_by,

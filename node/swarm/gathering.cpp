@@ -76,14 +76,16 @@ Result<void> Gathering::check_progress(Monotonic now) {
     neighbours_piece_at_ = now;
   }
   if (now - front_moved_at_ > kPatience) claims_ignored_until_ = now + kPatience;
-  const Error nothing(ErrorKind::kUpstream, "the swarm of {} gives nothing", torrent_.blob().to_string());
-  if (now - piece_at_ > kHopeless) return nothing;
+  const auto nothing = [this] {
+    return Error(ErrorKind::kUpstream, "the swarm of {} gives nothing", torrent_.blob().to_string());
+  };
+  if (now - piece_at_ > kHopeless) return nothing();
   if (now - watched_from_ < kDrip) return {};
-  const std::uint64_t bytes = received_bytes_ + leased_bytes_;
+  const std::uint64_t bytes = received_bytes_ + leased_bytes();
   const bool drips = bytes - watched_bytes_ < kLeastBytes && count < torrent_.pieces();
   watched_from_ = now;
   watched_bytes_ = bytes;
-  if (drips) return nothing;
+  if (drips) return nothing();
   return {};
 }
 
@@ -137,8 +139,7 @@ Task<void> Gathering::ask_for_neighbours() {
   const auto text = co_await (*answer)->read_whole(std::size_t{1} << 16);
   if (!text) co_return;
   for (std::string_view rest = *text; !rest.empty();) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    const std::string_view line = take_line(rest);
     transfer_->connect(std::string(line));
   }
 }
@@ -174,7 +175,7 @@ Task<Result<void>> Gathering::take_lease(http::Transfer& answer) {
   std::uint32_t piece = torrent_.pieces_before(range->range.first);
   if (range->total != torrent_.size() || torrent_.offset_of(piece) != range->range.first)
     co_return Error(ErrorKind::kUpstream, "the parent sent what is no piece");
-  std::string bytes;
+  std::vector<char> bytes;
   while (true) {
     auto got = co_await answer.next();
     if (!got) co_return got.error();
@@ -183,7 +184,8 @@ Task<Result<void>> Gathering::take_lease(http::Transfer& answer) {
     for (auto rest = got->bytes(); !rest.empty() && piece < torrent_.pieces();) {
       const std::size_t want = torrent_.bytes_of(piece) - bytes.size();
       const auto part = rest.first(std::min(want, rest.size()));
-      bytes.append(as_text(part));
+      const std::string_view text = as_text(part);
+      bytes.insert(bytes.end(), text.begin(), text.end());
       rest = rest.subspan(part.size());
       if (part.size() < want) continue;
       given_at_[piece] = Clock::system().monotonic();

@@ -50,7 +50,7 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   void cancel() { end_with(Ending::kCancelled); }
   /// Makes it end with kNotFound: this node is to be introduced anew. Any thread.
   void begin_anew() { end_with(Ending::kNoMember); }
-  std::uint64_t leased_bytes() const { return leased_bytes_; }
+  std::uint64_t leased_bytes() const { return leased_bytes_.load(std::memory_order_relaxed); }
 
  private:
   enum class Ending { kNone, kNoMember, kCancelled, kOver };
@@ -87,7 +87,7 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   Monotonic claims_ignored_until_{};
   Monotonic watched_from_;
   std::uint64_t watched_bytes_ = 0;
-  std::uint64_t leased_bytes_ = 0;
+  std::atomic<std::uint64_t> leased_bytes_{0};
   std::atomic<Ending> ending_{Ending::kNone};
   Event moved_;  // something came, or some time passed
 };

@@ -6,7 +6,6 @@ namespace wherry::node {
 namespace {
 
 constexpr std::uint64_t kMostConnections = 10'000;
-constexpr std::size_t kMostSiteBytes = 64;
 
 }  // namespace
 
@@ -28,8 +27,8 @@ Result<SwarmOptions> SwarmOptions::read(ConfigSection& file) {
     const auto address = SocketAddress::parse(options.session.listen);
     if (!address) return Error(ErrorKind::kInvalid, "{}: {}", section->place_of("listen"), address.error().message());
   }
-  if (options.site.size() > kMostSiteBytes)
-    return Error(ErrorKind::kInvalid, "{}: at most {} bytes", section->place_of("site"), kMostSiteBytes);
+  if (options.site.size() > swarm::kMostSiteBytes)
+    return Error(ErrorKind::kInvalid, "{}: at most {} bytes", section->place_of("site"), swarm::kMostSiteBytes);
   auto finished = section->finish();
   if (!finished) return finished.error();
   return options;

@@ -2,11 +2,18 @@
 
 #include <fcntl.h>
 
+#include "common/async/sleep.h"
 #include "common/base/base64.h"
+#include "common/base/bytes.h"
 #include "common/base/log.h"
 #include "common/http/uri.h"
 
 namespace wherry::node {
+namespace {
+
+constexpr std::chrono::milliseconds kFullPool{10};  // until one that has no room is asked again
+
+}  // namespace
 
 /// One blob that is shared.
 struct Swarms::Part {
@@ -29,7 +36,13 @@ Swarms::Swarms(SwarmOptions options, swarm::TorrentBook& torrents, Pool& disk, c
   };
   const std::string received = "wherry_swarm_received_bytes_total";
   const std::string help = "Bytes of pieces that came in by swarms";
-  metrics.count_of(received, help, {{"from", "parent"}}, [this] { return leased_bytes_.load(); });
+  metrics.count_of(received, help, {{"from", "parent"}}, [this] {
+    const std::lock_guard lock(mutex_);
+    std::uint64_t bytes = ended_leased_;
+    for (const auto& [digest, part] : parts_)
+      if (part->gathering != nullptr) bytes += part->gathering->leased_bytes();
+    return bytes;
+  });
   metrics.count_of(received, help, {{"from", "neighbours"}}, [this, sum] {
     const std::lock_guard lock(mutex_);
     return sum(&swarm::Transfer::received_bytes, ended_received_);
@@ -92,7 +105,7 @@ Task<Result<swarm::Introduction>> Swarms::introduce(Origin& origin, const std::s
   Question question;
   question.method = "POST";
   question.target = fmt::format("{}&port={}&site={}&key={}", invitation, session_->port(),
-                                http::percent_encode(options_.site), to_base64url(key_.certificate_request("swarm")));
+                                http::percent_encode(options_.site), to_base64url(key_request_));
   question.answers = {200};
   auto answer = co_await origin.ask(std::move(question));
   if (!answer) co_return answer.error();
@@ -141,33 +154,43 @@ Task<Result<void>> Swarms::gather(Origin& origin, const swarm::Introduction& int
   }
   if (stopping_) gathering->cancel();
   auto gathered = co_await gathering->run(writer, came, leases_.here());
-  leased_bytes_ += gathering->leased_bytes();
   const auto stop_writing = [&]() -> Result<void> {
     part->transfer->stop_writing();
     return {};
   };
   auto stopped = co_await disk_.run(stop_writing);
-  if (!stopped) part->transfer->stop_writing();  // the pool has no room: whoever waits for this one waits here
+  while (!stopped) {  // the pool has no room just now; nothing else may write to the file before this
+    co_await sleep_for(kFullPool);
+    stopped = co_await disk_.run(stop_writing);
+  }
   known.emplace(torrent.pieces());
   for (std::uint32_t piece = 0; piece < torrent.pieces(); ++piece)
     if (part->transfer->has(piece)) known->add(piece);
-  bool is_alone = false;
+  bool stays = false;
   {
     const std::lock_guard lock(mutex_);
+    ended_leased_ += gathering->leased_bytes();
     part->gathering = nullptr;
     part->complete_at = Clock::system().monotonic();
-    is_alone = stopping_;
+    stays = gathered && !stopping_ && parts_.size() <= kMostShared;
   }
-  if (!gathered || is_alone)
-    drop(digest);
-  else
-    co_await torrents_.keep(std::make_shared<const swarm::Torrent>(torrent));
+  if (!stays) drop(digest);
   co_return gathered;
 }
 
-void Swarms::ended(const std::shared_ptr<Part>& part) {
-  ended_received_ += part->transfer->received_bytes();
-  ended_sent_ += part->transfer->sent_bytes();
+Task<void> Swarms::verified(const Digest& digest) {
+  std::shared_ptr<Part> part;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = parts_.find(digest);
+    if (found != parts_.end()) part = found->second;
+  }
+  if (part != nullptr) co_await torrents_.keep(std::make_shared<const swarm::Torrent>(part->introduction.torrent));
+}
+
+void Swarms::ended(const Part& part) {
+  ended_received_ += part.transfer->received_bytes();
+  ended_sent_ += part.transfer->sent_bytes();
 }
 
 void Swarms::drop(const Digest& digest) {
@@ -176,7 +199,7 @@ void Swarms::drop(const Digest& digest) {
   const auto found = parts_.find(digest);
   if (found == parts_.end() || found->second->gathering != nullptr) return;
   part = found->second;
-  ended(part);
+  ended(*part);
   parts_.erase(found);
 }
 
@@ -189,7 +212,7 @@ void Swarms::leave_all() {
       part->gathering->begin_anew();
       return false;
     }
-    ended(part);
+    ended(*part);
     left.push_back(part);
     return true;
   });
@@ -204,8 +227,14 @@ Task<void> Swarms::tend() {
     {
       const Monotonic now = Clock::system().monotonic();
       const std::lock_guard lock(mutex_);
-      for (const auto& [digest, part] : parts_)
-        if (part->complete_at && now - *part->complete_at > options_.seed_time) idle.push_back(digest);
+      for (const auto& [digest, part] : parts_) {
+        if (!part->complete_at) continue;
+        const auto failure = part->transfer->failure();
+        if (failure)
+          log::warn("a blob is not given to neighbours any more",
+                    {{"digest", digest.to_string()}, {"error", failure->to_string()}});
+        if (failure || now - *part->complete_at > options_.seed_time) idle.push_back(digest);
+      }
     }
     for (const Digest& digest : idle) drop(digest);
     co_await tell_parent();
@@ -232,8 +261,7 @@ Task<void> Swarms::tell_parent() {
     auto over = co_await (*answer)->read_whole(std::size_t{1} << 20);
     if (!over) continue;
     for (std::string_view rest = *over; !rest.empty();) {
-      const std::string_view line = rest.substr(0, rest.find('\n'));
-      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+      const std::string_view line = take_line(rest);
       if (const auto digest = Digest::parse(line)) drop(*digest);
     }
   }

@@ -29,6 +29,7 @@ namespace wherry::node {
 /// blob is evicted. Calls from any loop, but for those where another is said.
 class Swarms {
  public:
+  static constexpr std::size_t kMostShared = 4096;        ///< blobs; what comes beyond is not given to neighbours
   static constexpr std::chrono::seconds kHeardEvery{10};  ///< the parent forgets who is silent three times as long
 
   Swarms(SwarmOptions options, swarm::TorrentBook& torrents, Pool& disk, const std::vector<Loop*>& loops,
@@ -51,6 +52,8 @@ class Swarms {
   /// is in it afterwards, however that ended. Errors: those of Gathering::run().
   Task<Result<void>> gather(Origin& origin, const swarm::Introduction& introduction, store::BlobWriter& writer,
                             std::optional<swarm::PieceSet>& known, Gathering::Came came);
+  /// The digest of what was gathered is right: its pieces may be vouched for.
+  Task<void> verified(const Digest& digest);
   /// That blob is not here (any more): neighbours are given nothing more of it.
   void drop(const Digest& digest);
   /// Somebody is not to take part any more: this node leaves all swarms, and is introduced anew where it gathers.
@@ -62,18 +65,19 @@ class Swarms {
   Task<void> tell_parent();
   Task<Result<std::shared_ptr<Part>>> join(Origin& origin, const swarm::Introduction& introduction,
                                            const store::BlobWriter& writer, const swarm::PieceSet& have);
-  void ended(const std::shared_ptr<Part>& part);
+  void ended(const Part& part);
 
   const SwarmOptions options_;
   swarm::TorrentBook& torrents_;
   Pool& disk_;
   const auth::NodeKey key_ = auth::NodeKey::make();
+  const std::string key_request_ = key_.certificate_request("swarm");
   std::unique_ptr<swarm::Session> session_;
   mutable std::mutex mutex_;
   std::unordered_map<Digest, std::shared_ptr<Part>> parts_;  // under mutex_
   std::uint64_t ended_received_ = 0;                         // of those that are not in parts_, under mutex_
   std::uint64_t ended_sent_ = 0;                             // the same
-  std::atomic<std::uint64_t> leased_bytes_{0};
+  std::uint64_t ended_leased_ = 0;                           // of gatherings, under mutex_
   std::atomic<std::uint64_t> banned_{0};
   std::atomic<bool> stopping_{false};
   PerLoop<Scope> leases_;

@@ -1,6 +1,5 @@
 """People of an LDAP directory: who they are is known there, what they may do is granted here."""
 
-import json
 
 import pytest
 
@@ -22,17 +21,6 @@ from wherry.slapd import BASE, Slapd, group, person
 PULL = "repository:team/app:pull"
 
 
-class DirectoryMaster(ClosedMaster):
-    def __init__(self, area, ldap):
-        super().__init__(area)
-        self.ldap = ldap
-
-    def command(self):
-        file = self.folder / "settings.yaml"
-        file.write_text(json.dumps({"ldap": self.ldap}))
-        return [*super().command(), "--config", file]
-
-
 class House:
     def __init__(self, area, run_server):
         authority = Authority(area)
@@ -47,14 +35,16 @@ class House:
         )
         run_server(self.slapd)
         self.master = run_server(
-            DirectoryMaster(
+            ClosedMaster(
                 area,
-                {
-                    "url": f"ldap://127.0.0.1:{self.slapd.port}",
-                    "ca-file": str(authority.file),
-                    "search-base": f"ou=people,{BASE}",
-                    "group-base": f"ou=groups,{BASE}",
-                    "timeout": "5s",
+                settings={
+                    "ldap": {
+                        "url": f"ldap://127.0.0.1:{self.slapd.port}",
+                        "ca-file": str(authority.file),
+                        "search-base": f"ou=people,{BASE}",
+                        "group-base": f"ou=groups,{BASE}",
+                        "timeout": "5s",
+                    }
                 },
             )
         )

@@ -1,6 +1,5 @@
 """People whom an OpenID provider knows log in at the command line, and by a browser."""
 
-import json
 import os
 import re
 import subprocess
@@ -21,15 +20,12 @@ from wherry.provider import Provider
 class OpenIdMaster(ClosedMaster):
     def __init__(self, area, issuer):
         super().__init__(area)
-        self.issuer = issuer
-
-    def command(self):
-        file, secret = self.folder / "settings.yaml", self.folder / "client-secret"
+        secret = self.folder / "client-secret"
         secret.write_text(Provider.CLIENT_SECRET + "\n")
         secret.chmod(0o600)
-        oidc = {"issuer": self.issuer, "client-id": Provider.CLIENT, "client-secret-file": str(secret)}
-        file.write_text(json.dumps({"oidc": oidc}))
-        return [*super().command(), "--config", file]
+        self.settings = {
+            "oidc": {"issuer": issuer, "client-id": Provider.CLIENT, "client-secret-file": str(secret)},
+        }
 
 
 def command(master, area, *words):

@@ -1,6 +1,5 @@
 """Who may do what at nodes: decided by the feed, on line and cut off."""
 
-import json
 import time
 from urllib.parse import urlencode
 
@@ -28,22 +27,11 @@ ROLES = ("guest", "puller", "developer", "maintainer", "administrator")
 PULL = "repository:team/app:pull"
 
 
-class Configured(ClosedMaster):
-    def __init__(self, area, **access):
-        super().__init__(area)
-        self.access = access
-
-    def command(self):
-        file = self.folder / "settings.yaml"
-        file.write_text(json.dumps({"access": self.access}))
-        return [*super().command(), "--config", file]
-
-
 class Tiers:
     """A master, a region behind a proxy that can be cut, and a branch behind that."""
 
     def __init__(self, area, run_server, **access):
-        self.master = run_server(Configured(area, **access))
+        self.master = run_server(ClosedMaster(area, settings={"access": access}))
         self.admin = administrator(self.master)
         self.dev = add_user(self.admin, "dev")
         self.tester = add_user(self.admin, "tester")

@@ -19,7 +19,7 @@ class Owner:
     def __init__(self, area, run_server):
         self.area, self.run_server = area, run_server
         self.master = run_server(
-            ConfiguredMaster(area, {"feed": {"registered-only": True}}),
+            Master(area, settings={"feed": {"registered-only": True}}),
         )
         self.registry = Registry(self.master.address)
 
@@ -37,17 +37,6 @@ class Owner:
 
     def nodes(self):
         return {node["name"]: node for node in self.api("GET", "/api/v1/nodes").json}
-
-
-class ConfiguredMaster(Master):
-    def __init__(self, area, settings):
-        super().__init__(area)
-        self.settings = settings
-
-    def command(self):
-        file = self.folder / "settings.yaml"
-        file.write_text(json.dumps(self.settings))
-        return [*super().command(), "--config", file]
 
 
 @pytest.fixture

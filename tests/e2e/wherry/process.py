@@ -198,8 +198,10 @@ class WherryServer(Server):
     role = None
     is_open = True  # everybody may do everything
 
-    def __init__(self, folder, name=None, data=None):
+    def __init__(self, folder, name=None, data=None, settings=None):
+        """settings: the document of its --config."""
         super().__init__(folder, name or self.role)
+        self.settings = settings
         self.observe_port = free_port()
         self.shown = {}  # what was seen of it and its process, for canaries
         self.is_looked_at = True
@@ -207,10 +209,15 @@ class WherryServer(Server):
             self.data = Path(data)
 
     def command(self):
-        return [
+        words = [
             BIN / f"wherry-{self.role}", "serve", "--data", self.data, "--listen", self.address,
             "--observe", f"127.0.0.1:{self.observe_port}", *(["--insecure-open"] if self.is_open else []),
         ]  # fmt: skip
+        if self.settings is not None:
+            file = self.folder / "settings.yaml"
+            file.write_text(json.dumps(self.settings))
+            words += ["--config", file]
+        return words
 
     def is_ready(self):
         return self.answers(self.observe_port, "/readyz") == 200
@@ -261,19 +268,14 @@ class Node(WherryServer):
         return json.loads(self.observed("/status.json"))
 
     def __init__(self, folder, parent_url=None, name=None, data=None, settings=None):
-        """Without a parent's URL it has only the upstreams of its settings, which are the document of its --config."""
-        super().__init__(folder, name, data)
+        """Without a parent's URL it has only the upstreams of its settings."""
+        super().__init__(folder, name, data, settings)
         self.parent_url = parent_url
-        self.settings = settings
 
     def command(self):
         words = super().command()
         if self.parent_url:
             words += ["--parent", self.parent_url]
-        if self.settings is not None:
-            file = self.folder / "settings.yaml"
-            file.write_text(json.dumps(self.settings))
-            words += ["--config", file]
         return words
 
 

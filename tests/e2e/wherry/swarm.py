@@ -8,36 +8,30 @@ from .process import Master, Node, free_port, wait_until
 LEAST = 128 << 10  # bytes of a blob that is shared in these tests
 
 
-class SharingMaster(Master):
-    def command(self):
-        file = self.folder / "settings.yaml"
-        file.write_text(json.dumps({"swarm": {"min-bytes": LEAST}}))
-        return [*super().command(), "--config", file]
-
-
 class Site:
     """A master and nodes below it that know each other through it alone."""
 
     def __init__(self, area, run_server):
         self.area, self.run_server = area, run_server
-        self.master = run_server(SharingMaster(area))
+        self.master = run_server(Master(area, settings={"swarm": {"min-bytes": LEAST}}))
         self.registry = Registry(self.master.address)
 
     def api(self, method, path, document=None):
         body = json.dumps(document).encode() if document is not None else None
         return self.registry.call(method, path, body, {"Content-Type": "application/json"})
 
-    def token(self, name, projects=()):
-        answer = self.api("POST", "/api/v1/nodes", {"name": name, "projects": list(projects)})
+    def token(self, name):
+        answer = self.api("POST", "/api/v1/nodes", {"name": name})
         assert answer.status == 201, answer
         return answer.json["join_token"]
 
-    def node(self, name, parent=None, projects=(), **swarm):
+    def node(self, name, more=None, **swarm):
+        """more: of its settings, beside those of the swarm."""
         port = free_port()
-        settings = {"swarm": {"listen": f"127.0.0.1:{port}", "min-bytes": LEAST, **swarm}}
-        node = Node(self.area, (parent or self.master).url, name, settings=settings)
+        settings = {"swarm": {"listen": f"127.0.0.1:{port}", "min-bytes": LEAST, **swarm}, **(more or {})}
+        node = Node(self.area, self.master.url, name, settings=settings)
         node.swarm_port = port
-        self.run_server(node, extra=["--join", self.token(name, projects)])
+        self.run_server(node, extra=["--join", self.token(name)])
         wait_until(lambda: node.status()["feed"]["state"] == "following", f"{name} follows")
         return node
 
