@@ -103,20 +103,30 @@ Result<NodeAuthority> NodeAuthority::load_or_make(const std::string& path) {
 }
 
 Result<NodeCertificate> NodeAuthority::certify(std::string_view request_pem, const std::string& name,
-                                               const std::vector<std::string>& projects, WallTime now,
-                                               std::chrono::hours validity) const {
+                                               const std::vector<std::string>& projects, WallTime now) const {
+  std::string names = "DNS:" + name;
+  for (const std::string& project : projects) {
+    WHERRY_CHECK(is_project_pattern(project));
+    names.append(",URI:").append(kProjectUri).append(project);
+  }
+  return issue(request_pem, name, names, now, kNodeValidity);
+}
+
+Result<NodeCertificate> NodeAuthority::certify_member(std::string_view request_pem, const std::string& swarm,
+                                                      WallTime now, std::chrono::hours validity) const {
+  return issue(request_pem, swarm, {}, now, validity);
+}
+
+Result<NodeCertificate> NodeAuthority::issue(std::string_view request_pem, const std::string& name,
+                                             const std::string& names, WallTime now,
+                                             std::chrono::hours validity) const {
   auto request = read_request(request_pem);
   if (!request) return request.error();
   Draft draft(name, kAuthorityName, ::X509_REQ_get0_pubkey(request->get()), now - kClockSlack, now + validity);
   add_extension(draft.certificate.get(), NID_basic_constraints, "critical,CA:FALSE");
   add_extension(draft.certificate.get(), NID_key_usage, "critical,digitalSignature");
   add_extension(draft.certificate.get(), NID_ext_key_usage, "clientAuth,serverAuth");
-  std::string names = "DNS:" + name;
-  for (const std::string& project : projects) {
-    WHERRY_CHECK(is_project_pattern(project));
-    names.append(",URI:").append(kProjectUri).append(project);
-  }
-  add_extension(draft.certificate.get(), NID_subject_alt_name, names.c_str());
+  if (!names.empty()) add_extension(draft.certificate.get(), NID_subject_alt_name, names.c_str());
   const auto own = private_key(key_.pem());
   return NodeCertificate::from_pem(draft.sign(own.get()));
 }

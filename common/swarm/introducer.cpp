@@ -251,7 +251,7 @@ Result<Introduction> Introducer::admit(Part& part, const SharedTorrent& torrent,
   const std::string shown = member_of(swarm, newcomer.node);
   if (swarm.members.size() >= kMostMembers && !swarm.members.contains(shown))
     return Error(ErrorKind::kUnavailable, "{} nodes share this blob already", kMostMembers);
-  auto certificate = authority_.certify(newcomer.key, swarm.name, {}, Clock::system().wall(), kCertificateValidity);
+  auto certificate = authority_.certify_member(newcomer.key, swarm.name, Clock::system().wall(), kCertificateValidity);
   if (!certificate) return certificate.error();
   const Neighbourhood::Member member{.name = newcomer.node, .address = newcomer.address, .site = newcomer.site};
   std::vector<std::string> peers;

@@ -33,7 +33,7 @@ Credentials shown(const auth::NodeAuthority& issuer, const auth::NodeAuthority& 
                   WallTime now) {
   const auth::NodeKey key = auth::NodeKey::make();
   const std::string request = key.certificate_request("node");
-  auto certificate = issuer.certify(request, std::string(certified), {}, now, std::chrono::hours(1));
+  auto certificate = issuer.certify_member(request, std::string(certified), now, std::chrono::hours(1));
   return {.name = std::string(kSwarmName),
           .authority_pem = authority.certificate().pem(),
           .certificate_pem = certificate->pem(),
