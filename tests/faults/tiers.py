@@ -78,15 +78,16 @@ def reach(master, nodes, within=HEALED_WITHIN):
     begin = time.monotonic()
     registry = Registry(master.address)
     registry.put_blob("settle/marks", CONFIG)
-    mark = f"m{time.monotonic_ns()}"
+    mark = f"m{time.monotonic_ns():020}"
+    before = f"m{int(mark[1:]) - 1:020}"
     registry.put_manifest("settle/marks", mark, oci.image_manifest(CONFIG))
 
     def there(node):
+        # A list is of what the node itself has applied. A manifest may be its parent's answer, and that one's position
+        # says nothing here: after a new epoch it is the lower one.
         try:
-            answer = Registry(node.address).get_manifest("settle/marks", mark)
-            position = answer["Wherry-Position"]
-            # One of its parent's, if it asked, is ahead of its own.
-            return answer.status == 200 and position is not None and int(position) <= feed_of(node)["position"]
+            answer = Registry(node.address).get(f"/v2/settle/marks/tags/list?n=1&last={before}")
+            return answer.status == 200 and answer["Wherry-Position"] is not None and answer.json["tags"] == [mark]
         except Broken:
             return False
 
