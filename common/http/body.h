@@ -24,6 +24,9 @@ class Body {
                                                          std::uint64_t end) = 0;
   virtual Task<Result<std::uint64_t>> ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) = 0;
 
+  /// Whether it is still on its way, so that it is not here for other uses yet.
+  virtual bool is_coming() const { return false; }
+
   /// Told when the file could not give what was granted: it is shorter than it was, or cannot be read.
   virtual Task<void> could_not_be_sent() { co_return; }
 };

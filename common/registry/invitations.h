@@ -1,12 +1,13 @@
 // Invitations: a better way to a large blob than one's own copy from here.
 #pragma once
 
-#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "common/async/task.h"
+#include "common/http/body.h"
 #include "common/http/exchange.h"
 #include "common/oci/digest.h"
 #include "common/oci/reference.h"
@@ -23,9 +24,11 @@ class Invitations {
   virtual ~Invitations() = default;
   /// Asked for each whole blob: whether this request says that it would take one.
   virtual bool would_come(const http::Request& request) const = 0;
-  /// Where who may read this blob gets it from others who want it too (path and query); nothing: from here.
+  /// Where who may read this blob gets it from others who want it too (path and query); nothing: from here. What is on
+  /// its way and cannot be shared before it is whole is given meanwhile: `body` ends then, for who asks for the rest is
+  /// invited.
   virtual Task<std::optional<std::string>> invite(const http::Exchange& exchange, const RepositoryName& repository,
-                                                  const Digest& digest, std::uint64_t size) = 0;
+                                                  const Digest& digest, std::unique_ptr<http::Body>& body) = 0;
 };
 
 }  // namespace wherry::registry

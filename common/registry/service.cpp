@@ -241,7 +241,7 @@ Task<Result<void>> RegistryService::pull_blob(http::Exchange& exchange, const Ro
   auto body = co_await blobs_.open(*route.repository, *digest);
   if (!body) co_return body.error();
   if (invitations_ != nullptr && invitations_->would_come(request)) {
-    auto place = co_await invitations_->invite(exchange, *route.repository, *digest, (*body)->size());
+    auto place = co_await invitations_->invite(exchange, *route.repository, *digest, *body);
     if (place) {
       auto response = v2_response(303);
       response.header("Location", *place).header("Cache-Control", "no-store");

@@ -50,6 +50,10 @@ class Fill {
   void advanced(std::uint64_t front);
   /// Writer: the digest is right and the blob is stored.
   void verified();
+  /// Writer: it has its row; once it was verified.
+  void kept() { kept_.store(true, std::memory_order_release); }
+  /// Readers: whether it has.
+  bool is_kept() const { return kept_.load(std::memory_order_acquire); }
   /// Writer: it will not come to an end. Every reader is told. Does nothing once it was verified.
   void failed(Error error);
 
@@ -81,6 +85,7 @@ class Fill {
   std::optional<Error> error_;  // written before state_ becomes kFailed, read after
   std::atomic<State> state_{State::kOpening};
   std::atomic<std::uint64_t> front_{0};
+  std::atomic<bool> kept_{false};
   std::mutex mutex_;  // guards waiters_ alone; never held across a suspension
   Waiter* waiters_ = nullptr;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/async/sleep.h"
 #include "common/auth/password_hash.h"
 #include "common/auth/token_gate.h"
 #include "common/base/base64.h"
@@ -20,6 +21,42 @@ constexpr std::size_t kMostListBytes = std::size_t{1} << 20;
 constexpr std::chrono::seconds kSweepEvery{10};
 
 Error not_a_member() { return Error(ErrorKind::kNotFound, "that is no member of a swarm of this blob (any more)"); }
+
+/// A blob on its way that ends once it is whole, unless less than `least` is left by then: the rest is had together.
+class UntilWhole final : public http::Body {
+ public:
+  UntilWhole(std::unique_ptr<http::Body> body, std::uint64_t least) : body_(std::move(body)), least_(least) {}
+  int file() const override { return body_->file(); }
+  std::uint64_t size() const override { return body_->size(); }
+  std::optional<Result<std::uint64_t>> try_ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) override {
+    if (!body_->is_coming() && end - offset >= least_)
+      return Result<std::uint64_t>(Error(ErrorKind::kUnavailable, "the rest of the blob is shared"));
+    return body_->try_ready(offset, want, end);
+  }
+  Task<Result<std::uint64_t>> ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) override {
+    return body_->ready(offset, want, end);
+  }
+  Task<void> could_not_be_sent() override { return body_->could_not_be_sent(); }
+
+ private:
+  const std::unique_ptr<http::Body> body_;
+  const std::uint64_t least_;
+};
+
+/// A blob on its way, for who is sent pieces of it that are in its file and right.
+class ArrivedPieces final : public http::Body {
+ public:
+  explicit ArrivedPieces(std::shared_ptr<const Transfer> transfer) : transfer_(std::move(transfer)) {}
+  int file() const override { return transfer_->file(); }
+  std::uint64_t size() const override { return transfer_->torrent().size(); }
+  std::optional<Result<std::uint64_t>> try_ready(std::uint64_t, std::uint64_t want, std::uint64_t) override {
+    return Result<std::uint64_t>(want);
+  }
+  Task<Result<std::uint64_t>> ready(std::uint64_t, std::uint64_t want, std::uint64_t) override { co_return want; }
+
+ private:
+  const std::shared_ptr<const Transfer> transfer_;
+};
 
 }  // namespace
 
@@ -45,6 +82,9 @@ struct Introducer::Swarm {
   std::map<std::string, LeaseBoard> boards;         // by site
   std::unordered_map<std::string, Member> members;  // by what they show
   Semaphore sends{kSendsAtOnce};
+  std::uint32_t here = 0;   // pieces from the first on that can be given
+  bool is_held = false;     // the blob is stored: all can
+  std::size_t looking = 0;  // who waits for those that cannot yet
   std::int64_t second = 0;
   std::size_t asked_this_second = 0;
   std::size_t asked_last_second = 0;
@@ -65,7 +105,21 @@ struct Introducer::Lease {
   RepositoryName repository;
   std::string site;
   PieceRun run;
-  Semaphore::Held turn;
+  std::shared_ptr<Transfer> coming;  ///< where the pieces are, if the blob is on its way
+};
+
+/// What comes of an ask for a lease.
+struct Introducer::Outcome {
+  std::optional<Lease> lease = std::nullopt;
+  Semaphore::Held turn;      ///< while it is sent
+  bool comes_later = false;  ///< there is none now, and pieces are on their way
+  bool crowded = false;      ///< too many wait: not at once
+};
+
+struct Introducer::Ask {
+  std::string member;
+  std::string missing;  ///< an encoded PieceSet
+  bool starved;
 };
 
 struct Introducer::Part {
@@ -86,9 +140,9 @@ std::uint32_t Introducer::Swarm::most_for(Member& member, Monotonic now) {
   return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(bytes / torrent->piece_bytes()));
 }
 
-Introducer::Introducer(registry::Storage& storage, registry::Blobs& blobs, TorrentBook& torrents, NodeOf node_of,
-                       auth::NodeAuthority authority, IntroducerOptions options, const std::vector<Loop*>& loops,
-                       Metrics& metrics)
+Introducer::Introducer(registry::Storage& storage, registry::Blobs& blobs, TorrentBook& torrents,
+                       const Arrivals* arrivals, NodeOf node_of, auth::NodeAuthority authority,
+                       IntroducerOptions options, const std::vector<Loop*>& loops, Metrics& metrics)
     : storage_(storage),
       blobs_(blobs),
       node_of_(std::move(node_of)),
@@ -97,6 +151,7 @@ Introducer::Introducer(registry::Storage& storage, registry::Blobs& blobs, Torre
       options_(options),
       secret_(random_hex(32)),
       torrents_(torrents),
+      arrivals_(arrivals),
       parts_(loops),
       introductions_(metrics.counter("wherry_swarm_introductions_total", "Nodes introduced to a swarm")),
       leased_bytes_(metrics.counter("wherry_swarm_leased_bytes_total", "Bytes of pieces sent into swarms")),
@@ -105,17 +160,22 @@ Introducer::Introducer(registry::Storage& storage, registry::Blobs& blobs, Torre
 Introducer::~Introducer() = default;
 
 bool Introducer::would_come(const http::Request& request) const {
-  return request.has_header(registry::kSwarmHeader) && !request.has_header("range") && !request.is_head();
+  return request.has_header(registry::kSwarmHeader) && !request.is_head();
 }
 
 Task<std::optional<std::string>> Introducer::invite(const http::Exchange& exchange, const RepositoryName& repository,
-                                                    const Digest& digest, std::uint64_t size) {
-  if (size < std::max(options_.min_bytes, kLeastBytes) || size > kMostBytes) co_return std::nullopt;
+                                                    const Digest& digest, std::unique_ptr<http::Body>& body) {
+  const std::uint64_t least = std::max(options_.min_bytes, kLeastBytes);
+  if (body->size() < least || body->size() > kMostBytes) co_return std::nullopt;
   const auto node = node_name(exchange.request());
   if (!node) co_return std::nullopt;
-  if (torrents_.find(digest) == nullptr) {
+  const bool is_known = torrents_.find(digest) != nullptr || arrival_of(digest);
+  if (!is_known) {
     auto row = co_await storage_.names().get(registry::tables::blob_key(digest));
-    if (!row || !*row) co_return std::nullopt;  // it is on its way itself
+    if (!row || !*row) {  // it is on its way, and its pieces are not known
+      if (body->is_coming()) body = std::make_unique<UntilWhole>(std::move(body), least);
+      co_return std::nullopt;
+    }
   }
   const std::int64_t until = to_millis(Clock::system().wall() + kTicketValidity);
   co_return fmt::format("{}{}?repository={}&until={}&ticket={}", kPrefix, digest.to_string(),
@@ -211,7 +271,7 @@ Task<Result<void>> Introducer::handle(http::Exchange& exchange) {
 Task<Result<void>> Introducer::introduce(http::Exchange& exchange, const Digest& digest) {
   auto newcomer = newcomer_of(exchange, digest);
   if (!newcomer) co_return newcomer.error();
-  auto torrent = co_await torrents_.of(blobs_, newcomer->repository, digest);
+  auto torrent = co_await torrent_of(newcomer->repository, digest);
   if (!torrent) co_return torrent.error();
   const auto admission = [&](Part& part) { return admit(part, *torrent, *newcomer); };
   auto introduction = co_await at(digest, admission);
@@ -220,6 +280,11 @@ Task<Result<void>> Introducer::introduce(http::Exchange& exchange, const Digest&
   http::Response response(200);
   response.header("Cache-Control", "no-store").body("application/json", introduction->encode());
   co_return co_await exchange.send(std::move(response));
+}
+
+Task<Result<SharedTorrent>> Introducer::torrent_of(const RepositoryName& repository, const Digest& digest) {
+  if (auto arrival = arrival_of(digest)) co_return std::move(arrival->torrent);
+  co_return co_await torrents_.of(blobs_, repository, digest);
 }
 
 Result<Introducer::Newcomer> Introducer::newcomer_of(const http::Exchange& exchange, const Digest& digest) const {
@@ -292,58 +357,115 @@ Task<Result<void>> Introducer::neighbours(http::Exchange& exchange, const Digest
 }
 
 Task<Result<void>> Introducer::lease(http::Exchange& exchange, const Digest& digest) {
-  const std::string shown(exchange.request().header(kMemberHeader));
-  const bool starved = http::query_value(exchange.request().query, "starved").has_value();
+  Ask ask;
+  ask.member = exchange.request().header(kMemberHeader);
+  ask.starved = http::query_value(exchange.request().query, "starved").has_value();
   auto missing = co_await exchange.read_whole_body(PieceSet::kMost / 4);
   if (!missing) co_return missing.error();
+  ask.missing = std::move(*missing);
   Loop& here = Loop::current();
   const std::size_t index = home_of(digest);
   co_await parts_.loop(index).enter();
-  auto lease = co_await next_lease(parts_.part(index), digest, shown, *missing, starved);
+  auto outcome = co_await next_lease(parts_.part(index), digest, ask);
   co_await here.enter();
-  if (!lease) co_return lease.error();
-  if (!*lease) co_return co_await exchange.send(http::Response(204));
-  auto sent = co_await send_lease(exchange, **lease);
+  if (!outcome) co_return outcome.error();
+  if (!outcome->lease) {
+    http::Response none(outcome->comes_later ? 202 : 204);
+    if (outcome->crowded) none.header("Retry-After", "1");
+    co_return co_await exchange.send(std::move(none));
+  }
+  auto sent = co_await send_lease(exchange, *outcome->lease);
   co_await parts_.loop(index).enter();
-  (*lease)->turn.end();
-  if (!sent) (*lease)->swarm->board_of((*lease)->site).came_back((*lease)->run);
+  outcome->turn.end();
+  if (!sent) outcome->lease->swarm->board_of(outcome->lease->site).came_back(outcome->lease->run);
   co_await here.enter();
   co_return sent;
 }
 
-Task<Result<std::optional<Introducer::Lease>>> Introducer::next_lease(Part& part, const Digest& digest,
-                                                                      const std::string& shown,
-                                                                      const std::string& missing, bool starved) {
+Task<Result<Introducer::Outcome>> Introducer::next_lease(Part& part, const Digest& digest, const Ask& ask) {
   const std::shared_ptr<Swarm> swarm = find(part, digest);
-  if (swarm == nullptr || !swarm->members.contains(shown)) co_return not_a_member();
-  const auto set = PieceSet::decode(missing, swarm->torrent->pieces());
-  if (!set) co_return Error(ErrorKind::kInvalid, "the body is not a set of {} pieces", swarm->torrent->pieces());
-  swarm->neighbours.heard(swarm->members.at(shown).node, Clock::system().monotonic());
-  if (swarm->sends.waiting() >= kMostWaiting) co_return std::optional<Lease>();
-  Semaphore::Held turn = co_await swarm->sends.take();
-  // Who waited may have been forgotten meanwhile.
-  const auto found = swarm->members.find(shown);
-  if (swarm->epoch != epoch_.load() || found == swarm->members.end()) co_return not_a_member();
-  Member& member = found->second;
+  if (swarm == nullptr || !swarm->members.contains(ask.member)) co_return not_a_member();
+  swarm->neighbours.heard(swarm->members.at(ask.member).node, Clock::system().monotonic());
+  const Monotonic until = Clock::system().monotonic() + kLongestLook;
+  while (true) {
+    Outcome outcome;
+    outcome.crowded = swarm->sends.waiting() >= kMostWaiting || swarm->looking >= kMostWaiting;
+    outcome.comes_later = swarm->here < swarm->torrent->pieces();
+    if (outcome.crowded) co_return outcome;
+    outcome.turn = co_await swarm->sends.take();
+    auto coming = co_await look(*swarm);
+    if (!coming) {
+      if (find(part, digest) == swarm) part.swarms.erase(digest);
+      co_return coming.error();
+    }
+    // Who waited may have been forgotten meanwhile.
+    if (swarm->epoch != epoch_.load() || !swarm->members.contains(ask.member)) co_return not_a_member();
+    auto lease = lease_now(swarm, ask, std::move(*coming));
+    if (!lease) co_return lease.error();
+    outcome.lease = std::move(*lease);
+    if (outcome.lease) co_return outcome;
+    outcome.turn.end();
+    outcome.comes_later = swarm->here < swarm->torrent->pieces();
+    if (!outcome.comes_later || Clock::system().monotonic() >= until) co_return outcome;
+    ++swarm->looking;
+    co_await sleep_for(kLookEvery);
+    --swarm->looking;
+  }
+}
+
+std::optional<Arrival> Introducer::arrival_of(const Digest& digest) const {
+  if (arrivals_ == nullptr) return std::nullopt;
+  return arrivals_->find(digest);
+}
+
+Task<Result<std::shared_ptr<Transfer>>> Introducer::look(Swarm& swarm) {
+  if (swarm.is_held) co_return std::shared_ptr<Transfer>();
+  const std::uint32_t pieces = swarm.torrent->pieces();
+  if (auto arrival = arrival_of(swarm.torrent->blob())) {
+    if (arrival->torrent->root() != swarm.torrent->root()) co_return not_a_member();
+    const Transfer* const transfer = arrival->transfer.get();
+    while (transfer != nullptr && swarm.here < pieces && transfer->has(swarm.here)) ++swarm.here;
+    co_return std::move(arrival->transfer);
+  }
+  auto row = co_await storage_.names().get(registry::tables::blob_key(swarm.torrent->blob()));
+  if (!row) co_return row.error();
+  if (!*row) co_return not_a_member();  // it came otherwise, or not at all
+  swarm.is_held = true;
+  swarm.here = pieces;
+  co_return std::shared_ptr<Transfer>();
+}
+
+Result<std::optional<Introducer::Lease>> Introducer::lease_now(const std::shared_ptr<Swarm>& in, const Ask& ask,
+                                                               std::shared_ptr<Transfer> coming) {
+  Swarm& swarm = *in;
+  if (coming == nullptr && !swarm.is_held) return std::optional<Lease>();
+  const auto set = PieceSet::decode(ask.missing, swarm.torrent->pieces());
+  if (!set) return Error(ErrorKind::kInvalid, "the body is not a set of {} pieces", swarm.torrent->pieces());
+  Member& member = swarm.members.at(ask.member);
   const Monotonic now = Clock::system().monotonic();
-  LeaseBoard& board = swarm->board_of(member.site);
+  LeaseBoard& board = swarm.board_of(member.site);
   const std::uint64_t again = board.given_again();
-  const auto run = board.lease(*set, swarm->torrent->pieces(), swarm->most_for(member, now), starved, now);
+  const auto run = board.lease(*set, swarm.here, swarm.most_for(member, now), ask.starved, now);
   leased_again_.add(board.given_again() - again);
-  if (!run) co_return std::optional<Lease>();
   std::optional<Lease> lease;
-  lease.emplace(swarm, member.repository, member.site, *run, std::move(turn));
-  co_return lease;
+  if (run) lease.emplace(in, member.repository, member.site, *run, std::move(coming));
+  return lease;
 }
 
 Task<Result<void>> Introducer::send_lease(http::Exchange& exchange, const Lease& lease) {
   const Torrent& torrent = *lease.swarm->torrent;
-  auto body = co_await blobs_.open(lease.repository, torrent.blob());
-  if (!body) co_return body.error();
+  std::unique_ptr<http::Body> body;
+  if (lease.coming != nullptr) {
+    body = std::make_unique<ArrivedPieces>(lease.coming);
+  } else {
+    auto opened = co_await blobs_.open(lease.repository, torrent.blob());
+    if (!opened) co_return opened.error();
+    body = std::move(*opened);
+  }
   const std::uint64_t first = torrent.offset_of(lease.run.first);
   const std::uint32_t last = lease.run.first + lease.run.count - 1;
   const http::ByteRange range{first, torrent.offset_of(last) + torrent.bytes_of(last) - first};
-  auto sent = co_await exchange.send_part(http::Response(206), **body, media_type::kBlobBytes, range);
+  auto sent = co_await exchange.send_part(http::Response(206), *body, media_type::kBlobBytes, range);
   if (sent) leased_bytes_.add(range.count);
   co_return sent;
 }

@@ -20,6 +20,7 @@
 #include "common/registry/catalog.h"
 #include "common/registry/invitations.h"
 #include "common/registry/storage.h"
+#include "common/swarm/arrivals.h"
 #include "common/swarm/introduction.h"
 #include "common/swarm/lease_board.h"
 #include "common/swarm/neighbourhood.h"
@@ -43,14 +44,16 @@ using NodeOf = std::function<Result<std::optional<auth::Identity>>(const http::R
 /// A registered node that asks for a large blob, and says that it takes part in swarms, is sent (303) to
 ///
 ///     POST /wherry/v1/swarm/DIGEST?repository=&ticket=&port=&site=&key=     an Introduction
-///     POST /wherry/v1/swarm/DIGEST/lease[?starved=1] (Wherry-Member)       206: pieces; 204: none to give now
+///     POST /wherry/v1/swarm/DIGEST/lease[?starved=1] (Wherry-Member)       206: pieces; 204: none to give now;
+///                                                                          202: what is not here yet is on its way
 ///     POST /wherry/v1/swarm/DIGEST/neighbours?known= (Wherry-Member)        more of them, for who knows few
 ///     POST /wherry/v1/swarm/members        (list of DIGEST MEMBER)          still here; gives those that ended
 ///
 /// The ticket says that this node may read that blob, as the registry found when it asked; the certificate that it gets
 /// is of this swarm alone, by an authority of this parent's own, for a day. When a node is removed all swarms end and
-/// their members ask anew: nobody who was in one stays in it. Each blob's swarm lives on the loop that its digest
-/// hashes to.
+/// their members ask anew: nobody who was in one stays in it. A blob that is on its way in itself, by a swarm above, is
+/// given as far as it has come; when it ends otherwise than well, so does its swarm. Each blob's swarm lives on the
+/// loop that its digest hashes to.
 class Introducer final : public http::Service, public registry::Invitations {
  public:
   static constexpr std::size_t kMostSwarms = 1024;     ///< on each loop
@@ -59,19 +62,22 @@ class Introducer final : public http::Service, public registry::Invitations {
   /// For their turn, in one; others come again: what is missing around one is soon out of date. With 16,384, the last
   /// of 1,000 simulated nodes was done at 1.39 times the bound instead of 1.29.
   static constexpr std::size_t kMostWaiting = 16;
+  /// So long who asks for what is still to come waits for it here: then he is told to come again.
+  static constexpr std::chrono::milliseconds kLongestLook{2'000};
+  static constexpr std::chrono::milliseconds kLookEvery{20};
   static constexpr std::uint64_t kMostLeaseBytes = std::uint64_t{1} << 20;  ///< at once, to who is alone
   static constexpr std::chrono::seconds kTicketValidity{60};
   static constexpr std::chrono::hours kCertificateValidity{24};
 
-  /// All outlive it.
-  Introducer(registry::Storage& storage, registry::Blobs& blobs, TorrentBook& torrents, NodeOf node_of,
-             auth::NodeAuthority authority, IntroducerOptions options, const std::vector<Loop*>& loops,
+  /// All outlive it. `arrivals`: null where nothing comes by a swarm.
+  Introducer(registry::Storage& storage, registry::Blobs& blobs, TorrentBook& torrents, const Arrivals* arrivals,
+             NodeOf node_of, auth::NodeAuthority authority, IntroducerOptions options, const std::vector<Loop*>& loops,
              Metrics& metrics);
   ~Introducer() override;
 
   bool would_come(const http::Request& request) const override;
   Task<std::optional<std::string>> invite(const http::Exchange& exchange, const RepositoryName& repository,
-                                          const Digest& digest, std::uint64_t size) override;
+                                          const Digest& digest, std::unique_ptr<http::Body>& body) override;
 
   Task<Result<void>> handle(http::Exchange& exchange) override;
   http::Response render(const Error& error) const override;
@@ -86,20 +92,29 @@ class Introducer final : public http::Service, public registry::Invitations {
   struct Part;
   struct Newcomer;
   struct Lease;
+  struct Outcome;
   /// Does `work`, which does not wait, with the part of that digest's loop, on that loop.
   template <class Work>
   Task<std::invoke_result_t<const Work&, Part&>> at(const Digest& digest, const Work& work);
   Result<Newcomer> newcomer_of(const http::Exchange& exchange, const Digest& digest) const;
   /// On the digest's loop.
   Result<Introduction> admit(Part& part, const SharedTorrent& torrent, const Newcomer& newcomer);
-  /// On the digest's loop: once it is his turn; nothing when there is none to give now.
-  Task<Result<std::optional<Lease>>> next_lease(Part& part, const Digest& digest, const std::string& shown,
-                                                const std::string& missing, bool starved);
+  /// What who asks for a lease shows.
+  struct Ask;
+  /// On the digest's loop: once it is his turn, and there is one for him; he waits for what is still to come.
+  Task<Result<Outcome>> next_lease(Part& part, const Digest& digest, const Ask& ask);
+  Result<std::optional<Lease>> lease_now(const std::shared_ptr<Swarm>& in, const Ask& ask,
+                                         std::shared_ptr<Transfer> coming);
+  std::optional<Arrival> arrival_of(const Digest& digest) const;
+  /// Sees how much of the blob is here; gives by what the rest comes, null once it is held. Errors: kNotFound when it
+  /// cannot be had that way any more.
+  Task<Result<std::shared_ptr<Transfer>>> look(Swarm& swarm);
   Task<Result<void>> introduce(http::Exchange& exchange, const Digest& digest);
   Task<Result<void>> lease(http::Exchange& exchange, const Digest& digest);
   Task<Result<void>> neighbours(http::Exchange& exchange, const Digest& digest);
   Task<Result<void>> hear(http::Exchange& exchange);
   Task<Result<void>> send_lease(http::Exchange& exchange, const Lease& lease);
+  Task<Result<SharedTorrent>> torrent_of(const RepositoryName& repository, const Digest& digest);
   Result<std::string> node_name(const http::Request& request) const;
   std::string ticket_for(const Digest& digest, std::string_view repository, std::string_view node,
                          std::int64_t until_ms) const;
@@ -120,6 +135,7 @@ class Introducer final : public http::Service, public registry::Invitations {
   const IntroducerOptions options_;
   const std::string secret_;
   TorrentBook& torrents_;
+  const Arrivals* const arrivals_;
   std::atomic<std::uint64_t> epoch_{0};
   PerLoop<Part> parts_;
   Counter introductions_;

@@ -194,6 +194,7 @@ class LibtorrentTransfer final : public Transfer {
   std::uint32_t peers() const override { return state().peers.load(); }
   std::uint64_t received_bytes() const override { return state().received_bytes.load(std::memory_order_relaxed); }
   std::uint64_t sent_bytes() const override { return state().sent_bytes.load(std::memory_order_relaxed); }
+  int file() const override { return file_->fd(); }
   std::optional<Error> failure() const override { return state().failure(); }
 
   void connect(const std::string& address) override {

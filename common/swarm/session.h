@@ -46,6 +46,8 @@ class Transfer {
   virtual std::uint32_t peers() const = 0;
   virtual std::uint64_t received_bytes() const = 0;
   virtual std::uint64_t sent_bytes() const = 0;
+  /// Where its pieces lie, as long as this lives.
+  virtual int file() const = 0;
   /// Why it cannot go on, if that is so: the disk.
   virtual std::optional<Error> failure() const = 0;
 

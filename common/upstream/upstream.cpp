@@ -136,7 +136,8 @@ Task<Result<BlobSource>> Upstream::blob(Budget::Slot turn, const RepositoryName&
   if (together) {
     question.headers.emplace_back(registry::kSwarmHeader, "1");
     question.answers.push_back(303);
-  } else if (offset > 0) {
+  }
+  if (offset > 0) {
     question.headers.emplace_back("Range", fmt::format("bytes={}-", offset));
   }
   auto transfer = co_await origin_.ask(std::move(question));

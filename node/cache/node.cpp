@@ -106,7 +106,7 @@ Task<Result<void>> Node::start_swarms(Daemon& daemon) {
     return membership->identity(request);
   };
   introducer_ =
-      std::make_unique<swarm::Introducer>(*storage_, *blobs_, *torrents_, std::move(node_of), std::move(*authority),
+      std::make_unique<swarm::Introducer>(*storage_, *blobs_, *torrents_, swarms_.get(), std::move(node_of), std::move(*authority),
                                           options_.swarm.introducer, daemon.loops(), daemon.metrics());
   service_->invite_to(*introducer_);
   membership_->on_revoked([introducer = introducer_.get(), swarms = swarms_.get()] {

@@ -15,6 +15,7 @@ class FillBody final : public http::Body {
   FillBody(std::shared_ptr<store::Fill> fill, std::uint64_t size) : fill_(std::move(fill)), size_(size) {}
   int file() const override { return fill_->file(); }
   std::uint64_t size() const override { return size_; }
+  bool is_coming() const override { return !fill_->is_kept(); }
   std::optional<Result<std::uint64_t>> try_ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) override {
     return fill_->try_ready(offset, want, end);
   }
@@ -33,6 +34,7 @@ class HeldBody final : public http::Body {
   HeldBody(std::unique_ptr<http::Body> body, CacheSpace::Hold hold) : hold_(std::move(hold)), body_(std::move(body)) {}
   int file() const override { return body_->file(); }
   std::uint64_t size() const override { return body_->size(); }
+  bool is_coming() const override { return body_->is_coming(); }
   std::optional<Result<std::uint64_t>> try_ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) override {
     return body_->try_ready(offset, want, end);
   }

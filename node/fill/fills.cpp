@@ -194,6 +194,7 @@ Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
     stored = row.error();
   if (!stored) {
     failed_.add();
+    swarms_.comes_otherwise(digest);
     swarms_.drop(digest);
     const auto kind = stored.error().kind();
     if (kind != ErrorKind::kBlobUnknown && kind != ErrorKind::kNoSpace)
@@ -209,6 +210,8 @@ Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
       if (!removed) log::warn("a blob's file stays without a row", {{"error", removed.error().to_string()}});
     }
   } else {
+    co_await swarms_.stored(digest);
+    running->fill->kept();
     running->room->kept(row->size());
     part.distrusted.erase(blob_question(running->repository, digest));
     took_.observe(Clock::system().monotonic() - running->started);
@@ -258,9 +261,7 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
       // The digest is all that readers wait for; the disk may take its time after that.
       if (running.writer->digest() == fill.digest()) {
         fill.verified();
-        auto row = co_await running.writer->commit(fill.digest());
-        if (row) co_await swarms_.verified(fill.digest());
-        co_return row;
+        co_return co_await running.writer->commit(fill.digest());
       }
       for (const Sources::Source& each : running.sources.all())
         if (each.gave) part.distrust(blob_question(each.repository, fill.digest()));
@@ -314,15 +315,20 @@ Task<Result<void>> Fills::gather(Running& running, Origin& origin, const BlobSou
   ++running.introductions;
   auto introduction = co_await swarms_.introduce(origin, source.invitation(), digest);
   if (!introduction) co_return Error(ErrorKind::kUpstream, "{}", introduction.error().message());
-  auto begun = co_await begin(running, introduction->torrent.size(), source.url());
-  if (!begun) co_return begun;
+  auto gathered = co_await begin(running, introduction->torrent.size(), source.url());
+  if (gathered) gathered = co_await gather_from(running, origin, *introduction);
+  if (!gathered) swarms_.comes_otherwise(digest);
+  co_return gathered;
+}
+
+Task<Result<void>> Fills::gather_from(Running& running, Origin& origin, const swarm::Introduction& introduction) {
   const std::uint64_t before = running.writer->size();
   const auto came = [this, &running](std::uint64_t size) {
     if (!std::exchange(running.first_byte_seen, true))
       first_byte_.observe(Clock::system().monotonic() - running.started);
     running.room->written(size);
   };
-  auto gathered = co_await swarms_.gather(origin, *introduction, *running.writer, running.pieces, came);
+  auto gathered = co_await swarms_.gather(origin, introduction, *running.writer, running.pieces, came);
   fetched_bytes_.add(running.writer->size() - before);
   if (gathered) co_return gathered;
   const ErrorKind kind = gathered.error().kind();
@@ -331,7 +337,7 @@ Task<Result<void>> Fills::gather(Running& running, Origin& origin, const BlobSou
   // Once more with those who begin anew; without a swarm where it gives nothing.
   if (kind != ErrorKind::kNotFound) running.introductions = kMostIntroductions;
   log::info("a blob is fetched in another way",
-            {{"digest", digest.to_string()}, {"why", gathered.error().to_string()}});
+            {{"digest", running.fill->digest().to_string()}, {"why", gathered.error().to_string()}});
   co_return Error(ErrorKind::kUpstream, "{}", gathered.error().message());
 }
 

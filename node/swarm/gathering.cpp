@@ -89,6 +89,13 @@ Result<void> Gathering::check_progress(Monotonic now) {
   return {};
 }
 
+/// The parent waits for it itself: nobody here is to blame that nothing comes.
+void Gathering::wait_begins_anew(Monotonic now) {
+  piece_at_ = now;
+  watched_from_ = now;
+  watched_bytes_ = received_bytes_ + leased_bytes();
+}
+
 /// What no neighbour has, for the parent; nothing when there is no such piece now.
 std::optional<std::string> Gathering::missing() const {
   if (!transfer_->is_ready()) return std::nullopt;
@@ -155,11 +162,16 @@ Task<std::chrono::milliseconds> Gathering::lease_once(std::chrono::milliseconds&
   if (now - neighbours_sent_at_ >= kQuiet || now - neighbours_piece_at_ >= kUseless) question.target += "?starved=1";
   question.headers.emplace_back(swarm::kMemberHeader, member_);
   question.body = std::move(*wanted);
-  question.answers = {204, 206, 404};
+  question.answers = {202, 204, 206, 404};
   auto answer = co_await origin_.ask(std::move(question));
   if (!answer) co_return jittered(kParentIsAway);
   const int status = (*answer)->head().status();
-  if (status == 204) co_return jittered(std::exchange(nothing, std::min(2 * nothing, kNothingToLeaseMost)));
+  if (status == 202) {
+    wait_begins_anew(Clock::system().monotonic());
+    if ((*answer)->head().header("retry-after").empty()) co_return kTick;
+  }
+  if (status == 202 || status == 204)
+    co_return jittered(std::exchange(nothing, std::min(2 * nothing, kNothingToLeaseMost)));
   if (status == 404) {
     if (ending_ == Ending::kNone) begin_anew();
     co_return kTick;

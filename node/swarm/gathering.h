@@ -66,6 +66,7 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   Task<void> ask_for_neighbours();
   std::optional<std::string> missing() const;
   Result<void> check_progress(Monotonic now);
+  void wait_begins_anew(Monotonic now);
   /// Until something came, but at least so long.
   Task<void> pause(std::chrono::milliseconds at_least);
 

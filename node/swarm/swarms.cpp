@@ -111,7 +111,12 @@ Task<Result<swarm::Introduction>> Swarms::introduce(Origin& origin, const std::s
   if (!answer) co_return answer.error();
   auto text = co_await (*answer)->read_whole(swarm::Introduction::kMostBytes);
   if (!text) co_return text.error();
-  co_return swarm::Introduction::decode(digest, *text);
+  auto introduction = swarm::Introduction::decode(digest, *text);
+  if (!introduction) co_return introduction;
+  swarm::Arrival arrival{std::make_shared<const swarm::Torrent>(introduction->torrent), nullptr};
+  const std::lock_guard lock(mutex_);
+  arriving_[digest] = std::move(arrival);
+  co_return introduction;
 }
 
 Task<Result<std::shared_ptr<Swarms::Part>>> Swarms::join(Origin& origin, const swarm::Introduction& introduction,
@@ -151,6 +156,8 @@ Task<Result<void>> Swarms::gather(Origin& origin, const swarm::Introduction& int
     const std::lock_guard lock(mutex_);
     part->gathering = gathering;
     parts_[digest] = part;
+    if (const auto arriving = arriving_.find(digest); arriving != arriving_.end())
+      arriving->second.transfer = part->transfer;
   }
   if (stopping_) gathering->cancel();
   auto gathered = co_await gathering->run(writer, came, leases_.here());
@@ -178,14 +185,27 @@ Task<Result<void>> Swarms::gather(Origin& origin, const swarm::Introduction& int
   co_return gathered;
 }
 
-Task<void> Swarms::verified(const Digest& digest) {
-  std::shared_ptr<Part> part;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = parts_.find(digest);
-    if (found != parts_.end()) part = found->second;
-  }
-  if (part != nullptr) co_await torrents_.keep(std::make_shared<const swarm::Torrent>(part->introduction.torrent));
+std::optional<swarm::Arrival> Swarms::find(const Digest& digest) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = arriving_.find(digest);
+  if (found == arriving_.end()) return std::nullopt;
+  return found->second;
+}
+
+void Swarms::comes_otherwise(const Digest& digest) {
+  swarm::Arrival arrival;  // ends outside of the lock
+  const std::lock_guard lock(mutex_);
+  const auto found = arriving_.find(digest);
+  if (found == arriving_.end()) return;
+  arrival = std::move(found->second);
+  arriving_.erase(found);
+}
+
+Task<void> Swarms::stored(const Digest& digest) {
+  const auto arrival = find(digest);
+  if (!arrival) co_return;
+  co_await torrents_.keep(arrival->torrent);
+  comes_otherwise(digest);
 }
 
 void Swarms::ended(const Part& part) {

@@ -17,6 +17,7 @@
 #include "common/auth/node_identity.h"
 #include "common/observe/metrics.h"
 #include "common/store/blob_writer.h"
+#include "common/swarm/arrivals.h"
 #include "common/swarm/introduction.h"
 #include "common/swarm/session.h"
 #include "common/swarm/torrent_book.h"
@@ -26,15 +27,16 @@
 namespace wherry::node {
 
 /// Gathers blobs for fills, and gives what it gathered to its neighbours for swarm.seed-time after that, or until the
-/// blob is evicted. Calls from any loop, but for those where another is said.
-class Swarms {
+/// blob is evicted. What is on its way is passed on to children already. Calls from any loop, but for those where
+/// another is said.
+class Swarms : public swarm::Arrivals {
  public:
   static constexpr std::size_t kMostShared = 4096;        ///< blobs; what comes beyond is not given to neighbours
   static constexpr std::chrono::seconds kHeardEvery{10};  ///< the parent forgets who is silent three times as long
 
   Swarms(SwarmOptions options, swarm::TorrentBook& torrents, Pool& disk, const std::vector<Loop*>& loops,
          Metrics& metrics);
-  ~Swarms();
+  ~Swarms() override;
 
   /// Starts to listen, on this loop, which is its home. Errors: kInvalid, kIo.
   Task<Result<void>> start();
@@ -46,14 +48,18 @@ class Swarms {
   /// Whether this node takes part in any.
   bool takes_part() const { return session_ != nullptr; }
 
-  /// Asks for an introduction where the parent invited to. Errors: those of Origin::ask(); kUpstream.
+  /// Asks for an introduction where the parent invited to; the blob is on its way from then on. Errors: those of
+  /// Origin::ask(); kUpstream.
   Task<Result<swarm::Introduction>> introduce(Origin& origin, const std::string& invitation, const Digest& digest);
   /// Brings all of a blob into `writer`; what `known` has, if it is of the blob, is in its file already, and what came
   /// is in it afterwards, however that ended. Errors: those of Gathering::run().
   Task<Result<void>> gather(Origin& origin, const swarm::Introduction& introduction, store::BlobWriter& writer,
                             std::optional<swarm::PieceSet>& known, Gathering::Came came);
-  /// The digest of what was gathered is right: its pieces may be vouched for.
-  Task<void> verified(const Digest& digest);
+  std::optional<swarm::Arrival> find(const Digest& digest) const override;
+  /// The fill does not come by a swarm any more: children are told to begin anew.
+  void comes_otherwise(const Digest& digest);
+  /// The blob is here with its row, its digest is right: its pieces may be vouched for.
+  Task<void> stored(const Digest& digest);
   /// That blob is not here (any more): neighbours are given nothing more of it.
   void drop(const Digest& digest);
   /// Somebody is not to take part any more: this node leaves all swarms, and is introduced anew where it gathers.
@@ -75,6 +81,7 @@ class Swarms {
   std::unique_ptr<swarm::Session> session_;
   mutable std::mutex mutex_;
   std::unordered_map<Digest, std::shared_ptr<Part>> parts_;  // under mutex_
+  std::unordered_map<Digest, swarm::Arrival> arriving_;      // under mutex_; of fills that run
   std::uint64_t ended_received_ = 0;                         // of those that are not in parts_, under mutex_
   std::uint64_t ended_sent_ = 0;                             // the same
   std::uint64_t ended_leased_ = 0;                           // of gatherings, under mutex_

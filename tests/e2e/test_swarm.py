@@ -1,5 +1,6 @@
 """Large blobs are shared by the nodes beside one another."""
 
+import contextlib
 import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from wherry import oci
 from wherry.client import Registry
+from wherry.link import Link
 from wherry.process import wait_until
 from wherry.pulls import together
 from wherry.swarm import Site, counted, leased, received
@@ -91,6 +93,39 @@ def test_a_swarm_finishes_although_the_parent_is_dead(site):
         site.master.kill()
         assert answer.result(60).body == blob
     assert received(second, "parent") == 0
+
+
+def test_a_tier_that_still_gathers_gives_its_children_what_has_come(site):
+    digest, blob = push(site)
+    with contextlib.closing(Link(site.master.address)) as link:
+        region = site.node("region", parent=link.url)
+        nodes = [site.node(f"node-{number}", parent=region.url) for number in range(3)]
+        link.bytes_per_second = SIZE // 4
+        with ThreadPoolExecutor() as threads:
+            pulls = [threads.submit(pull, node, "team/app", digest) for node in nodes]
+            wait_until(lambda: all(received(node, "neighbours") > 0 for node in nodes), "they share")
+            assert received(region, "parent") < 0.8 * SIZE, "the region has it, or nearly"
+            assert all(one.result(60).body == blob for one in pulls)
+    assert leased(site.master) == SIZE
+    assert leased(region) < 1.3 * SIZE
+
+
+def test_what_came_to_a_tier_by_itself_is_shared_from_when_it_is_whole(site):
+    """Its pieces are not known before: until then children are sent what there is, and the rest leaves it once."""
+    digest, blob = push(site)
+    with contextlib.closing(Link(site.master.address)) as link:
+        region = site.node("region", parent=link.url, listen=None)
+        nodes = []
+        for number in range(3):
+            thin = Link(region.address)
+            thin.bytes_per_second = SIZE // 4
+            nodes.append(site.node(f"node-{number}", parent=thin.url))
+        link.bytes_per_second = 2 * SIZE
+        for answer in together(len(nodes), lambda number: pull(nodes[number], "team/app", digest)):
+            assert answer.body == blob
+    assert leased(site.master) == 0
+    assert 0.3 * SIZE < leased(region) < SIZE
+    assert all(received(node, "neighbours") > 0.2 * SIZE for node in nodes)
 
 
 def test_strangers_get_nothing_from_the_swarms_port(site):
