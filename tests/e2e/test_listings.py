@@ -3,7 +3,7 @@
 import pytest
 from wherry.client import Registry
 from wherry.fixtures import unique
-from wherry.process import Master
+from wherry.process import Master, wait_until
 
 TAGS = sorted(["latest", "1.0", "1.1", "10.0", "2.0", "a", "a-b", "a.b", "a_b", "b", "z" * 128])
 
@@ -108,7 +108,7 @@ def test_a_long_list_is_bounded_and_still_whole(registry, repository):
 
 
 def test_a_node_lists_the_tags_of_its_parent(registry, edge, path):
-    assert edge.get(path).json == registry.get(path).json
+    wait_until(lambda: edge.get(path).json == registry.get(path).json, "the node has followed")
     pages = [page.json["tags"] for page in edge.pages(f"{path}?n=3")]
     assert [tag for page in pages for tag in page] == TAGS
     assert edge.get("/v2/no/such/repository/tags/list").status == 404
