@@ -125,6 +125,11 @@ Task<Result<void>> Node::start_following(const std::string& join_token) {
   co_return co_await follower_->start();
 }
 
+Task<std::string> Node::status() {
+  const swarm::SiteMap children = co_await introducer_->site_map();
+  co_return node_status(*space_, fills_->board(), *swarms_, children, *upstreams_, *follower_);
+}
+
 Task<void> Node::stop() {
   co_await membership_->stop();
   co_await follower_->stop();
