@@ -25,11 +25,11 @@ class Site:
         assert answer.status == 201, answer
         return answer.json["join_token"]
 
-    def node(self, name, more=None, **swarm):
-        """more: of its settings, beside those of the swarm."""
+    def node(self, name, more=None, parent=None, **swarm):
+        """more: of its settings, beside those of the swarm; parent: a node that it stands below."""
         port = free_port()
         settings = {"swarm": {"listen": f"127.0.0.1:{port}", "min-bytes": LEAST, **swarm}, **(more or {})}
-        node = Node(self.area, self.master.url, name, settings=settings)
+        node = Node(self.area, (parent or self.master).url, name, settings=settings)
         node.swarm_port = port
         self.run_server(node, extra=["--join", self.token(name)])
         wait_until(lambda: node.status()["feed"]["state"] == "following", f"{name} follows")
