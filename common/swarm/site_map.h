@@ -56,7 +56,7 @@ class SiteMap {
   void add(Swarm swarm);
 
   /// `totals`, `sites` and `swarms`: an object each, the latter two with `count` and `listed`. `copies` is what left
-  /// the parent over what it is of: 1 is the least; null before anything left.
+  /// the parent over the size of what it is of, once for each site: 1 when each piece did so once; null before any did.
   nlohmann::ordered_json to_json() const;
 
  private:

@@ -22,6 +22,8 @@ TEST(RateMeter, TellsTheRateOfTheLastSamples) {
     meter.sample(kStart + seconds(second),
                  static_cast<std::uint64_t>(second <= 10 ? 100 * second : 1000 * second - 9000));
   EXPECT_EQ(meter.per_second(kStart + seconds(20), 11'000), 1000);
+  meter.sample(kStart + seconds(21), 21'000);  // and 10,000 in the last one
+  EXPECT_EQ(meter.per_second(kStart + seconds(21), 21'000), (3 * 1000 + 10'000) / 4.0);
 }
 
 TEST(RateMeter, IsZeroSoonAfterNothingComesAnyMore) {

@@ -46,12 +46,20 @@ TEST(SiteMap, AddsUpBySiteByNodeAndInAll) {
 }
 
 TEST(SiteMap, ListsFirstWhereSomebodyGathers) {
-  const ordered_json swarms = two_sites()["swarms"];
+  SiteMap map;
+  auto given = swarm_of("given");
+  for (const char* const node : {"a", "b", "c"}) map.member(given, "paris", node, 1000);
+  map.add(std::move(given));
+  auto gathered = swarm_of("gathered");
+  gathered.leased("paris", 1200);
+  map.member(gathered, "paris", "a", 999);
+  map.add(std::move(gathered));
+  const ordered_json swarms = map.to_json()["swarms"];
   EXPECT_EQ(swarms["count"], 2);
   ASSERT_EQ(swarms["listed"].size(), 2U);
-  EXPECT_EQ(swarms["listed"][0]["digest"], blob("first").to_string());
+  EXPECT_EQ(swarms["listed"][0]["digest"], blob("gathered").to_string());
   EXPECT_EQ(swarms["listed"][0]["sites"]["listed"][0]["copies"], 1.2);
-  EXPECT_EQ(swarms["listed"][1]["repository"], "team/second");
+  EXPECT_EQ(swarms["listed"][1]["repository"], "team/given");
   EXPECT_TRUE(swarms["listed"][1]["copies"].is_null());
 }
 
