@@ -39,6 +39,8 @@ ordered_json fills_of(const FillBoard& board) {
   return {{"count", all}, {"listed", std::move(fills)}};
 }
 
+std::uint64_t whole(double rate) { return static_cast<std::uint64_t>(std::llround(rate)); }
+
 ordered_json swarms_of(const Swarms& swarms, const swarm::SiteMap& children) {
   const SharedBlobs blobs = swarms.list(kMostListedSwarms);
   ordered_json listed = ordered_json::array();
@@ -55,8 +57,8 @@ ordered_json swarms_of(const Swarms& swarms, const swarm::SiteMap& children) {
                       {"from_neighbours_bytes", blob.from_neighbours_bytes},
                       {"sent_bytes", blob.sent_bytes},
                       {"neighbours", blob.neighbours},
-                      {"received_bytes_per_second", std::round(blob.received_bytes_per_second)},
-                      {"sent_bytes_per_second", std::round(blob.sent_bytes_per_second)}});
+                      {"received_bytes_per_second", whole(blob.received_bytes_per_second)},
+                      {"sent_bytes_per_second", whole(blob.sent_bytes_per_second)}});
   ordered_json shown = {{"listen", nullptr}, {"site", blobs.site}, {"count", blobs.count}};
   if (!blobs.listen.empty()) shown["listen"] = blobs.listen;
   shown["gathering"] = blobs.gathering;

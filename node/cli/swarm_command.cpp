@@ -30,6 +30,7 @@ Task<int> show_swarm(const std::string& url, const SwarmCommand& options) {
     const auto swarms = swarms_of_status(*body);
     if (!swarms) co_return say_failure(kSwarm, swarms.error());
     std::string text = swarm_table(*swarms);
+    if (options.watch && !clears) text += "\n";
     if (options.json) text = swarms->dump() + "\n";
     if (clears) std::fputs(kClearTerminal, stdout);
     std::fputs(text.c_str(), stdout);
