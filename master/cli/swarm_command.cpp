@@ -11,7 +11,7 @@ constexpr const char* kSwarms = "/api/v1/swarms";
 Task<int> show_swarms(const ServerOptions& options) {
   ApiClient client(options);
   auto map = co_await client.ask("GET", kSwarms);
-  if (!map) co_return failed(kSwarmProgram, map.error());
+  if (!map) co_return wherry::master::failed(kSwarmProgram, map.error());
   options.json ? print_json(*map) : print(swarm::site_tables(*map));
   co_return 0;
 }

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <tuple>
 
 #include "common/async/sleep.h"
 #include "common/base/base64.h"
@@ -267,8 +266,11 @@ void Swarms::leave_all() {
 SharedBlobs Swarms::list(std::size_t most) const {
   SharedBlobs blobs{.listen = options_.session.listen, .site = options_.site};
   std::vector<const Part*> order;
-  const auto place = [](const Part* part) {
-    return std::tuple(part->gathering == nullptr, -to_millis(part->since), part->introduction.torrent.blob());
+  const auto is_before = [](const Part* one, const Part* other) {
+    const bool gathers = one->gathering != nullptr;
+    if (gathers != (other->gathering != nullptr)) return gathers;
+    if (one->since != other->since) return one->since > other->since;
+    return one->introduction.torrent.blob() < other->introduction.torrent.blob();
   };
   const std::lock_guard lock(mutex_);
   for (const auto& [digest, part] : parts_) {
@@ -277,7 +279,7 @@ SharedBlobs Swarms::list(std::size_t most) const {
   }
   blobs.count = order.size();
   const auto shown = static_cast<std::ptrdiff_t>(std::min(most, order.size()));
-  std::ranges::partial_sort(order, order.begin() + shown, {}, place);
+  std::ranges::partial_sort(order, order.begin() + shown, is_before);
   const Monotonic now = Clock::system().monotonic();
   for (auto each = order.begin(); each != order.begin() + shown; ++each) blobs.listed.push_back((*each)->shown(now));
   return blobs;

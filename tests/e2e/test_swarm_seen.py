@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -190,6 +191,20 @@ def test_metrics_tell_bytes_pieces_peers_and_copies(site):
     assert counted(site.master, "wherry_swarm_scattered_total") == 1
     assert counted(site.master, "wherry_swarm_scattered_bytes_total") == SIZE
     assert 1 <= leased(site.master) / SIZE < 1.2
+
+
+def test_a_watched_node_is_shown_again_and_again(site):
+    digest, blob = push(site)
+    node = site.node("paris")
+    words = [BIN / "wherry-node", "swarm", "--watch", "--observe", f"127.0.0.1:{node.observe_port}"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as watching:
+        late = threading.Timer(30, watching.kill)
+        late.start()
+        assert watching.stdout.readline().startswith("swarms     none now")
+        assert pull(node, digest).body == blob
+        assert any(line.startswith(f"{digest[:19]}  giving ") for line in watching.stdout)
+        late.cancel()
+        watching.terminate()
 
 
 def test_a_wrong_command_line_and_a_node_that_is_away_are_said(site):
