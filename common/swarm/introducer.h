@@ -46,8 +46,7 @@ using NodeOf = std::function<Result<std::optional<auth::Identity>>(const http::R
 ///     POST /wherry/v1/swarm/DIGEST?repository=&ticket=&port=&site=&key=     an Introduction
 ///     POST /wherry/v1/swarm/DIGEST/lease[?starved=1] (Wherry-Member)       206: pieces; 204: none to give now
 ///     POST /wherry/v1/swarm/DIGEST/neighbours?known= (Wherry-Member)        more of them, for who knows few
-///     POST /wherry/v1/swarm/members        (list of DIGEST MEMBER PIECES)   still here, with so many; gives those that
-///     ended
+///     POST /wherry/v1/swarm/members        (list of DIGEST MEMBER PIECES)   still here; gives those that ended
 ///
 /// The ticket says that this node may read that blob, as the registry found when it asked; the certificate that it gets
 /// is of this swarm alone, by an authority of this parent's own, for a day. When a node is removed all swarms end and
