@@ -82,6 +82,7 @@ int main(int argc, char** argv) {
     wherry::identity::add_identity_commands(program);
     wherry::master::add_replication(program);
     wherry::master::add_nodes(program);
+    wherry::master::add_swarm(program);
     wherry::master::add_identity(program);
   });
 }

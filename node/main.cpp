@@ -83,6 +83,7 @@ int main(int argc, char** argv) {
     serve.option("--join", join, "token of `wherry-master node add`, for the first start");
     wherry::node::add_configure_client(program);
     wherry::node::add_status(program);
+    wherry::node::add_swarm(program);
     wherry::node::add_pull(program);
     wherry::node::add_import(program);
   });

@@ -48,7 +48,7 @@ class Role {
   /// Answers requests, on every loop, between start() and stop().
   virtual http::Service& service() = 0;
   /// What it does just now, as one JSON object, for /status.json; called on the first loop, between start() and stop().
-  virtual std::string status() { return "{}"; }
+  virtual Task<std::string> status() { co_return "{}"; }
   /// The process was asked to end: answers that would not end by themselves are to end now. On the first loop.
   virtual void drain() {}
   /// The drain time is over and requests still run: ends whatever they wait for, other than their clients.

@@ -29,7 +29,8 @@ Task<Result<void>> ObserveService::handle(http::Exchange& exchange) {
     response.body("text/plain; version=0.0.4; charset=utf-8", metrics_.text());
   } else if (request.path == "/status.json") {
     if (status_) {
-      response.body("application/json", status_());
+      auto status = co_await status_();
+      response.body("application/json", std::move(status));
     } else {
       response = http::Response(503);
       response.body(kText, "this process is starting or ending\n");

@@ -28,7 +28,7 @@ class ObserveService : public http::Service {
   ObserveService(Metrics& metrics, const Health& health) : metrics_(metrics), health_(health) {}
 
   /// Where `/status.json` comes from; null: there is none.
-  void show(std::function<std::string()> status) { status_ = std::move(status); }
+  void show(std::function<Task<std::string>()> status) { status_ = std::move(status); }
 
   Task<Result<void>> handle(http::Exchange& exchange) override;
   http::Response render(const Error& error) const override;
@@ -37,7 +37,7 @@ class ObserveService : public http::Service {
  private:
   Metrics& metrics_;
   const Health& health_;
-  std::function<std::string()> status_;
+  std::function<Task<std::string>()> status_;
 };
 
 }  // namespace wherry

@@ -20,6 +20,12 @@ namespace {
 constexpr std::size_t kMostListBytes = std::size_t{1} << 20;
 constexpr std::chrono::seconds kSweepEvery{10};
 
+http::ByteRange range_of(const Torrent& torrent, PieceRun run) {
+  const std::uint64_t first = torrent.offset_of(run.first);
+  const std::uint32_t last = run.first + run.count - 1;
+  return {first, torrent.offset_of(last) + torrent.bytes_of(last) - first};
+}
+
 Error not_a_member() { return Error(ErrorKind::kNotFound, "that is no member of a swarm of this blob (any more)"); }
 
 /// A blob on its way that ends once it is whole, unless less than `least` is left by then: the rest is had together.
@@ -79,8 +85,9 @@ struct Introducer::Swarm {
   const std::uint64_t epoch;
   const std::string name;
   Neighbourhood neighbours;
-  std::map<std::string, LeaseBoard> boards;         // by site
-  std::unordered_map<std::string, Member> members;  // by what they show
+  std::map<std::string, LeaseBoard> boards;           // by site
+  std::unordered_map<std::string, Member> members;    // by what they show
+  std::map<std::string, std::uint64_t> leased_bytes;  // by site, what was sent
   Semaphore sends{kSendsAtOnce};
   std::uint32_t here = 0;   // pieces from the first on that can be given
   bool is_held = false;     // the blob is stored: all can
@@ -155,7 +162,12 @@ Introducer::Introducer(registry::Storage& storage, registry::Blobs& blobs, Torre
       parts_(loops),
       introductions_(metrics.counter("wherry_swarm_introductions_total", "Nodes introduced to a swarm")),
       leased_bytes_(metrics.counter("wherry_swarm_leased_bytes_total", "Bytes of pieces sent into swarms")),
-      leased_again_(metrics.counter("wherry_swarm_leased_again_total", "Pieces that had to be sent once more")) {}
+      leased_pieces_(metrics.counter("wherry_swarm_leased_pieces_total", "Pieces sent into swarms")),
+      leased_again_(metrics.counter("wherry_swarm_leased_again_total", "Pieces that had to be sent once more")),
+      scattered_(
+          metrics.counter("wherry_swarm_scattered_total", "Blobs of which pieces were sent, once for each site")),
+      scattered_bytes_(metrics.counter("wherry_swarm_scattered_bytes_total",
+                                       "Sizes of blobs of which pieces were sent, once for each site")) {}
 
 Introducer::~Introducer() = default;
 
@@ -324,6 +336,7 @@ Result<Introduction> Introducer::admit(Part& part, const SharedTorrent& torrent,
   swarm.members.insert_or_assign(shown, Member{newcomer.node, newcomer.site, newcomer.repository});
   return Introduction{.torrent = *torrent,
                       .name = swarm.name,
+                      .repository = newcomer.repository.text(),
                       .authority_pem = authority_pem_,
                       .certificate_pem = certificate->pem(),
                       .member = shown,
@@ -377,7 +390,10 @@ Task<Result<void>> Introducer::lease(http::Exchange& exchange, const Digest& dig
   auto sent = co_await send_lease(exchange, *outcome->lease);
   co_await parts_.loop(index).enter();
   outcome->turn.end();
-  if (!sent) outcome->lease->swarm->board_of(outcome->lease->site).came_back(outcome->lease->run);
+  if (sent)
+    count_lease(*outcome->lease);
+  else
+    outcome->lease->swarm->board_of(outcome->lease->site).came_back(outcome->lease->run);
   co_await here.enter();
   co_return sent;
 }
@@ -462,15 +478,24 @@ Task<Result<void>> Introducer::send_lease(http::Exchange& exchange, const Lease&
     if (!opened) co_return opened.error();
     body = std::move(*opened);
   }
-  const std::uint64_t first = torrent.offset_of(lease.run.first);
-  const std::uint32_t last = lease.run.first + lease.run.count - 1;
-  const http::ByteRange range{first, torrent.offset_of(last) + torrent.bytes_of(last) - first};
+  const http::ByteRange range = range_of(torrent, lease.run);
   auto sent = co_await exchange.send_part(http::Response(206), *body, media_type::kBlobBytes, range);
   if (sent) leased_bytes_.add(range.count);
   co_return sent;
 }
 
-/// Lines of "DIGEST MEMBER"; the answer has the digests of those that are in no swarm any more.
+void Introducer::count_lease(const Lease& lease) {
+  const Torrent& torrent = *lease.swarm->torrent;
+  std::uint64_t& bytes = lease.swarm->leased_bytes[lease.site];
+  if (bytes == 0) {
+    scattered_.add();
+    scattered_bytes_.add(torrent.size());
+  }
+  bytes += range_of(torrent, lease.run).count;
+  leased_pieces_.add(lease.run.count);
+}
+
+/// Lines of "DIGEST MEMBER PIECES"; the answer has the digests of those that are in no swarm any more.
 Task<Result<void>> Introducer::hear(http::Exchange& exchange) {
   auto list = co_await exchange.read_whole_body(kMostListBytes);
   if (!list) co_return list.error();
@@ -480,13 +505,19 @@ Task<Result<void>> Introducer::hear(http::Exchange& exchange) {
     const auto space = line.find(' ');
     const auto digest = Digest::parse(line.substr(0, space));
     if (!digest || space == std::string_view::npos)
-      co_return Error(ErrorKind::kInvalid, "each line is a digest and a member");
-    const std::string shown(line.substr(space + 1));
+      co_return Error(ErrorKind::kInvalid, "each line is a digest, a member and how many pieces it has");
+    const std::string_view says = line.substr(space + 1);
+    const auto pieces = says.find(' ');
+    const std::string shown(says.substr(0, pieces));
+    std::optional<std::uint64_t> has;
+    if (pieces != std::string_view::npos) has = parse_decimal(says.substr(pieces + 1), PieceSet::kMost);
     const auto hear_one = [&](Part& part) {
       const std::shared_ptr<Swarm> swarm = find(part, *digest);
       if (swarm == nullptr) return false;
       const auto found = swarm->members.find(shown);
-      return found != swarm->members.end() && swarm->neighbours.heard(found->second.node, Clock::system().monotonic());
+      if (found == swarm->members.end()) return false;
+      if (has) swarm->neighbours.has(found->second.node, static_cast<std::uint32_t>(*has));
+      return swarm->neighbours.heard(found->second.node, Clock::system().monotonic());
     };
     const bool is_known = co_await at(*digest, hear_one);
     if (!is_known) ended.append(line.substr(0, space)).push_back('\n');
@@ -494,6 +525,42 @@ Task<Result<void>> Introducer::hear(http::Exchange& exchange) {
   http::Response response(200);
   response.body("text/plain", std::move(ended));
   co_return co_await exchange.send(std::move(response));
+}
+
+Task<SiteMap> Introducer::site_map() {
+  Loop& here = Loop::current();
+  SiteMap map;
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    co_await parts_.loop(i).enter();
+    co_await see(parts_.part(i), map);
+  }
+  co_await here.enter();
+  co_return map;
+}
+
+Task<void> Introducer::see(Part& part, SiteMap& map) {
+  std::vector<std::shared_ptr<const Swarm>> swarms;
+  for (const auto& [digest, swarm] : part.swarms)
+    if (swarm->epoch == epoch_.load()) swarms.push_back(swarm);
+  std::size_t seen = 0;
+  for (const auto& swarm : swarms) {
+    const Torrent& torrent = *swarm->torrent;
+    const auto& members = swarm->neighbours.members();
+    std::string repository;
+    if (!swarm->members.empty()) repository = swarm->members.begin()->second.repository.text();
+    SiteMap::Swarm shown(torrent.blob(), std::move(repository), torrent.size());
+    for (const auto& [site, bytes] : swarm->leased_bytes) shown.leased(site, bytes);
+    for (auto at = members.begin(); at != members.end();) {
+      const auto& [name, member] = *at++;
+      if (Clock::system().monotonic() - member.heard_at < Neighbourhood::kSilence)
+        map.member(shown, member.site, name, torrent.bytes_of_some(member.pieces));
+      if (++seen % kSeenAtOnce != 0) continue;
+      const std::string last = name;
+      co_await Loop::current().yield();
+      at = members.upper_bound(last);
+    }
+    map.add(std::move(shown));
+  }
 }
 
 http::Response Introducer::render(const Error& error) const { return http::problem_of(error); }

@@ -24,6 +24,7 @@
 #include "common/swarm/introduction.h"
 #include "common/swarm/lease_board.h"
 #include "common/swarm/neighbourhood.h"
+#include "common/swarm/site_map.h"
 #include "common/swarm/torrent_book.h"
 
 namespace wherry::swarm {
@@ -47,7 +48,7 @@ using NodeOf = std::function<Result<std::optional<auth::Identity>>(const http::R
 ///     POST /wherry/v1/swarm/DIGEST/lease[?starved=1] (Wherry-Member)       206: pieces; 204: none to give now;
 ///                                                                          202: what is not here yet is on its way
 ///     POST /wherry/v1/swarm/DIGEST/neighbours?known= (Wherry-Member)        more of them, for who knows few
-///     POST /wherry/v1/swarm/members        (list of DIGEST MEMBER)          still here; gives those that ended
+///     POST /wherry/v1/swarm/members        (list of DIGEST MEMBER PIECES)   still here; gives those that ended
 ///
 /// The ticket says that this node may read that blob, as the registry found when it asked; the certificate that it gets
 /// is of this swarm alone, by an authority of this parent's own, for a day. When a node is removed all swarms end and
@@ -66,6 +67,7 @@ class Introducer final : public http::Service, public registry::Invitations {
   static constexpr std::chrono::milliseconds kLongestLook{2'000};
   static constexpr std::chrono::milliseconds kLookEvery{20};
   static constexpr std::uint64_t kMostLeaseBytes = std::uint64_t{1} << 20;  ///< at once, to who is alone
+  static constexpr std::size_t kSeenAtOnce = 1024;  ///< members that are looked at for a site_map() in one go
   static constexpr std::chrono::seconds kTicketValidity{60};
   static constexpr std::chrono::hours kCertificateValidity{24};
 
@@ -85,6 +87,9 @@ class Introducer final : public http::Service, public registry::Invitations {
 
   /// Somebody is not to take part any more: all begin anew. Any loop.
   void end_all() { epoch_.fetch_add(1); }
+
+  /// Who takes part now, and what each last said that it has. From any loop: visits all, and stays nowhere for long.
+  Task<SiteMap> site_map();
 
  private:
   struct Member;
@@ -115,6 +120,10 @@ class Introducer final : public http::Service, public registry::Invitations {
   Task<Result<void>> hear(http::Exchange& exchange);
   Task<Result<void>> send_lease(http::Exchange& exchange, const Lease& lease);
   Task<Result<SharedTorrent>> torrent_of(const RepositoryName& repository, const Digest& digest);
+  /// On the digest's loop: it was sent.
+  void count_lease(const Lease& lease);
+  /// On the part's loop.
+  Task<void> see(Part& part, SiteMap& map);
   Result<std::string> node_name(const http::Request& request) const;
   std::string ticket_for(const Digest& digest, std::string_view repository, std::string_view node,
                          std::int64_t until_ms) const;
@@ -140,7 +149,10 @@ class Introducer final : public http::Service, public registry::Invitations {
   PerLoop<Part> parts_;
   Counter introductions_;
   Counter leased_bytes_;
+  Counter leased_pieces_;
   Counter leased_again_;
+  Counter scattered_;
+  Counter scattered_bytes_;
 };
 
 }  // namespace wherry::swarm

@@ -17,8 +17,13 @@ bool is_flat(int depth, Json::parse_event_t, Json&) { return depth <= 4; }
 }  // namespace
 
 std::string Introduction::encode() const {
-  const Json document = {{"torrent", to_base64(torrent.encode())}, {"swarm", name},    {"authority", authority_pem},
-                         {"certificate", certificate_pem},         {"member", member}, {"peers", peers}};
+  const Json document = {{"torrent", to_base64(torrent.encode())},
+                         {"swarm", name},
+                         {"repository", repository},
+                         {"authority", authority_pem},
+                         {"certificate", certificate_pem},
+                         {"member", member},
+                         {"peers", peers}};
   return document.dump();
 }
 
@@ -37,12 +42,14 @@ Result<Introduction> Introduction::decode(const Digest& blob, std::string_view t
   if (!torrent) return bad;
   Introduction read{.torrent = std::move(*torrent),
                     .name = text_of("swarm"),
+                    .repository = text_of("repository"),
                     .authority_pem = text_of("authority"),
                     .certificate_pem = text_of("certificate"),
                     .member = text_of("member"),
                     .peers = {}};
   if (read.name.empty() || read.authority_pem.empty() || read.certificate_pem.empty() || read.member.empty())
     return bad;
+  if (!read.repository.empty() && !RepositoryName::parse(read.repository)) return bad;
   const auto peers = document.find("peers");
   if (peers == document.end() || !peers->is_array() || peers->size() > kMostPeers) return bad;
   for (const Json& peer : *peers) {

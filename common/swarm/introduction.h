@@ -19,6 +19,7 @@ struct Introduction {
 
   Torrent torrent;
   std::string name;             ///< of the swarm
+  std::string repository;       ///< by which this member may read the blob; empty: it was not told
   std::string authority_pem;    ///< who vouches for its members
   std::string certificate_pem;  ///< this member's
   std::string member;           ///< what it shows when it asks for leases

@@ -43,6 +43,10 @@ bool Neighbourhood::heard(const std::string& name, Monotonic now) {
   return true;
 }
 
+void Neighbourhood::has(const std::string& name, std::uint32_t pieces) {
+  if (const auto found = members_.find(name); found != members_.end()) found->second.pieces = pieces;
+}
+
 void Neighbourhood::leave(const std::string& name) {
   const auto found = members_.find(name);
   if (found == members_.end()) return;

@@ -34,6 +34,7 @@ class Neighbourhood {
     Monotonic heard_at{};
     std::uint32_t known_by = 0;  ///< by how many; of who joins: as it says itself
     std::size_t place = 0;       ///< among those of its site
+    std::uint32_t pieces = 0;    ///< that it has, as it last said
   };
 
   explicit Neighbourhood(std::uint64_t seed) : random_(seed) {}
@@ -43,6 +44,8 @@ class Neighbourhood {
   std::vector<Member> join(const Member& member, Monotonic now);
   /// It takes part still. False when it is not known (any more).
   bool heard(const std::string& name, Monotonic now);
+  /// It says that it has so many pieces. Nothing happens when it is not known.
+  void has(const std::string& name, std::uint32_t pieces);
   void leave(const std::string& name);
   /// Forgets whom nothing was heard of; gives how many.
   std::size_t forget_silent(Monotonic now);

@@ -39,6 +39,10 @@ class Torrent {
   std::uint64_t offset_of(std::uint32_t piece) const { return std::uint64_t{piece} * piece_bytes_; }
   /// Of one piece: the last one may be shorter.
   std::uint32_t bytes_of(std::uint32_t piece) const;
+  /// Of so many pieces, as if none of them were the short one; the size when they are all.
+  std::uint64_t bytes_of_some(std::uint32_t pieces) const {
+    return pieces < this->pieces() ? offset_of(pieces) : size_;
+  }
   /// How many whole pieces lie before that offset; all when it is the end.
   std::uint32_t pieces_before(std::uint64_t offset) const;
 

@@ -8,6 +8,7 @@ namespace wherry::master {
 /// Each adds its command.
 void add_replication(Command& program);
 void add_nodes(Command& program);
+void add_swarm(Command& program);
 void add_identity(Command& program);
 
 }  // namespace wherry::master

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "common/config/json_view.h"
 #include "common/config/text.h"
 #include "common/http/uri.h"
 #include "common/oci/excerpt.h"
@@ -31,26 +32,10 @@ struct NodeOptions : ServerOptions {
   std::vector<std::string> platforms;
 };
 
-std::string text_at(const Json& document, const char* member) {
-  const auto found = document.is_object() ? document.find(member) : document.end();
-  return found != document.end() && found->is_string() ? printable(found->get<std::string>(), kNodeCellBytes)
-                                                       : std::string();
-}
-
-double number_at(const Json& document, const char* member) {
-  const auto found = document.is_object() ? document.find(member) : document.end();
-  return found != document.end() && found->is_number() ? found->get<double>() : 0;
-}
-
-Json part_of(const Json& document, const char* member) {
-  const auto found = document.is_object() ? document.find(member) : document.end();
-  return found != document.end() ? *found : Json();
-}
-
 /// A node and, indented, what is below it.
 void add_rows(std::vector<std::vector<std::string>>& rows, const Json& node, int tier) {
-  const Json report = part_of(node, "report");
-  const Json feed = part_of(report, "feed");
+  const Json& report = part_at(node, "report");
+  const Json& feed = part_at(report, "feed");
   const double position = number_at(feed, "position");
   const double newest = number_at(feed, "newest");
   const std::string last_seen = text_at(node, "last_seen");
@@ -58,20 +43,18 @@ void add_rows(std::vector<std::vector<std::string>>& rows, const Json& node, int
                   last_seen.empty() ? "never" : last_seen, report.is_object() ? text_at(feed, "state") : "-",
                   report.is_object() ? fmt::format("{:.0f}", position) : "-",
                   report.is_object() ? fmt::format("{:.0f}", std::max(0.0, newest - position)) : "-",
-                  report.is_object() ? human_bytes(number_at(part_of(report, "cache"), "bytes")) : "-",
+                  report.is_object() ? human_bytes(number_at(part_at(report, "cache"), "bytes")) : "-",
                   text_at(report, "version"), text_at(node, "site")});
-  const Json children = part_of(report, "children");
-  if (children.is_array() && tier < kMostTiers)
-    for (const Json& child : children) add_rows(rows, child, tier + 1);
+  if (tier < kMostTiers)
+    for (const Json* child : objects_in(part_at(report, "children"))) add_rows(rows, *child, tier + 1);
 }
 
 /// The names of all that is below a node.
 void collect_below(std::set<std::string>& names, const Json& node, int tier) {
-  const Json children = part_of(part_of(node, "report"), "children");
-  if (!children.is_array() || tier >= kMostTiers) return;
-  for (const Json& child : children) {
-    names.insert(text_at(child, "name"));
-    collect_below(names, child, tier + 1);
+  if (tier >= kMostTiers) return;
+  for (const Json* child : objects_in(part_at(part_at(node, "report"), "children"))) {
+    names.insert(text_at(*child, "name"));
+    collect_below(names, *child, tier + 1);
   }
 }
 

@@ -65,6 +65,7 @@ Task<Result<void>> Master::start(Daemon& daemon) {
     introducer_->end_all();
   });
   add_fill_ahead_endpoints(*api_, storage_->names());
+  add_swarm_endpoints(*api_, *introducer_);
   replication_->add_to(*api_);
   router_ = std::make_unique<http::Router>(*push_);
   if (identities_) identities_->add_to(*router_);

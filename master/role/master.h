@@ -18,6 +18,7 @@
 #include "master/nodes/endpoints.h"
 #include "master/nodes/fill_ahead_endpoints.h"
 #include "master/nodes/node_service.h"
+#include "master/nodes/swarm_endpoints.h"
 #include "master/registry/master_blobs.h"
 #include "master/registry/push_service.h"
 #include "master/registry/upload_sessions.h"

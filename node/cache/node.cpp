@@ -105,9 +105,9 @@ Task<Result<void>> Node::start_swarms(Daemon& daemon) {
   swarm::NodeOf node_of = [membership = membership_.get()](const http::Request& request) {
     return membership->identity(request);
   };
-  introducer_ =
-      std::make_unique<swarm::Introducer>(*storage_, *blobs_, *torrents_, swarms_.get(), std::move(node_of), std::move(*authority),
-                                          options_.swarm.introducer, daemon.loops(), daemon.metrics());
+  introducer_ = std::make_unique<swarm::Introducer>(*storage_, *blobs_, *torrents_, swarms_.get(), std::move(node_of),
+                                                    std::move(*authority), options_.swarm.introducer, daemon.loops(),
+                                                    daemon.metrics());
   service_->invite_to(*introducer_);
   membership_->on_revoked([introducer = introducer_.get(), swarms = swarms_.get()] {
     introducer->end_all();
@@ -123,6 +123,11 @@ Task<Result<void>> Node::start_following(const std::string& join_token) {
   auto ahead = co_await fill_ahead_->start();
   if (!ahead) co_return ahead;
   co_return co_await follower_->start();
+}
+
+Task<std::string> Node::status() {
+  const swarm::SiteMap children = co_await introducer_->site_map();
+  co_return node_status(*space_, fills_->board(), *swarms_, children, *upstreams_, *follower_);
 }
 
 Task<void> Node::stop() {

@@ -43,7 +43,7 @@ class Node final : public Role {
 
   Task<Result<void>> start(Daemon& daemon) override;
   http::Service& service() override { return *router_; }
-  std::string status() override { return node_status(*space_, fills_->board(), *upstreams_, *follower_); }
+  Task<std::string> status() override;
   void drain() override { publisher_->end(); }
   Task<void> cut() override {
     swarms_->cancel();

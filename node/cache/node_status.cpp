@@ -1,5 +1,6 @@
 #include "node/cache/node_status.h"
 
+#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -38,6 +39,34 @@ ordered_json fills_of(const FillBoard& board) {
   return {{"count", all}, {"listed", std::move(fills)}};
 }
 
+std::uint64_t whole(double rate) { return static_cast<std::uint64_t>(std::llround(rate)); }
+
+ordered_json swarms_of(const Swarms& swarms, const swarm::SiteMap& children) {
+  const SharedBlobs blobs = swarms.list(kMostListedSwarms);
+  ordered_json listed = ordered_json::array();
+  for (const SharedBlob& blob : blobs.listed)
+    listed.push_back({{"digest", blob.digest.to_string()},
+                      {"repository", blob.repository},
+                      {"state", blob.is_gathering ? "gathering" : "giving"},
+                      {"since", to_rfc3339(blob.since)},
+                      {"size_bytes", blob.size_bytes},
+                      {"held_bytes", blob.held_bytes},
+                      {"pieces", blob.pieces},
+                      {"held_pieces", blob.held_pieces},
+                      {"from_parent_bytes", blob.from_parent_bytes},
+                      {"from_neighbours_bytes", blob.from_neighbours_bytes},
+                      {"sent_bytes", blob.sent_bytes},
+                      {"neighbours", blob.neighbours},
+                      {"received_bytes_per_second", whole(blob.received_bytes_per_second)},
+                      {"sent_bytes_per_second", whole(blob.sent_bytes_per_second)}});
+  ordered_json shown = {{"listen", nullptr}, {"site", blobs.site}, {"count", blobs.count}};
+  if (!blobs.listen.empty()) shown["listen"] = blobs.listen;
+  shown["gathering"] = blobs.gathering;
+  shown["listed"] = std::move(listed);
+  shown["children"] = children.to_json();
+  return shown;
+}
+
 ordered_json upstream_of(const Origin& origin) {
   const auto state = origin.calls().state();
   ordered_json upstream = {{"name", name_of(origin)}, {"url", origin.url()},   {"state", "not asked yet"},
@@ -68,15 +97,13 @@ std::string node_report(const CacheSpace& space, const Follower& follower) {
   return report.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
-std::string node_status(const CacheSpace& space, const FillBoard& fills, const Upstreams& upstreams,
-                        const Follower& follower) {
+std::string node_status(const CacheSpace& space, const FillBoard& fills, const Swarms& swarms,
+                        const swarm::SiteMap& children, const Upstreams& upstreams, const Follower& follower) {
   ordered_json listed = ordered_json::array();
   for (const Origin* origin : upstreams.all()) listed.push_back(upstream_of(*origin));
-  const ordered_json status = {{"version", WHERRY_VERSION},
-                               {"cache", cache_of(space)},
-                               {"fills", fills_of(fills)},
-                               {"upstreams", std::move(listed)},
-                               {"feed", ordered_json::parse(follower.status())}};
+  const ordered_json status = {{"version", WHERRY_VERSION},      {"cache", cache_of(space)},
+                               {"fills", fills_of(fills)},       {"swarms", swarms_of(swarms, children)},
+                               {"upstreams", std::move(listed)}, {"feed", ordered_json::parse(follower.status())}};
   // An upstream's words are in it, and they need not be UTF-8.
   return status.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }

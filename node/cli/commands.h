@@ -7,6 +7,7 @@ namespace wherry::node {
 
 /// Each adds its command.
 void add_status(Command& program);
+void add_swarm(Command& program);
 void add_pull(Command& program);
 
 }  // namespace wherry::node

@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include "common/async/sleep.h"
 #include "common/base/base64.h"
 #include "common/base/bytes.h"
 #include "common/base/log.h"
 #include "common/http/uri.h"
+#include "node/swarm/rate_meter.h"
 
 namespace wherry::node {
 namespace {
@@ -23,9 +26,39 @@ struct Swarms::Part {
   const swarm::Introduction introduction;
   const std::shared_ptr<Bell> bell;
   std::shared_ptr<swarm::Transfer> transfer;
-  std::shared_ptr<Gathering> gathering;  // while it runs, under Swarms::mutex_
-  std::optional<Monotonic> complete_at;  // under Swarms::mutex_
+  std::shared_ptr<Gathering> gathering;             // while it runs, under Swarms::mutex_
+  std::optional<Monotonic> complete_at;             // under Swarms::mutex_
+  std::uint32_t had_pieces = 0;                     // when it began
+  std::uint64_t leased_bytes = 0;                   // of a gathering that is over, under Swarms::mutex_
+  WallTime since = Clock::system().wall();          // it gathers, or gives, under Swarms::mutex_
+  RateMeter received{Clock::system().monotonic()};  // under Swarms::mutex_
+  RateMeter sent{Clock::system().monotonic()};      // under Swarms::mutex_
+
+  // All under Swarms::mutex_:
+  std::uint64_t from_parent() const { return gathering != nullptr ? gathering->leased_bytes() : leased_bytes; }
+  std::uint64_t came_in() const { return from_parent() + transfer->received_bytes(); }
+  std::uint32_t new_pieces() const { return transfer->count() - had_pieces; }
+  SharedBlob shown(Monotonic now) const;
 };
+
+SharedBlob Swarms::Part::shown(Monotonic now) const {
+  const swarm::Torrent& torrent = transfer->torrent();
+  const std::uint32_t held = transfer->count();
+  return {.digest = torrent.blob(),
+          .repository = introduction.repository,
+          .is_gathering = gathering != nullptr,
+          .since = since,
+          .size_bytes = torrent.size(),
+          .held_bytes = torrent.bytes_of_some(held),
+          .pieces = torrent.pieces(),
+          .held_pieces = held,
+          .from_parent_bytes = from_parent(),
+          .from_neighbours_bytes = transfer->received_bytes(),
+          .sent_bytes = transfer->sent_bytes(),
+          .neighbours = transfer->peers(),
+          .received_bytes_per_second = received.per_second(now, came_in()),
+          .sent_bytes_per_second = sent.per_second(now, transfer->sent_bytes())};
+}
 
 Swarms::Swarms(SwarmOptions options, swarm::TorrentBook& torrents, Pool& disk, const std::vector<Loop*>& loops,
                Metrics& metrics)
@@ -46,6 +79,12 @@ Swarms::Swarms(SwarmOptions options, swarm::TorrentBook& torrents, Pool& disk, c
   metrics.count_of(received, help, {{"from", "neighbours"}}, [this, sum] {
     const std::lock_guard lock(mutex_);
     return sum(&swarm::Transfer::received_bytes, ended_received_);
+  });
+  metrics.count_of("wherry_swarm_received_pieces_total", "Pieces that came in by swarms and were right", {}, [this] {
+    const std::lock_guard lock(mutex_);
+    std::uint64_t pieces = ended_pieces_;
+    for (const auto& [digest, part] : parts_) pieces += part->new_pieces();
+    return pieces;
   });
   metrics.count_of("wherry_swarm_sent_bytes_total", "Bytes of pieces given to neighbours", {}, [this, sum] {
     const std::lock_guard lock(mutex_);
@@ -73,12 +112,14 @@ Task<Result<void>> Swarms::start() {
   if (!started) co_return started.error();
   session_ = std::move(*started);
   scope_.spawn(tend());
+  scope_.spawn(measure());
   co_return Result<void>();
 }
 
 void Swarms::cancel() {
   stopping_ = true;
   sleeper_.wake();
+  measuring_.wake();
   const std::lock_guard lock(mutex_);
   for (const auto& [digest, part] : parts_)
     if (part->gathering != nullptr) part->gathering->cancel();
@@ -126,6 +167,7 @@ Task<Result<std::shared_ptr<Swarms::Part>>> Swarms::join(Origin& origin, const s
                                        .certificate_pem = introduction.certificate_pem,
                                        .key_pem = key_.pem()};
   auto part = std::make_shared<Part>(origin, introduction, Bell::make());
+  part->had_pieces = have.count();
   const auto add = [&]() -> Result<void> {
     UniqueFd file(::fcntl(writer.file(), F_DUPFD_CLOEXEC, 0));
     if (!file) return system_error(errno, "share a file");
@@ -177,8 +219,10 @@ Task<Result<void>> Swarms::gather(Origin& origin, const swarm::Introduction& int
   {
     const std::lock_guard lock(mutex_);
     ended_leased_ += gathering->leased_bytes();
+    part->leased_bytes = gathering->leased_bytes();
     part->gathering = nullptr;
     part->complete_at = Clock::system().monotonic();
+    part->since = Clock::system().wall();
     stays = gathered && !stopping_ && parts_.size() <= kMostShared;
   }
   if (!stays) drop(digest);
@@ -211,6 +255,7 @@ Task<void> Swarms::stored(const Digest& digest) {
 void Swarms::ended(const Part& part) {
   ended_received_ += part.transfer->received_bytes();
   ended_sent_ += part.transfer->sent_bytes();
+  ended_pieces_ += part.new_pieces();
 }
 
 void Swarms::drop(const Digest& digest) {
@@ -236,6 +281,42 @@ void Swarms::leave_all() {
     left.push_back(part);
     return true;
   });
+}
+
+SharedBlobs Swarms::list(std::size_t most) const {
+  SharedBlobs blobs{.listen = options_.session.listen, .site = options_.site};
+  std::vector<const Part*> order;
+  const auto is_before = [](const Part* one, const Part* other) {
+    const bool gathers = one->gathering != nullptr;
+    if (gathers != (other->gathering != nullptr)) return gathers;
+    if (one->since != other->since) return one->since > other->since;
+    return one->introduction.torrent.blob() < other->introduction.torrent.blob();
+  };
+  const std::lock_guard lock(mutex_);
+  for (const auto& [digest, part] : parts_) {
+    order.push_back(part.get());
+    if (part->gathering != nullptr) ++blobs.gathering;
+  }
+  blobs.count = order.size();
+  const auto shown = static_cast<std::ptrdiff_t>(std::min(most, order.size()));
+  std::ranges::partial_sort(order, order.begin() + shown, is_before);
+  const Monotonic now = Clock::system().monotonic();
+  for (auto each = order.begin(); each != order.begin() + shown; ++each) blobs.listed.push_back((*each)->shown(now));
+  return blobs;
+}
+
+Task<void> Swarms::measure() {
+  while (!stopping_) {
+    {
+      const Monotonic now = Clock::system().monotonic();
+      const std::lock_guard lock(mutex_);
+      for (const auto& [digest, part] : parts_) {
+        part->received.sample(now, part->came_in());
+        part->sent.sample(now, part->transfer->sent_bytes());
+      }
+    }
+    co_await measuring_.sleep(RateMeter::kEvery);
+  }
 }
 
 Task<void> Swarms::tend() {
@@ -267,7 +348,8 @@ Task<void> Swarms::tell_parent() {
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [digest, part] : parts_)
-      lists[&part->origin] += digest.to_string() + " " + part->introduction.member + "\n";
+      lists[&part->origin] +=
+          fmt::format("{} {} {}\n", digest.to_string(), part->introduction.member, part->transfer->count());
   }
   for (auto& [origin, list] : lists) {
     Question question;

@@ -23,6 +23,7 @@
 #include "common/swarm/torrent_book.h"
 #include "node/swarm/gathering.h"
 #include "node/swarm/options.h"
+#include "node/swarm/shared_blob.h"
 
 namespace wherry::node {
 
@@ -65,9 +66,13 @@ class Swarms : public swarm::Arrivals {
   /// Somebody is not to take part any more: this node leaves all swarms, and is introduced anew where it gathers.
   void leave_all();
 
+  /// What this node takes part in, at most `most` of them: who gathers first, then the newest. A short lock.
+  SharedBlobs list(std::size_t most) const;
+
  private:
   struct Part;
   Task<void> tend();
+  Task<void> measure();
   Task<void> tell_parent();
   Task<Result<std::shared_ptr<Part>>> join(Origin& origin, const swarm::Introduction& introduction,
                                            const store::BlobWriter& writer, const swarm::PieceSet& have);
@@ -85,11 +90,13 @@ class Swarms : public swarm::Arrivals {
   std::uint64_t ended_received_ = 0;                         // of those that are not in parts_, under mutex_
   std::uint64_t ended_sent_ = 0;                             // the same
   std::uint64_t ended_leased_ = 0;                           // of gatherings, under mutex_
+  std::uint64_t ended_pieces_ = 0;                           // as ended_received_
   std::atomic<std::uint64_t> banned_{0};
   std::atomic<bool> stopping_{false};
   PerLoop<Scope> leases_;
   Scope scope_;
   Sleeper sleeper_;
+  Sleeper measuring_;
 };
 
 }  // namespace wherry::node

@@ -537,6 +537,7 @@ API = {
     ("GET", "nodes"): {"auditor", "admin"},
     ("POST", "nodes"): {"admin"},
     ("DELETE", "nodes/none"): {"admin"},
+    ("GET", "swarms"): {"auditor", "admin"},
     ("GET", "replication/policies"): {"auditor", "admin"},
     ("POST", "replication/policies"): {"admin"},
     ("GET", "replication/fill-ahead"): {"auditor", "admin"},

@@ -98,8 +98,8 @@ def test_a_swarm_finishes_although_the_parent_is_dead(site):
 def test_a_tier_that_still_gathers_gives_its_children_what_has_come(site):
     digest, blob = push(site)
     with contextlib.closing(Link(site.master.address)) as link:
-        region = site.node("region", parent=link.url)
-        nodes = [site.node(f"node-{number}", parent=region.url) for number in range(3)]
+        region = site.node("region", parent=link)
+        nodes = [site.node(f"node-{number}", parent=region) for number in range(3)]
         link.bytes_per_second = SIZE // 4
         with ThreadPoolExecutor() as threads:
             pulls = [threads.submit(pull, node, "team/app", digest) for node in nodes]
@@ -114,12 +114,12 @@ def test_what_came_to_a_tier_by_itself_is_shared_from_when_it_is_whole(site):
     """Its pieces are not known before: until then children are sent what there is, and the rest leaves it once."""
     digest, blob = push(site)
     with contextlib.closing(Link(site.master.address)) as link:
-        region = site.node("region", parent=link.url, listen=None)
+        region = site.node("region", parent=link, listen=None)
         nodes = []
         for number in range(3):
             thin = Link(region.address)
             thin.bytes_per_second = SIZE // 4
-            nodes.append(site.node(f"node-{number}", parent=thin.url))
+            nodes.append(site.node(f"node-{number}", parent=thin))
         link.bytes_per_second = 2 * SIZE
         for answer in together(len(nodes), lambda number: pull(nodes[number], "team/app", digest)):
             assert answer.body == blob

@@ -26,12 +26,12 @@ class Site:
         return answer.json["join_token"]
 
     def node(self, name, more=None, parent=None, **swarm):
-        """more: of its settings, beside those of the swarm. parent: its URL, the master's by default.
-        listen=None: it takes part in none."""
+        """more: of its settings, beside those of the swarm; parent: a server or a link to one. listen=None: it takes
+        part in none."""
         port = free_port()
         swarm = {"listen": f"127.0.0.1:{port}", "min-bytes": LEAST, **swarm}
         settings = {"swarm": {key: value for key, value in swarm.items() if value is not None}, **(more or {})}
-        node = Node(self.area, parent or self.master.url, name, settings=settings)
+        node = Node(self.area, (parent or self.master).url, name, settings=settings)
         node.swarm_port = port
         self.run_server(node, extra=["--join", self.token(name)])
         wait_until(lambda: node.status()["feed"]["state"] == "following", f"{name} follows")

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "common/oci/platforms.h"
 #include "node/cli/image_name.h"
 #include "node/cli/status_table.h"
+#include "node/cli/swarm_table.h"
 
 namespace wherry::node {
 namespace {
@@ -118,6 +120,40 @@ TEST(StatusTable, WhatIsNoStatusIsSaid) {
   for (const char* const text : {"", "[]", "{}", "<html>", R"({"cache":1,"fills":{},"upstreams":[]})", "null"})
     EXPECT_FALSE(status_table(text)) << text;
   EXPECT_TRUE(status_table(R"({"cache":{},"fills":{"listed":[1,null]},"upstreams":[2,"x"]})"));
+}
+
+nlohmann::ordered_json swarms_of(const std::string& swarms) {
+  const auto read = swarms_of_status(R"({"swarms":)" + swarms + "}");
+  return read ? *read : nlohmann::ordered_json();
+}
+
+TEST(SwarmTable, ShowsWhatGathersAndWhatGives) {
+  EXPECT_EQ(
+      swarm_table(swarms_of(R"({"listen":"10.0.0.7:6881","site":"paris","count":3,"gathering":1,"listed":[
+    {"digest":"sha256:0123456789abcdef0000","repository":"a/b","state":"gathering","since":"2026-01-01T00:00:00.000Z",
+    "size_bytes":2048,"held_bytes":1024,"from_parent_bytes":512,"from_neighbours_bytes":600,"sent_bytes":0,"neighbours":4,
+    "received_bytes_per_second":100,"sent_bytes_per_second":0},{"digest":"sha256:ff","repository":"c\u001b[2J",
+    "state":"giving","since":"then","size_bytes":10,"held_bytes":10}]})")),
+      "swarms     3: 1 gathering, 2 giving; at 10.0.0.7:6881, site paris\n"
+      "BLOB                 STATE                             HELD                FROM PARENT  FROM NEIGHBOURS  SENT  "
+      "NEIGHBOURS  IN       OUT    SINCE                     REPOSITORY\n"
+      "sha256:0123456789ab  gathering  [======>       ]  50%  1.0 KiB of 2.0 KiB  512 B        600 B            0 B   "
+      "4           100 B/s  0 B/s  2026-01-01T00:00:00.000Z  a/b\n"
+      "sha256:ff            giving     [==============] 100%  10 B of 10 B        0 B          0 B              0 B   "
+      "0           0 B/s    0 B/s  then                      c?[2J\n"
+      "and 1 more\n");
+}
+
+TEST(SwarmTable, SaysPlainlyThatThereIsNone) {
+  EXPECT_EQ(swarm_table(swarms_of(R"({"listen":null,"count":0,"listed":[]})")),
+            "swarms     this node takes part in none: swarm.listen is not set\n");
+  EXPECT_EQ(swarm_table(swarms_of(R"({"listen":"h:1","site":"","count":0,"listed":[]})")),
+            "swarms     none now; at h:1\n");
+}
+
+TEST(SwarmTable, WhatIsNoStatusIsSaid) {
+  for (const char* const text : {"", "[]", "{}", "<html>", R"({"swarms":1})", "null"})
+    EXPECT_FALSE(swarms_of_status(text)) << text;
 }
 
 }  // namespace

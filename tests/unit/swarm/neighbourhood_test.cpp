@@ -163,5 +163,16 @@ TEST(NeighbourhoodTest, WhoComesAndGoesInAnyOrderLeavesOnlyThoseWhoStay) {
   }
 }
 
+TEST(NeighbourhoodTest, WhatAMemberSaysThatItHasIsKeptUntilItComesAnew) {
+  Neighbourhood all(1);
+  all.join(member("a"), kBegin);
+  all.has("a", 7);
+  all.has("nobody", 7);
+  EXPECT_EQ(all.members().at("a").pieces, 7U);
+  EXPECT_EQ(all.members().size(), 1U);
+  all.join(member("a"), kBegin);
+  EXPECT_EQ(all.members().at("a").pieces, 0U);
+}
+
 }  // namespace
 }  // namespace wherry::swarm
