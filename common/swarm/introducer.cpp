@@ -88,6 +88,7 @@ struct Introducer::Swarm {
   std::map<std::string, LeaseBoard> boards;           // by site
   std::unordered_map<std::string, Member> members;    // by what they show
   std::map<std::string, std::uint64_t> leased_bytes;  // by site, what was sent
+  std::map<std::string, Monotonic> woken_at;          // by site
   Semaphore sends{kSendsAtOnce};
   std::uint32_t here = 0;   // pieces from the first on that can be given
   bool is_held = false;     // the blob is stored: all can
@@ -131,6 +132,7 @@ struct Introducer::Ask {
 
 struct Introducer::Part {
   std::unordered_map<Digest, std::shared_ptr<Swarm>> swarms;
+  HolderBook holders;
   Monotonic swept_at{};
 };
 
@@ -159,15 +161,23 @@ Introducer::Introducer(registry::Storage& storage, registry::Blobs& blobs, Torre
       secret_(random_hex(32)),
       torrents_(torrents),
       arrivals_(arrivals),
+      calls_(loops),
       parts_(loops),
       introductions_(metrics.counter("wherry_swarm_introductions_total", "Nodes introduced to a swarm")),
+      woken_(metrics.counter("wherry_swarm_woken_total", "Nodes asked to give a blob that they hold")),
       leased_bytes_(metrics.counter("wherry_swarm_leased_bytes_total", "Bytes of pieces sent into swarms")),
       leased_pieces_(metrics.counter("wherry_swarm_leased_pieces_total", "Pieces sent into swarms")),
       leased_again_(metrics.counter("wherry_swarm_leased_again_total", "Pieces that had to be sent once more")),
       scattered_(
           metrics.counter("wherry_swarm_scattered_total", "Blobs of which pieces were sent, once for each site")),
       scattered_bytes_(metrics.counter("wherry_swarm_scattered_bytes_total",
-                                       "Sizes of blobs of which pieces were sent, once for each site")) {}
+                                       "Sizes of blobs of which pieces were sent, once for each site")) {
+  metrics.gauge("wherry_swarm_holdings", "Blobs that nodes say they can give, each node's counted", [this] {
+    std::size_t held = 0;
+    for (std::size_t i = 0; i < parts_.size(); ++i) held += parts_.part(i).holders.size();
+    return static_cast<double>(held);
+  });
+}
 
 Introducer::~Introducer() = default;
 
@@ -267,6 +277,7 @@ Task<Result<void>> Introducer::handle(http::Exchange& exchange) {
     co_return co_await exchange.send(std::move(refused));
   }
   if (place == "members") co_return co_await hear(exchange);
+  if (place == "holdings") co_return co_await holdings(exchange);
   constexpr std::string_view kLease = "/lease";
   constexpr std::string_view kNeighbours = "/neighbours";
   const bool is_lease = place.ends_with(kLease);
@@ -289,6 +300,7 @@ Task<Result<void>> Introducer::introduce(http::Exchange& exchange, const Digest&
   auto introduction = co_await at(digest, admission);
   if (!introduction) co_return introduction.error();
   introductions_.add();
+  co_await wake_holders(digest, newcomer->site);
   http::Response response(200);
   response.header("Cache-Control", "no-store").body("application/json", introduction->encode());
   co_return co_await exchange.send(std::move(response));
@@ -348,7 +360,11 @@ Task<Result<void>> Introducer::neighbours(http::Exchange& exchange, const Digest
   const std::string shown(exchange.request().header(kMemberHeader));
   const auto known = parse_decimal(http::query_value(exchange.request().query, "known").value_or("0"), kMostMembers);
   if (!known) co_return Error(ErrorKind::kInvalid, "known: that is no number of neighbours");
-  const auto meet = [&](Part& part) -> Result<std::string> {
+  struct Met {
+    std::string site;
+    std::string lines;
+  };
+  const auto meet = [&](Part& part) -> Result<Met> {
     const std::shared_ptr<Swarm> swarm = find(part, digest);
     if (swarm == nullptr) return not_a_member();
     const auto asks = swarm->members.find(shown);
@@ -357,15 +373,16 @@ Task<Result<void>> Introducer::neighbours(http::Exchange& exchange, const Digest
     if (listed == swarm->neighbours.members().end()) return not_a_member();
     Neighbourhood::Member member = listed->second;
     member.known_by = static_cast<std::uint32_t>(*known);
-    std::string lines;
+    Met met{member.site, {}};
     for (const auto& each : swarm->neighbours.join(member, Clock::system().monotonic()))
-      lines.append(each.address).push_back('\n');
-    return lines;
+      met.lines.append(each.address).push_back('\n');
+    return met;
   };
-  auto lines = co_await at(digest, meet);
-  if (!lines) co_return lines.error();
+  auto met = co_await at(digest, meet);
+  if (!met) co_return met.error();
+  co_await wake_holders(digest, met->site);
   http::Response response(200);
-  response.header("Cache-Control", "no-store").body("text/plain", std::move(*lines));
+  response.header("Cache-Control", "no-store").body("text/plain", std::move(met->lines));
   co_return co_await exchange.send(std::move(response));
 }
 
@@ -561,6 +578,81 @@ Task<void> Introducer::see(Part& part, SiteMap& map) {
     }
     map.add(std::move(shown));
   }
+}
+
+/// Those who hold a blob and are in no swarm of it come to the help of who wants it.
+Task<void> Introducer::wake_holders(const Digest& digest, const std::string& site) {
+  const auto choose = [&](Part& part) {
+    std::vector<std::string> nodes;
+    const std::shared_ptr<Swarm> swarm = find(part, digest);
+    if (swarm == nullptr) return nodes;
+    const Monotonic now = Clock::system().monotonic();
+    const auto [woken_at, is_first] = swarm->woken_at.try_emplace(site, now);
+    if (!is_first && now - woken_at->second < kWakeEvery) return nodes;
+    woken_at->second = now;
+    return part.holders.some(digest, site, kWoken,
+                             [&](const std::string& node) { return swarm->members.contains(member_of(*swarm, node)); });
+  };
+  const std::vector<std::string> nodes = co_await at(digest, choose);
+  for (const std::string& node : nodes) {
+    const bool is_there = co_await calls_.call(node, digest);
+    if (is_there) {
+      woken_.add();
+      continue;
+    }
+    const auto forget = [&](Part& part) {
+      part.holders.remove(digest, site, node);
+      return true;
+    };
+    co_await at(digest, forget);
+  }
+}
+
+/// It has just started: it is in no swarm any more.
+Task<void> Introducer::forget_member(const std::string& node) {
+  const auto leave = [this, &node](Part& part) {
+    for (auto& [digest, swarm] : part.swarms)
+      if (swarm->members.erase(member_of(*swarm, node)) > 0) swarm->neighbours.leave(node);
+  };
+  co_await parts_.visit(leave);
+}
+
+/// The answer's first line says which process knows it; blobs that this node is to give follow, once there are some.
+Task<Result<void>> Introducer::holdings(http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  auto node = node_name(request);
+  if (!node) co_return node.error();
+  const std::string site = http::query_value(request.query, "site").value_or("");
+  if (site.size() > kMostSiteBytes) co_return Error(ErrorKind::kInvalid, "site: its name is too long");
+  const std::string told = http::query_value(request.query, "told").value_or("");
+  auto list = co_await exchange.read_whole_body(kMostListBytes);
+  if (!list) co_return list.error();
+  auto noted = co_await note_holdings(*list, site, *node);
+  if (!noted) co_return noted;
+  std::string lines = life_ + "\n";
+  std::vector<Digest> wanted;
+  if (told.empty()) co_await forget_member(*node);
+  if (told == life_) wanted = co_await calls_.listen(*node, kLongestCall);
+  for (const Digest& digest : wanted) lines.append(digest.to_string()).push_back('\n');
+  http::Response response(200);
+  response.header("Cache-Control", "no-store").body("text/plain", std::move(lines));
+  co_return co_await exchange.send(std::move(response));
+}
+
+Task<Result<void>> Introducer::note_holdings(std::string_view list, const std::string& site, const std::string& node) {
+  while (!list.empty()) {
+    const std::string_view line = take_line(list);
+    const bool holds = line.starts_with('+');
+    const auto digest = Digest::parse(line.substr(std::min<std::size_t>(1, line.size())));
+    if (!digest || (!holds && !line.starts_with('-')))
+      co_return Error(ErrorKind::kInvalid, "each line is + or -, and a digest");
+    const auto note = [&](Part& part) {
+      holds ? part.holders.add(*digest, site, node) : part.holders.remove(*digest, site, node);
+      return true;
+    };
+    co_await at(*digest, note);
+  }
+  co_return Result<void>();
 }
 
 http::Response Introducer::render(const Error& error) const { return http::problem_of(error); }

@@ -15,12 +15,15 @@
 #include "common/async/semaphore.h"
 #include "common/auth/identity.h"
 #include "common/auth/node_authority.h"
+#include "common/base/random.h"
 #include "common/http/server.h"
 #include "common/observe/metrics.h"
 #include "common/registry/catalog.h"
 #include "common/registry/invitations.h"
 #include "common/registry/storage.h"
 #include "common/swarm/arrivals.h"
+#include "common/swarm/calls.h"
+#include "common/swarm/holder_book.h"
 #include "common/swarm/introduction.h"
 #include "common/swarm/lease_board.h"
 #include "common/swarm/neighbourhood.h"
@@ -49,6 +52,8 @@ using NodeOf = std::function<Result<std::optional<auth::Identity>>(const http::R
 ///                                                                          202: what is not here yet is on its way
 ///     POST /wherry/v1/swarm/DIGEST/neighbours?known= (Wherry-Member)        more of them, for who knows few
 ///     POST /wherry/v1/swarm/members        (list of DIGEST MEMBER PIECES)   still here; gives those that ended
+///     POST /wherry/v1/swarm/holdings?site=&told= (list of + or -, DIGEST)   what it holds; gives what others want of
+///     it
 ///
 /// The ticket says that this node may read that blob, as the registry found when it asked; the certificate that it gets
 /// is of this swarm alone, by an authority of this parent's own, for a day. When a node is removed all swarms end and
@@ -68,6 +73,9 @@ class Introducer final : public http::Service, public registry::Invitations {
   static constexpr std::chrono::milliseconds kLookEvery{20};
   static constexpr std::uint64_t kMostLeaseBytes = std::uint64_t{1} << 20;  ///< at once, to who is alone
   static constexpr std::size_t kSeenAtOnce = 1024;  ///< members that are looked at for a site_map() in one go
+  static constexpr std::size_t kWoken = 4;          ///< holders of a site that are asked at once to give a blob
+  static constexpr std::chrono::seconds kWakeEvery{2};
+  static constexpr std::chrono::milliseconds kLongestCall{10'000};  ///< who has told what it holds hangs on so long
   static constexpr std::chrono::seconds kTicketValidity{60};
   static constexpr std::chrono::hours kCertificateValidity{24};
 
@@ -87,6 +95,8 @@ class Introducer final : public http::Service, public registry::Invitations {
 
   /// Somebody is not to take part any more: all begin anew. Any loop.
   void end_all() { epoch_.fetch_add(1); }
+  /// Lets go of who waits to be called. Any loop, at once.
+  void drain() { calls_.drain(); }
 
   /// Who takes part now, and what each last said that it has. From any loop: visits all, and stays nowhere for long.
   Task<SiteMap> site_map();
@@ -118,6 +128,10 @@ class Introducer final : public http::Service, public registry::Invitations {
   Task<Result<void>> lease(http::Exchange& exchange, const Digest& digest);
   Task<Result<void>> neighbours(http::Exchange& exchange, const Digest& digest);
   Task<Result<void>> hear(http::Exchange& exchange);
+  Task<Result<void>> holdings(http::Exchange& exchange);
+  Task<Result<void>> note_holdings(std::string_view list, const std::string& site, const std::string& node);
+  Task<void> forget_member(const std::string& node);
+  Task<void> wake_holders(const Digest& digest, const std::string& site);
   Task<Result<void>> send_lease(http::Exchange& exchange, const Lease& lease);
   Task<Result<SharedTorrent>> torrent_of(const RepositoryName& repository, const Digest& digest);
   /// On the digest's loop: it was sent.
@@ -143,11 +157,14 @@ class Introducer final : public http::Service, public registry::Invitations {
   const std::string authority_pem_;
   const IntroducerOptions options_;
   const std::string secret_;
+  const std::string life_ = random_hex(8);  ///< who was told by another process tells again
   TorrentBook& torrents_;
   const Arrivals* const arrivals_;
   std::atomic<std::uint64_t> epoch_{0};
+  Calls calls_;
   PerLoop<Part> parts_;
   Counter introductions_;
+  Counter woken_;
   Counter leased_bytes_;
   Counter leased_pieces_;
   Counter leased_again_;

@@ -48,6 +48,7 @@ class Master final : public Role {
   http::Service& service() override { return *router_; }
   void drain() override {
     publisher_->end();
+    introducer_->drain();
     if (oidc_) oidc_->stop();
   }
   Task<void> stop() override;

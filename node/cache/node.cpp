@@ -35,8 +35,14 @@ Task<Result<void>> Node::start(Daemon& daemon) {
   co_await upstreams_->open();
   torrents_ = std::make_unique<swarm::TorrentBook>(*storage_, loops);
   swarms_ = std::make_unique<Swarms>(options_.swarm, *torrents_, daemon.disk(), loops, metrics);
-  space_->on_gone([swarms = swarms_.get()](const Digest& digest) { swarms->drop(digest); });
+  holdings_ = std::make_unique<Holdings>(*storage_, *upstreams_, *swarms_, options_.swarm);
+  space_->on_gone([swarms = swarms_.get(), holdings = holdings_.get()](const Digest& digest) {
+    swarms->drop(digest);
+    holdings->remove(digest);
+  });
   fills_ = std::make_unique<Fills>(*storage_, *space_, *upstreams_, negatives_, *swarms_, loops, metrics);
+  fills_->on_stored(
+      [holdings = holdings_.get()](const Digest& digest, std::uint64_t size) { holdings->add(digest, size); });
   prefetch_ = std::make_unique<Prefetch>(*upstreams_, *fills_, loops);
   followed_ = std::make_unique<FollowedNames>(storage_->names());
   policy_ = std::make_unique<registry::PolicyKeeper>(storage_->names());
@@ -122,6 +128,7 @@ Task<Result<void>> Node::start_following(const std::string& join_token) {
   if (!member) co_return member;
   auto ahead = co_await fill_ahead_->start();
   if (!ahead) co_return ahead;
+  holdings_->start();
   co_return co_await follower_->start();
 }
 
@@ -135,10 +142,12 @@ Task<void> Node::stop() {
   co_await follower_->stop();
   if (access_) co_await access_->stop();
   swarms_->cancel();
+  holdings_->cancel();
   co_await upstreams_->cancel();
   co_await fill_ahead_->stop();
   co_await prefetch_->stop();
   co_await fills_->stop();
+  co_await holdings_->stop();
   co_await swarms_->stop();
   co_await torrents_->stop();
   co_await catalog_->stop();

@@ -20,6 +20,7 @@
 #include "node/eviction/cache_space.h"
 #include "node/fill/fills.h"
 #include "node/follow/follower.h"
+#include "node/swarm/holdings.h"
 #include "node/swarm/swarms.h"
 #include "node/upstream/upstreams.h"
 
@@ -44,7 +45,10 @@ class Node final : public Role {
   Task<Result<void>> start(Daemon& daemon) override;
   http::Service& service() override { return *router_; }
   Task<std::string> status() override;
-  void drain() override { publisher_->end(); }
+  void drain() override {
+    publisher_->end();
+    introducer_->drain();
+  }
   Task<void> cut() override {
     swarms_->cancel();
     return upstreams_->cancel();
@@ -67,6 +71,7 @@ class Node final : public Role {
   std::unique_ptr<Prefetch> prefetch_;
   std::unique_ptr<swarm::TorrentBook> torrents_;
   std::unique_ptr<Swarms> swarms_;
+  std::unique_ptr<Holdings> holdings_;
   std::unique_ptr<swarm::Introducer> introducer_;
   std::unique_ptr<Fills> fills_;
   std::unique_ptr<NodeCatalog> catalog_;

@@ -211,6 +211,7 @@ Task<void> Fills::run(Part& part, std::shared_ptr<Running> running) {
     }
   } else {
     co_await swarms_.stored(digest);
+    if (stored_) stored_(digest, row->size());
     running->fill->kept();
     running->room->kept(row->size());
     part.distrusted.erase(blob_question(running->repository, digest));

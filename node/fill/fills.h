@@ -1,6 +1,7 @@
 // Fills: every blob that is on its way into this node, each fetched once however many ask for it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -45,6 +46,11 @@ class Fills {
   /// kNoSpace when no room can be made (pass it on unstored). None when the blob came in meanwhile and lies in the
   /// store. Errors: kBlobUnknown and those of Upstream.
   Task<Result<Joined>> join(const RepositoryName& repository, const Digest& digest);
+
+  /// Calls `stored` on any loop for each blob that came in, once it has its row. Before the first join().
+  void on_stored(std::function<void(const Digest& digest, std::uint64_t size_bytes)> stored) {
+    stored_ = std::move(stored);
+  }
 
   /// What the upstream says of a blob's size; once for all who want it now. Errors: kBlobUnknown and those of Upstream.
   Task<Result<std::uint64_t>> ask_size(const RepositoryName& repository, const Digest& digest);
@@ -91,6 +97,7 @@ class Fills {
   Histogram took_;
   Histogram first_byte_;
   FillBoard board_;
+  std::function<void(const Digest&, std::uint64_t)> stored_;
 };
 
 }  // namespace wherry::node

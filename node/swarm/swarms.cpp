@@ -27,7 +27,8 @@ struct Swarms::Part {
   const std::shared_ptr<Bell> bell;
   std::shared_ptr<swarm::Transfer> transfer;
   std::shared_ptr<Gathering> gathering;             // while it runs, under Swarms::mutex_
-  std::optional<Monotonic> complete_at;             // under Swarms::mutex_
+  std::optional<Monotonic> complete_at;             // or when it gave something since, under Swarms::mutex_
+  std::uint64_t seen_sent = 0;                      // under Swarms::mutex_
   std::uint32_t had_pieces = 0;                     // when it began
   std::uint64_t leased_bytes = 0;                   // of a gathering that is over, under Swarms::mutex_
   WallTime since = Clock::system().wall();          // it gathers, or gives, under Swarms::mutex_
@@ -141,8 +142,7 @@ Task<void> Swarms::stop() {
   if (!ended) log::warn("the swarm's session did not end well", {{"error", ended.error().to_string()}});
 }
 
-Task<Result<swarm::Introduction>> Swarms::introduce(Origin& origin, const std::string& invitation,
-                                                    const Digest& digest) {
+Task<Result<swarm::Introduction>> Swarms::ask(Origin& origin, const std::string& invitation, const Digest& digest) {
   Question question;
   question.method = "POST";
   question.target = fmt::format("{}&port={}&site={}&key={}", invitation, session_->port(),
@@ -152,7 +152,12 @@ Task<Result<swarm::Introduction>> Swarms::introduce(Origin& origin, const std::s
   if (!answer) co_return answer.error();
   auto text = co_await (*answer)->read_whole(swarm::Introduction::kMostBytes);
   if (!text) co_return text.error();
-  auto introduction = swarm::Introduction::decode(digest, *text);
+  co_return swarm::Introduction::decode(digest, *text);
+}
+
+Task<Result<swarm::Introduction>> Swarms::introduce(Origin& origin, const std::string& invitation,
+                                                    const Digest& digest) {
+  auto introduction = co_await ask(origin, invitation, digest);
   if (!introduction) co_return introduction;
   swarm::Arrival arrival{std::make_shared<const swarm::Torrent>(introduction->torrent), nullptr};
   const std::lock_guard lock(mutex_);
@@ -161,7 +166,7 @@ Task<Result<swarm::Introduction>> Swarms::introduce(Origin& origin, const std::s
 }
 
 Task<Result<std::shared_ptr<Swarms::Part>>> Swarms::join(Origin& origin, const swarm::Introduction& introduction,
-                                                         const store::BlobWriter& writer, const swarm::PieceSet& have) {
+                                                         int file, const swarm::PieceSet& have) {
   const swarm::Credentials credentials{.name = introduction.name,
                                        .authority_pem = introduction.authority_pem,
                                        .certificate_pem = introduction.certificate_pem,
@@ -169,10 +174,10 @@ Task<Result<std::shared_ptr<Swarms::Part>>> Swarms::join(Origin& origin, const s
   auto part = std::make_shared<Part>(origin, introduction, Bell::make());
   part->had_pieces = have.count();
   const auto add = [&]() -> Result<void> {
-    UniqueFd file(::fcntl(writer.file(), F_DUPFD_CLOEXEC, 0));
-    if (!file) return system_error(errno, "share a file");
+    UniqueFd shared(::fcntl(file, F_DUPFD_CLOEXEC, 0));
+    if (!shared) return system_error(errno, "share a file");
     auto added =
-        session_->add(introduction.torrent, credentials, std::move(file), have, introduction.peers, part->bell);
+        session_->add(introduction.torrent, credentials, std::move(shared), have, introduction.peers, part->bell);
     if (!added) return added.error();
     part->transfer = std::move(*added);
     return {};
@@ -190,7 +195,7 @@ Task<Result<void>> Swarms::gather(Origin& origin, const swarm::Introduction& int
   swarm::PieceSet have(torrent.pieces());
   if (known && known->pieces() == torrent.pieces()) have = *known;
   for (std::uint32_t piece = 0; piece < torrent.pieces_before(writer.size()); ++piece) have.add(piece);
-  auto joined = co_await join(origin, introduction, writer, have);
+  auto joined = co_await join(origin, introduction, writer.file(), have);
   if (!joined) co_return joined.error();
   const std::shared_ptr<Part> part = std::move(*joined);
   const auto gathering = std::make_shared<Gathering>(origin, part->introduction.member, part->transfer, part->bell);
@@ -227,6 +232,24 @@ Task<Result<void>> Swarms::gather(Origin& origin, const swarm::Introduction& int
   }
   if (!stays) drop(digest);
   co_return gathered;
+}
+
+Task<Result<void>> Swarms::give(Origin& origin, const std::string& invitation, const Digest& digest, UniqueFd file) {
+  auto introduction = co_await ask(origin, invitation, digest);
+  if (!introduction) co_return introduction.error();
+  const swarm::PieceSet all(introduction->torrent.pieces(), true);
+  auto joined = co_await join(origin, *introduction, file.get(), all);
+  if (!joined) co_return joined.error();
+  std::shared_ptr<Part> part = std::move(*joined);
+  part->complete_at = Clock::system().monotonic();
+  const std::lock_guard lock(mutex_);
+  if (!stopping_ && parts_.size() < kMostShared) parts_.try_emplace(digest, part);
+  co_return Result<void>();
+}
+
+bool Swarms::shares(const Digest& digest) const {
+  const std::lock_guard lock(mutex_);
+  return parts_.contains(digest);
 }
 
 std::optional<swarm::Arrival> Swarms::find(const Digest& digest) const {
@@ -334,6 +357,8 @@ Task<void> Swarms::tend() {
         if (failure)
           log::warn("a blob is not given to neighbours any more",
                     {{"digest", digest.to_string()}, {"error", failure->to_string()}});
+        const std::uint64_t sent = part->transfer->sent_bytes();
+        if (std::exchange(part->seen_sent, sent) != sent) part->complete_at = now;
         if (failure || now - *part->complete_at > options_.seed_time) idle.push_back(digest);
       }
     }

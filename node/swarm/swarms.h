@@ -56,6 +56,11 @@ class Swarms : public swarm::Arrivals {
   /// is in it afterwards, however that ended. Errors: those of Gathering::run().
   Task<Result<void>> gather(Origin& origin, const swarm::Introduction& introduction, store::BlobWriter& writer,
                             std::optional<swarm::PieceSet>& known, Gathering::Came came);
+  /// Gives a blob that is held whole, in `file`, to who wants it, as one that was just gathered. Errors: those of
+  /// Origin::ask(); kUpstream.
+  Task<Result<void>> give(Origin& origin, const std::string& invitation, const Digest& digest, UniqueFd file);
+  /// Whether it takes part in that one's.
+  bool shares(const Digest& digest) const;
   std::optional<swarm::Arrival> find(const Digest& digest) const override;
   /// The fill does not come by a swarm any more: children are told to begin anew.
   void comes_otherwise(const Digest& digest);
@@ -74,8 +79,9 @@ class Swarms : public swarm::Arrivals {
   Task<void> tend();
   Task<void> measure();
   Task<void> tell_parent();
-  Task<Result<std::shared_ptr<Part>>> join(Origin& origin, const swarm::Introduction& introduction,
-                                           const store::BlobWriter& writer, const swarm::PieceSet& have);
+  Task<Result<swarm::Introduction>> ask(Origin& origin, const std::string& invitation, const Digest& digest);
+  Task<Result<std::shared_ptr<Part>>> join(Origin& origin, const swarm::Introduction& introduction, int file,
+                                           const swarm::PieceSet& have);
   void ended(const Part& part);
 
   const SwarmOptions options_;

@@ -194,6 +194,39 @@ def test_what_is_evicted_is_given_to_nobody_any_more(site):
     wait_until(lambda: counted(node, "wherry_swarm_blobs") == 1, "the second one alone is shared")
 
 
+def test_who_holds_a_blob_and_gives_it_to_nobody_is_woken_when_it_is_wanted(site):
+    """So that an office behind a thin link fetches it once, however long ago that was."""
+    digest, blob = push(site)
+    holder = site.node("paris")
+    assert pull(holder, "team/app", digest).body == blob
+    holder.stop()
+    holder.start()
+    assert counted(holder, "wherry_swarm_blobs") == 0
+    wait_until(lambda: counted(site.master, "wherry_swarm_holdings") == 1, "it has said what it holds", 30)
+    before = leased(site.master)
+    node = site.node("lyon", **{"download-bytes-per-second": SIZE})
+    stranger = site.node("tokyo", site="tokyo")
+    assert pull(node, "team/app", digest).body == blob
+    assert counted(holder, "wherry_swarm_blobs") == 1
+    assert received(node, "neighbours") > 0.5 * SIZE and leased(site.master) - before < 0.6 * SIZE
+    assert pull(stranger, "team/app", digest).body == blob
+    assert received(stranger, "neighbours") == 0
+    # A parent that forgot is told again.
+    site.master.kill()
+    site.master.start()
+    wait_until(lambda: counted(site.master, "wherry_swarm_holdings") == 3, "all have said what they hold", 30)
+
+
+def test_what_is_evicted_is_not_said_to_be_held(site):
+    digests = [push(site)[0] for _ in range(2)]
+    node = site.node("paris", more={"cache": {"max-bytes": 2 * SIZE - 1}})
+    for digest in digests:
+        assert pull(node, "team/app", digest).status == 200
+        wait_until(node.blob_file(digest).exists, "it is kept")
+    wait_until(lambda: not node.blob_file(digests[0]).exists(), "the first one is evicted")
+    wait_until(lambda: counted(site.master, "wherry_swarm_holdings") == 1, "the second one alone is said to be held", 30)
+
+
 def test_a_parent_that_starts_again_introduces_all_anew(site):
     digest, blob = push(site)
     first = site.node("paris", **{"upload-bytes-per-second": 1 << 20})

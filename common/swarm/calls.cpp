@@ -1,0 +1,60 @@
+#include "common/swarm/calls.h"
+
+#include <functional>
+
+namespace wherry::swarm {
+
+Task<bool> Calls::call(std::string node, Digest blob) {
+  Loop& home = Loop::current();
+  const std::size_t index = std::hash<std::string>()(node) % parts_.size();
+  co_await parts_.loop(index).enter();
+  Part& part = parts_.part(index);
+  const auto line = part.find(node);
+  const bool is_there = line != part.end() && Clock::system().monotonic() - line->second.heard_at < kSilence;
+  if (is_there) {
+    if (line->second.blobs.size() < kMostOfANode) line->second.blobs.insert(blob);
+    if (line->second.listener != nullptr) line->second.listener->wake();
+  }
+  co_await home.enter();
+  co_return is_there;
+}
+
+Task<std::vector<Digest>> Calls::listen(std::string node, std::chrono::milliseconds at_most) {
+  Loop& home = Loop::current();
+  const std::size_t index = std::hash<std::string>()(node) % parts_.size();
+  co_await parts_.loop(index).enter();
+  Part& part = parts_.part(index);
+  const Monotonic now = Clock::system().monotonic();
+  if (!part.contains(node)) forget_silent(part, now);
+  Line& line = part[node];
+  line.heard_at = now;
+  if (line.listener != nullptr) line.listener->wake();
+  if (line.blobs.empty() && !draining_) {
+    const auto listener = std::make_shared<Sleeper>();
+    line.listener = listener;
+    co_await listener->sleep(at_most);
+  }
+  std::vector<Digest> blobs;
+  if (const auto found = part.find(node); found != part.end()) {
+    found->second.heard_at = Clock::system().monotonic();
+    blobs.assign(found->second.blobs.begin(), found->second.blobs.end());
+    found->second.blobs.clear();
+  }
+  co_await home.enter();
+  co_return blobs;
+}
+
+void Calls::drain() {
+  draining_ = true;
+  for (std::size_t i = 0; i < parts_.size(); ++i)
+    parts_.loop(i).post([this, i] {
+      for (auto& [node, line] : parts_.part(i))
+        if (line.listener != nullptr) line.listener->wake();
+    });
+}
+
+void Calls::forget_silent(Part& part, Monotonic now) {
+  std::erase_if(part, [&](const auto& entry) { return now - entry.second.heard_at >= kSilence; });
+}
+
+}  // namespace wherry::swarm

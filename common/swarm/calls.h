@@ -1,0 +1,48 @@
+// Calls: what a parent has to say to its nodes, who hang on the line for it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common/async/per_loop.h"
+#include "common/async/sleep.h"
+#include "common/base/clock.h"
+#include "common/oci/digest.h"
+
+namespace wherry::swarm {
+
+/// Blobs that a node is asked to give. What nobody comes for in kSilence is forgotten. Calls from any loop; each node's
+/// lives on the loop that its name hashes to.
+class Calls {
+ public:
+  static constexpr std::size_t kMostOfANode = 256;
+  static constexpr std::chrono::seconds kSilence{30};
+
+  explicit Calls(const std::vector<Loop*>& loops) : parts_(loops) {}
+
+  /// False when that node was not heard of lately.
+  Task<bool> call(std::string node, Digest blob);
+  /// All for that node, once there are some or that long has passed. Who listens again ends the wait of who listened.
+  Task<std::vector<Digest>> listen(std::string node, std::chrono::milliseconds at_most);
+  /// Ends all waits, now and later. Any loop, at once.
+  void drain();
+
+ private:
+  struct Line {
+    std::set<Digest> blobs;
+    std::shared_ptr<Sleeper> listener;
+    Monotonic heard_at{};
+  };
+  using Part = std::unordered_map<std::string, Line>;
+  static void forget_silent(Part& part, Monotonic now);
+
+  PerLoop<Part> parts_;
+  std::atomic<bool> draining_{false};
+};
+
+}  // namespace wherry::swarm
