@@ -12,11 +12,13 @@
 #include <libtorrent/extensions.hpp>
 #include <libtorrent/ip_filter.hpp>
 #include <libtorrent/load_torrent.hpp>
+#include <libtorrent/peer_connection.hpp>
 #include <libtorrent/peer_connection_handle.hpp>
 #include <libtorrent/session.hpp>
 #include <libtorrent/settings_pack.hpp>
 #include <libtorrent/torrent_flags.hpp>
 #include <libtorrent/torrent_handle.hpp>
+#include <libtorrent/torrent_peer.hpp>
 
 #include "common/base/bytes.h"
 #include "common/base/check.h"
@@ -111,17 +113,31 @@ class Neighbour final : public lt::peer_plugin {
   }
   /// libtorrent shuts a port out; who was shut out comes again from another one.
   bool on_handshake(lt::span<const char>) override {
+    is_met_ = true;
+    keep_hashes_to_ourselves();
     if (state_->banned.contains(host_))
       connection_.disconnect(lt::errors::banned_by_ip_filter, lt::operation_t::bittorrent);
     return true;
   }
   void on_disconnect(const lt::error_code& why) override {
+    is_met_ = false;
+    exchange_hashes(true);  // its next handshake is of version 2, or of none
     if (why == lt::errors::too_many_corrupt_pieces && state_->banned.size() < kMostBanned) state_->banned.insert(host_);
     gone();
     tell();
   }
+  /// All hashes come from the parent. After a wrong piece libtorrent would ask neighbours for those of its blocks, and
+  /// 2.0.8 writes outside of its own table when one says no; so nobody is asked, and who sends such messages has to go.
+  void keep_hashes_to_ourselves() {
+    if (is_met_) exchange_hashes(false);
+  }
 
  private:
+  void exchange_hashes(bool yes) {
+    const auto connection = connection_.native_handle();
+    lt::torrent_peer* peer = connection ? connection->peer_info_struct() : nullptr;
+    if (peer != nullptr) peer->protocol_v2 = yes;
+  }
   std::uint32_t pieces() const { return static_cast<std::uint32_t>(state_->near.size()); }
   void says(std::uint32_t piece) {
     if (piece < pieces() && has_.add(piece)) state_->near[piece].fetch_add(1);
@@ -148,6 +164,7 @@ class Neighbour final : public lt::peer_plugin {
   lt::peer_connection_handle connection_;
   const std::string host_;
   PieceSet has_;
+  bool is_met_ = false;
   bool is_gone_ = false;
 };
 
@@ -155,7 +172,15 @@ class Watch final : public lt::torrent_plugin {
  public:
   explicit Watch(std::shared_ptr<TransferState> state) : state_(std::move(state)) {}
   std::shared_ptr<lt::peer_plugin> new_connection(const lt::peer_connection_handle& connection) override {
-    return std::make_shared<Neighbour>(state_, connection);
+    std::erase_if(neighbours_, [](const auto& each) { return each.expired(); });
+    auto neighbour = std::make_shared<Neighbour>(state_, connection);
+    neighbours_.push_back(neighbour);
+    return neighbour;
+  }
+  /// Whoever is heard of once more is taken for one of version 2 again.
+  void on_add_peer(const lt::tcp::endpoint&, lt::peer_source_flags_t, lt::add_peer_flags_t) override {
+    for (const auto& each : neighbours_)
+      if (const auto neighbour = each.lock()) neighbour->keep_hashes_to_ourselves();
   }
   void on_files_checked() override {
     state_->ready = true;
@@ -168,6 +193,8 @@ class Watch final : public lt::torrent_plugin {
 
  private:
   const std::shared_ptr<TransferState> state_;
+  std::vector<std::weak_ptr<Neighbour>>
+      neighbours_;  // at most those connected, and those that went since the last came
 };
 
 /// Nothing when that is no numeric HOST:PORT.
