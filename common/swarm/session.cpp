@@ -22,6 +22,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/check.h"
+#include "common/base/clock.h"
 #include "common/net/address.h"
 #include "common/swarm/store_disk.h"
 
@@ -106,7 +107,13 @@ class Neighbour final : public lt::peer_plugin {
   bool on_have_none() override { return false; }
   bool on_piece(const lt::peer_request&, lt::span<const char> bytes) override {
     state_->received_bytes.fetch_add(static_cast<std::uint64_t>(bytes.size()), std::memory_order_relaxed);
+    gave_at_ = Clock::system().monotonic();
+    believe(true);
     return false;
+  }
+  /// Each second.
+  void tick() override {
+    if (Clock::system().monotonic() - gave_at_ >= Transfer::kCredit) believe(false);
   }
   void sent_payload(int bytes) override {
     state_->sent_bytes.fetch_add(static_cast<std::uint64_t>(bytes), std::memory_order_relaxed);
@@ -140,12 +147,23 @@ class Neighbour final : public lt::peer_plugin {
   }
   std::uint32_t pieces() const { return static_cast<std::uint32_t>(state_->near.size()); }
   void says(std::uint32_t piece) {
-    if (piece < pieces() && has_.add(piece)) state_->near[piece].fetch_add(1);
+    if (piece >= pieces() || !has_.add(piece)) return;
+    state_->claimed[piece].fetch_add(1);
+    if (is_believed_) state_->near[piece].fetch_add(1);
+  }
+  void believe(bool yes) {
+    if (is_gone_ || std::exchange(is_believed_, yes) == yes) return;
+    for (std::uint32_t piece = has_.next(0); piece < pieces(); piece = has_.next(piece + 1))
+      if (yes)
+        state_->near[piece].fetch_add(1);
+      else
+        state_->near[piece].fetch_sub(1);
   }
   void takes_back(std::uint32_t piece) {
     if (piece >= pieces() || !has_.has(piece)) return;
     has_.remove(piece);
-    state_->near[piece].fetch_sub(1);
+    state_->claimed[piece].fetch_sub(1);
+    if (is_believed_) state_->near[piece].fetch_sub(1);
   }
   void gone() {
     if (is_gone_) return;
@@ -164,6 +182,8 @@ class Neighbour final : public lt::peer_plugin {
   lt::peer_connection_handle connection_;
   const std::string host_;
   PieceSet has_;
+  Monotonic gave_at_{};
+  bool is_believed_ = false;
   bool is_met_ = false;
   bool is_gone_ = false;
 };
@@ -217,6 +237,7 @@ class LibtorrentTransfer final : public Transfer {
   bool has(std::uint32_t piece) const override { return state().passed[piece].load(); }
   bool is_ready() const override { return state().ready.load(); }
   std::uint32_t count() const override { return state().passed_count.load(); }
+  bool is_claimed(std::uint32_t piece) const override { return state().claimed[piece].load() > 0; }
   bool is_near(std::uint32_t piece) const override { return state().near[piece].load() > 0; }
   std::uint32_t peers() const override { return state().peers.load(); }
   std::uint64_t received_bytes() const override { return state().received_bytes.load(std::memory_order_relaxed); }

@@ -41,7 +41,11 @@ class Transfer {
   virtual const Torrent& torrent() const = 0;
   virtual bool has(std::uint32_t piece) const = 0;
   virtual std::uint32_t count() const = 0;
+  /// So long a neighbour is believed after each block that it gave, and a second more at most.
+  static constexpr std::chrono::seconds kCredit{2};
   /// Whether a neighbour says that it has it.
+  virtual bool is_claimed(std::uint32_t piece) const = 0;
+  /// The same of those who are believed.
   virtual bool is_near(std::uint32_t piece) const = 0;
   virtual std::uint32_t peers() const = 0;
   virtual std::uint64_t received_bytes() const = 0;

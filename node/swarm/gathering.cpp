@@ -89,15 +89,18 @@ Result<void> Gathering::check_progress(Monotonic now) {
   return {};
 }
 
-/// What no neighbour has, for the parent; nothing when there is no such piece now.
-std::optional<std::string> Gathering::missing() const {
+/// What no neighbour has, for the parent; nothing when there is no such piece now. What was never sent to anybody is
+/// missing although somebody who gives nothing says that he has it; who is starved is sent what others have, so he
+/// takes everybody at his word.
+std::optional<std::string> Gathering::missing(bool starved) const {
   if (!transfer_->is_ready()) return std::nullopt;
   swarm::PieceSet set(torrent_.pieces());
   const Monotonic now = Clock::system().monotonic();
   const bool stuck = now < claims_ignored_until_;
   for (std::uint32_t piece = front_; piece < torrent_.pieces(); ++piece) {
     if (transfer_->has(piece) || now - given_at_[piece] < kCheckTime) continue;
-    if (transfer_->is_near(piece) && !(stuck && piece < front_ + kWindow)) continue;
+    const bool is_near = starved ? transfer_->is_claimed(piece) : transfer_->is_near(piece);
+    if (is_near && !(stuck && piece < front_ + kWindow)) continue;
     set.add(piece);
   }
   if (set.count() == 0) return std::nullopt;
@@ -146,13 +149,15 @@ Task<void> Gathering::ask_for_neighbours() {
 
 /// Gives how long to wait before the next one; `nothing` is how long if there is none to have.
 Task<std::chrono::milliseconds> Gathering::lease_once(std::chrono::milliseconds& nothing) {
-  auto wanted = missing();
+  const Monotonic now = Clock::system().monotonic();
+  const bool is_starved = now - neighbours_sent_at_ >= kQuiet || now - neighbours_piece_at_ >= kUseless;
+  was_starved_ = is_starved && !was_starved_;  // in turns: what is asked so may be of nobody yet
+  auto wanted = missing(was_starved_);
   if (!wanted) co_return kTick;
   Question question;
   question.method = "POST";
   question.target = std::string(swarm::kPrefix) + torrent_.blob().to_string() + "/lease";
-  const Monotonic now = Clock::system().monotonic();
-  if (now - neighbours_sent_at_ >= kQuiet || now - neighbours_piece_at_ >= kUseless) question.target += "?starved=1";
+  if (was_starved_) question.target += "?starved=1";
   question.headers.emplace_back(swarm::kMemberHeader, member_);
   question.body = std::move(*wanted);
   question.answers = {204, 206, 404};

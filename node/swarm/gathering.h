@@ -64,7 +64,7 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   Task<Result<void>> take_lease(http::Transfer& answer);
   static Task<void> meet_more(std::shared_ptr<Gathering> self);
   Task<void> ask_for_neighbours();
-  std::optional<std::string> missing() const;
+  std::optional<std::string> missing(bool starved) const;
   Result<void> check_progress(Monotonic now);
   /// Until something came, but at least so long.
   Task<void> pause(std::chrono::milliseconds at_least);
@@ -87,6 +87,7 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   Monotonic claims_ignored_until_{};
   Monotonic watched_from_;
   std::uint64_t watched_bytes_ = 0;
+  bool was_starved_ = false;  // when it asked last
   std::atomic<std::uint64_t> leased_bytes_{0};
   std::atomic<Ending> ending_{Ending::kNone};
   Event moved_;  // something came, or some time passed
