@@ -149,29 +149,42 @@ Task<void> Gathering::ask_for_neighbours() {
 
 /// Gives how long to wait before the next one; `nothing` is how long if there is none to have.
 Task<std::chrono::milliseconds> Gathering::lease_once(std::chrono::milliseconds& nothing) {
+  Leased leased = co_await ask_for_lease(false);
   const Monotonic now = Clock::system().monotonic();
   const bool is_starved = now - neighbours_sent_at_ >= kQuiet || now - neighbours_piece_at_ >= kUseless;
-  was_starved_ = is_starved && !was_starved_;  // in turns: what is asked so may be of nobody yet
-  auto wanted = missing(was_starved_);
-  if (!wanted) co_return kTick;
+  const bool had_nothing = leased == Leased::kNothingMissing || leased == Leased::kNoneNow;
+  if (is_starved && had_nothing && ending_ == Ending::kNone) {
+    const Leased again = co_await ask_for_lease(true);
+    if (again != Leased::kNothingMissing) leased = again;
+  }
+  switch (leased) {
+    case Leased::kTaken: nothing = kNothingToLease; co_return std::chrono::milliseconds(0);
+    case Leased::kNoneNow: co_return jittered(std::exchange(nothing, std::min(2 * nothing, kNothingToLeaseMost)));
+    case Leased::kFailed: co_return jittered(kParentIsAway);
+    default: co_return kTick;
+  }
+}
+
+Task<Gathering::Leased> Gathering::ask_for_lease(bool starved) {
+  auto wanted = missing(starved);
+  if (!wanted) co_return Leased::kNothingMissing;
   Question question;
   question.method = "POST";
   question.target = std::string(swarm::kPrefix) + torrent_.blob().to_string() + "/lease";
-  if (was_starved_) question.target += "?starved=1";
+  if (starved) question.target += "?starved=1";
   question.headers.emplace_back(swarm::kMemberHeader, member_);
   question.body = std::move(*wanted);
   question.answers = {204, 206, 404};
   auto answer = co_await origin_.ask(std::move(question));
-  if (!answer) co_return jittered(kParentIsAway);
+  if (!answer) co_return Leased::kFailed;
   const int status = (*answer)->head().status();
-  if (status == 204) co_return jittered(std::exchange(nothing, std::min(2 * nothing, kNothingToLeaseMost)));
+  if (status == 204) co_return Leased::kNoneNow;
   if (status == 404) {
     if (ending_ == Ending::kNone) begin_anew();
-    co_return kTick;
+    co_return Leased::kNothingMissing;
   }
-  nothing = kNothingToLease;
   auto taken = co_await take_lease(**answer);
-  co_return taken ? std::chrono::milliseconds(0) : jittered(kParentIsAway);
+  co_return taken ? Leased::kTaken : Leased::kFailed;
 }
 
 Task<Result<void>> Gathering::take_lease(http::Transfer& answer) {

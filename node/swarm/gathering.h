@@ -61,6 +61,8 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   Task<Result<void>> take_in(store::BlobWriter& writer, const Came& came);
   static Task<void> lease(std::shared_ptr<Gathering> self);
   Task<std::chrono::milliseconds> lease_once(std::chrono::milliseconds& nothing);
+  enum class Leased { kNothingMissing, kNoneNow, kTaken, kFailed };
+  Task<Leased> ask_for_lease(bool starved);
   Task<Result<void>> take_lease(http::Transfer& answer);
   static Task<void> meet_more(std::shared_ptr<Gathering> self);
   Task<void> ask_for_neighbours();
@@ -87,7 +89,6 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   Monotonic claims_ignored_until_{};
   Monotonic watched_from_;
   std::uint64_t watched_bytes_ = 0;
-  bool was_starved_ = false;  // when it asked last
   std::atomic<std::uint64_t> leased_bytes_{0};
   std::atomic<Ending> ending_{Ending::kNone};
   Event moved_;  // something came, or some time passed
