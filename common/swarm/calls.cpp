@@ -19,15 +19,24 @@ Task<bool> Calls::call(std::string node, Digest blob) {
   co_return is_there;
 }
 
+Task<bool> Calls::is_new_life(std::string node, std::string life) {
+  if (life.size() > kMostLifeBytes) life.resize(kMostLifeBytes);
+  Loop& home = Loop::current();
+  const std::size_t index = std::hash<std::string>()(node) % parts_.size();
+  co_await parts_.loop(index).enter();
+  Line& line = line_of(parts_.part(index), node);
+  const bool is_new = !line.life.empty() && line.life != life;
+  line.life = std::move(life);
+  co_await home.enter();
+  co_return is_new;
+}
+
 Task<std::vector<Digest>> Calls::listen(std::string node, std::chrono::milliseconds at_most) {
   Loop& home = Loop::current();
   const std::size_t index = std::hash<std::string>()(node) % parts_.size();
   co_await parts_.loop(index).enter();
   Part& part = parts_.part(index);
-  const Monotonic now = Clock::system().monotonic();
-  if (!part.contains(node)) forget_silent(part, now);
-  Line& line = part[node];
-  line.heard_at = now;
+  Line& line = line_of(part, node);
   if (line.listener != nullptr) line.listener->wake();
   if (line.blobs.empty() && !draining_) {
     const auto listener = std::make_shared<Sleeper>();
@@ -53,8 +62,13 @@ void Calls::drain() {
     });
 }
 
-void Calls::forget_silent(Part& part, Monotonic now) {
-  std::erase_if(part, [&](const auto& entry) { return now - entry.second.heard_at >= kSilence; });
+Calls::Line& Calls::line_of(Part& part, const std::string& node) {
+  const Monotonic now = Clock::system().monotonic();
+  if (!part.contains(node))
+    std::erase_if(part, [&](const auto& entry) { return now - entry.second.heard_at >= kSilence; });
+  Line& line = part[node];
+  line.heard_at = now;
+  return line;
 }
 
 }  // namespace wherry::swarm

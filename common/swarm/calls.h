@@ -21,12 +21,15 @@ namespace wherry::swarm {
 class Calls {
  public:
   static constexpr std::size_t kMostOfANode = 256;
+  static constexpr std::size_t kMostLifeBytes = 32;
   static constexpr std::chrono::seconds kSilence{30};
 
   explicit Calls(const std::vector<Loop*>& loops) : parts_(loops) {}
 
   /// False when that node was not heard of lately.
   Task<bool> call(std::string node, Digest blob);
+  /// Whether that node was heard of lately as another process, whose random name is `life`; this one is known then.
+  Task<bool> is_new_life(std::string node, std::string life);
   /// All for that node, once there are some or that long has passed. Who listens again ends the wait of who listened.
   Task<std::vector<Digest>> listen(std::string node, std::chrono::milliseconds at_most);
   /// Ends all waits, now and later. Any loop, at once.
@@ -37,9 +40,11 @@ class Calls {
     std::set<Digest> blobs;
     std::shared_ptr<Sleeper> listener;
     Monotonic heard_at{};
+    std::string life;
   };
   using Part = std::unordered_map<std::string, Line>;
-  static void forget_silent(Part& part, Monotonic now);
+  /// As it is heard of now; who is silent makes room.
+  static Line& line_of(Part& part, const std::string& node);
 
   PerLoop<Part> parts_;
   std::atomic<bool> draining_{false};

@@ -608,7 +608,7 @@ Task<void> Introducer::wake_holders(const Digest& digest, const std::string& sit
   }
 }
 
-/// It has just started: it is in no swarm any more.
+/// It has started again: it is in no swarm any more.
 Task<void> Introducer::forget_member(const std::string& node) {
   const auto leave = [this, &node](Part& part) {
     for (auto& [digest, swarm] : part.swarms)
@@ -631,7 +631,8 @@ Task<Result<void>> Introducer::holdings(http::Exchange& exchange) {
   if (!noted) co_return noted;
   std::string lines = life_ + "\n";
   std::vector<Digest> wanted;
-  if (told.empty()) co_await forget_member(*node);
+  const bool is_new = co_await calls_.is_new_life(*node, http::query_value(request.query, "life").value_or(""));
+  if (is_new) co_await forget_member(*node);
   if (told == life_) wanted = co_await calls_.listen(*node, kLongestCall);
   for (const Digest& digest : wanted) lines.append(digest.to_string()).push_back('\n');
   http::Response response(200);

@@ -52,8 +52,8 @@ using NodeOf = std::function<Result<std::optional<auth::Identity>>(const http::R
 ///                                                                          202: what is not here yet is on its way
 ///     POST /wherry/v1/swarm/DIGEST/neighbours?known= (Wherry-Member)        more of them, for who knows few
 ///     POST /wherry/v1/swarm/members        (list of DIGEST MEMBER PIECES)   still here; gives those that ended
-///     POST /wherry/v1/swarm/holdings?site=&told= (list of + or -, DIGEST)   what it holds; gives what others want of
-///     it
+///     POST /wherry/v1/swarm/holdings?site=&life=&told= (list of + or -, DIGEST)   what it holds; gives what others
+///     want of it
 ///
 /// The ticket says that this node may read that blob, as the registry found when it asked; the certificate that it gets
 /// is of this swarm alone, by an authority of this parent's own, for a day. When a node is removed all swarms end and

@@ -12,14 +12,17 @@
 #include <libtorrent/extensions.hpp>
 #include <libtorrent/ip_filter.hpp>
 #include <libtorrent/load_torrent.hpp>
+#include <libtorrent/peer_connection.hpp>
 #include <libtorrent/peer_connection_handle.hpp>
 #include <libtorrent/session.hpp>
 #include <libtorrent/settings_pack.hpp>
 #include <libtorrent/torrent_flags.hpp>
 #include <libtorrent/torrent_handle.hpp>
+#include <libtorrent/torrent_peer.hpp>
 
 #include "common/base/bytes.h"
 #include "common/base/check.h"
+#include "common/base/clock.h"
 #include "common/net/address.h"
 #include "common/swarm/store_disk.h"
 
@@ -104,32 +107,63 @@ class Neighbour final : public lt::peer_plugin {
   bool on_have_none() override { return false; }
   bool on_piece(const lt::peer_request&, lt::span<const char> bytes) override {
     state_->received_bytes.fetch_add(static_cast<std::uint64_t>(bytes.size()), std::memory_order_relaxed);
+    gave_at_ = Clock::system().monotonic();
+    believe(true);
     return false;
+  }
+  /// Each second.
+  void tick() override {
+    if (Clock::system().monotonic() - gave_at_ >= Transfer::kCredit) believe(false);
   }
   void sent_payload(int bytes) override {
     state_->sent_bytes.fetch_add(static_cast<std::uint64_t>(bytes), std::memory_order_relaxed);
   }
   /// libtorrent shuts a port out; who was shut out comes again from another one.
   bool on_handshake(lt::span<const char>) override {
+    is_met_ = true;
+    keep_hashes_to_ourselves();
     if (state_->banned.contains(host_))
       connection_.disconnect(lt::errors::banned_by_ip_filter, lt::operation_t::bittorrent);
     return true;
   }
   void on_disconnect(const lt::error_code& why) override {
+    is_met_ = false;
+    exchange_hashes(true);  // its next handshake is of version 2, or of none
     if (why == lt::errors::too_many_corrupt_pieces && state_->banned.size() < kMostBanned) state_->banned.insert(host_);
     gone();
     tell();
   }
+  /// All hashes come from the parent. After a wrong piece libtorrent would ask neighbours for those of its blocks, and
+  /// 2.0.8 writes outside of its own table when one says no; so nobody is asked, and who sends such messages has to go.
+  void keep_hashes_to_ourselves() {
+    if (is_met_) exchange_hashes(false);
+  }
 
  private:
+  void exchange_hashes(bool yes) {
+    const auto connection = connection_.native_handle();
+    lt::torrent_peer* peer = connection ? connection->peer_info_struct() : nullptr;
+    if (peer != nullptr) peer->protocol_v2 = yes;
+  }
   std::uint32_t pieces() const { return static_cast<std::uint32_t>(state_->near.size()); }
   void says(std::uint32_t piece) {
-    if (piece < pieces() && has_.add(piece)) state_->near[piece].fetch_add(1);
+    if (piece >= pieces() || !has_.add(piece)) return;
+    state_->claimed[piece].fetch_add(1);
+    if (is_believed_) state_->near[piece].fetch_add(1);
+  }
+  void believe(bool yes) {
+    if (is_gone_ || std::exchange(is_believed_, yes) == yes) return;
+    for (std::uint32_t piece = has_.next(0); piece < pieces(); piece = has_.next(piece + 1))
+      if (yes)
+        state_->near[piece].fetch_add(1);
+      else
+        state_->near[piece].fetch_sub(1);
   }
   void takes_back(std::uint32_t piece) {
     if (piece >= pieces() || !has_.has(piece)) return;
     has_.remove(piece);
-    state_->near[piece].fetch_sub(1);
+    state_->claimed[piece].fetch_sub(1);
+    if (is_believed_) state_->near[piece].fetch_sub(1);
   }
   void gone() {
     if (is_gone_) return;
@@ -148,6 +182,9 @@ class Neighbour final : public lt::peer_plugin {
   lt::peer_connection_handle connection_;
   const std::string host_;
   PieceSet has_;
+  Monotonic gave_at_{};
+  bool is_believed_ = false;
+  bool is_met_ = false;
   bool is_gone_ = false;
 };
 
@@ -155,7 +192,15 @@ class Watch final : public lt::torrent_plugin {
  public:
   explicit Watch(std::shared_ptr<TransferState> state) : state_(std::move(state)) {}
   std::shared_ptr<lt::peer_plugin> new_connection(const lt::peer_connection_handle& connection) override {
-    return std::make_shared<Neighbour>(state_, connection);
+    std::erase_if(neighbours_, [](const auto& each) { return each.expired(); });
+    auto neighbour = std::make_shared<Neighbour>(state_, connection);
+    neighbours_.push_back(neighbour);
+    return neighbour;
+  }
+  /// Whoever is heard of once more is taken for one of version 2 again.
+  void on_add_peer(const lt::tcp::endpoint&, lt::peer_source_flags_t, lt::add_peer_flags_t) override {
+    for (const auto& each : neighbours_)
+      if (const auto neighbour = each.lock()) neighbour->keep_hashes_to_ourselves();
   }
   void on_files_checked() override {
     state_->ready = true;
@@ -168,6 +213,8 @@ class Watch final : public lt::torrent_plugin {
 
  private:
   const std::shared_ptr<TransferState> state_;
+  std::vector<std::weak_ptr<Neighbour>>
+      neighbours_;  // at most those connected, and those that went since the last came
 };
 
 /// Nothing when that is no numeric HOST:PORT.
@@ -190,6 +237,7 @@ class LibtorrentTransfer final : public Transfer {
   bool has(std::uint32_t piece) const override { return state().passed[piece].load(); }
   bool is_ready() const override { return state().ready.load(); }
   std::uint32_t count() const override { return state().passed_count.load(); }
+  bool is_claimed(std::uint32_t piece) const override { return state().claimed[piece].load() > 0; }
   bool is_near(std::uint32_t piece) const override { return state().near[piece].load() > 0; }
   std::uint32_t peers() const override { return state().peers.load(); }
   std::uint64_t received_bytes() const override { return state().received_bytes.load(std::memory_order_relaxed); }
@@ -204,6 +252,9 @@ class LibtorrentTransfer final : public Transfer {
     if (has(piece)) return;
     bytes.resize(torrent().piece_bytes());  // it takes the last one with what would fill it up
     handle_.add_piece(lt::piece_index_t(static_cast<int>(piece)), std::move(bytes));
+  }
+  void hurry(std::uint32_t piece) override {
+    if (!has(piece)) handle_.piece_priority(lt::piece_index_t(static_cast<int>(piece)), lt::top_priority);
   }
   void stop_writing() override { file_->stop_writing(); }
 

@@ -41,7 +41,11 @@ class Transfer {
   virtual const Torrent& torrent() const = 0;
   virtual bool has(std::uint32_t piece) const = 0;
   virtual std::uint32_t count() const = 0;
+  /// So long a neighbour is believed after each block that it gave, and a second more at most.
+  static constexpr std::chrono::seconds kCredit{2};
   /// Whether a neighbour says that it has it.
+  virtual bool is_claimed(std::uint32_t piece) const = 0;
+  /// The same of those who are believed.
   virtual bool is_near(std::uint32_t piece) const = 0;
   virtual std::uint32_t peers() const = 0;
   virtual std::uint64_t received_bytes() const = 0;
@@ -57,6 +61,8 @@ class Transfer {
   virtual bool is_ready() const = 0;
   /// A piece that came in another way; once it is ready. It is checked as any other.
   virtual void give(std::uint32_t piece, std::vector<char> bytes) = 0;
+  /// Neighbours are asked for that piece before others.
+  virtual void hurry(std::uint32_t piece) = 0;
   /// Nothing is written to the file once this has returned. Blocks.
   virtual void stop_writing() = 0;
 };

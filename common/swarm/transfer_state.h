@@ -19,7 +19,7 @@ namespace wherry::swarm {
 /// Written by libtorrent's network thread, read by any.
 struct TransferState {
   TransferState(const PieceSet& have, std::shared_ptr<Bell> rung)
-      : passed(have.pieces()), near(have.pieces()), bell(std::move(rung)) {
+      : passed(have.pieces()), claimed(have.pieces()), near(have.pieces()), bell(std::move(rung)) {
     for (std::uint32_t piece = have.next(0); piece < have.pieces(); piece = have.next(piece + 1)) passed[piece] = true;
     passed_count = have.count();
   }
@@ -36,9 +36,10 @@ struct TransferState {
     return error;
   }
 
-  std::vector<std::atomic<bool>> passed;         ///< pieces that are in the file and right
-  std::vector<std::atomic<std::uint16_t>> near;  ///< how many neighbours say that they have each
-  std::atomic<bool> ready{false};                ///< pieces are taken
+  std::vector<std::atomic<bool>> passed;            ///< pieces that are in the file and right
+  std::vector<std::atomic<std::uint16_t>> claimed;  ///< how many neighbours say that they have each
+  std::vector<std::atomic<std::uint16_t>> near;     ///< of those, how many gave something of late
+  std::atomic<bool> ready{false};                   ///< pieces are taken
   std::atomic<std::uint32_t> passed_count{0};
   std::atomic<std::uint32_t> peers{0};
   std::atomic<std::uint64_t> received_bytes{0};  ///< of pieces, from neighbours

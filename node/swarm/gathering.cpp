@@ -40,7 +40,9 @@ Task<Result<void>> Gathering::run(store::BlobWriter& writer, const Came& came, S
   while (going && writer.size() < torrent_.size()) {
     co_await bell_->wait(kTick);
     going = co_await take_in(writer, came);
-    if (going) going = check_progress(Clock::system().monotonic());
+    const Monotonic now = Clock::system().monotonic();
+    if (going) going = check_progress(now);
+    if (going) read_on(now);
     moved_.wake_all();
   }
   ending_ = Ending::kOver;
@@ -89,6 +91,14 @@ Result<void> Gathering::check_progress(Monotonic now) {
   return {};
 }
 
+/// Pieces come in any order, for the swarm's sake: but somebody reads this blob from its front on.
+void Gathering::read_on(Monotonic now) {
+  if (now - front_moved_at_ < kReadersPatience) return;
+  const std::uint32_t end = std::min(front_ + kReadAhead, torrent_.pieces());
+  for (std::uint32_t piece = std::max(front_, read_on_to_); piece < end; ++piece) transfer_->hurry(piece);
+  read_on_to_ = std::max(read_on_to_, end);
+}
+
 /// The parent waits for it itself: nobody here is to blame that nothing comes.
 void Gathering::wait_begins_anew(Monotonic now) {
   piece_at_ = now;
@@ -96,15 +106,18 @@ void Gathering::wait_begins_anew(Monotonic now) {
   watched_bytes_ = received_bytes_ + leased_bytes();
 }
 
-/// What no neighbour has, for the parent; nothing when there is no such piece now.
-std::optional<std::string> Gathering::missing() const {
+/// What no neighbour has, for the parent; nothing when there is no such piece now. What was never sent to anybody is
+/// missing although somebody who gives nothing says that he has it; who is starved is sent what others have, so he
+/// takes everybody at his word.
+std::optional<std::string> Gathering::missing(bool starved) const {
   if (!transfer_->is_ready()) return std::nullopt;
   swarm::PieceSet set(torrent_.pieces());
   const Monotonic now = Clock::system().monotonic();
   const bool stuck = now < claims_ignored_until_;
   for (std::uint32_t piece = front_; piece < torrent_.pieces(); ++piece) {
     if (transfer_->has(piece) || now - given_at_[piece] < kCheckTime) continue;
-    if (transfer_->is_near(piece) && !(stuck && piece < front_ + kWindow)) continue;
+    const bool is_near = starved ? transfer_->is_claimed(piece) : transfer_->is_near(piece);
+    if (is_near && !(stuck && piece < front_ + kWindow)) continue;
     set.add(piece);
   }
   if (set.count() == 0) return std::nullopt;
@@ -153,32 +166,46 @@ Task<void> Gathering::ask_for_neighbours() {
 
 /// Gives how long to wait before the next one; `nothing` is how long if there is none to have.
 Task<std::chrono::milliseconds> Gathering::lease_once(std::chrono::milliseconds& nothing) {
-  auto wanted = missing();
-  if (!wanted) co_return kTick;
+  Leased leased = co_await ask_for_lease(false);
+  const Monotonic now = Clock::system().monotonic();
+  const bool is_starved = now - neighbours_sent_at_ >= kQuiet || now - neighbours_piece_at_ >= kUseless;
+  const bool had_nothing = leased != Leased::kTaken && leased != Leased::kFailed;
+  if (is_starved && had_nothing && ending_ == Ending::kNone) {
+    const Leased again = co_await ask_for_lease(true);
+    if (again != Leased::kNothingMissing) leased = again;
+  }
+  switch (leased) {
+    case Leased::kTaken: nothing = kNothingToLease; co_return std::chrono::milliseconds(0);
+    case Leased::kNoneNow: co_return jittered(std::exchange(nothing, std::min(2 * nothing, kNothingToLeaseMost)));
+    case Leased::kFailed: co_return jittered(kParentIsAway);
+    default: co_return kTick;
+  }
+}
+
+Task<Gathering::Leased> Gathering::ask_for_lease(bool starved) {
+  auto wanted = missing(starved);
+  if (!wanted) co_return Leased::kNothingMissing;
   Question question;
   question.method = "POST";
   question.target = std::string(swarm::kPrefix) + torrent_.blob().to_string() + "/lease";
-  const Monotonic now = Clock::system().monotonic();
-  if (now - neighbours_sent_at_ >= kQuiet || now - neighbours_piece_at_ >= kUseless) question.target += "?starved=1";
+  if (starved) question.target += "?starved=1";
   question.headers.emplace_back(swarm::kMemberHeader, member_);
   question.body = std::move(*wanted);
   question.answers = {202, 204, 206, 404};
   auto answer = co_await origin_.ask(std::move(question));
-  if (!answer) co_return jittered(kParentIsAway);
+  if (!answer) co_return Leased::kFailed;
   const int status = (*answer)->head().status();
   if (status == 202) {
     wait_begins_anew(Clock::system().monotonic());
-    if ((*answer)->head().header("retry-after").empty()) co_return kTick;
+    co_return (*answer)->head().header("retry-after").empty() ? Leased::kComesLater : Leased::kNoneNow;
   }
-  if (status == 202 || status == 204)
-    co_return jittered(std::exchange(nothing, std::min(2 * nothing, kNothingToLeaseMost)));
+  if (status == 204) co_return Leased::kNoneNow;
   if (status == 404) {
     if (ending_ == Ending::kNone) begin_anew();
-    co_return kTick;
+    co_return Leased::kNothingMissing;
   }
-  nothing = kNothingToLease;
   auto taken = co_await take_lease(**answer);
-  co_return taken ? std::chrono::milliseconds(0) : jittered(kParentIsAway);
+  co_return taken ? Leased::kTaken : Leased::kFailed;
 }
 
 Task<Result<void>> Gathering::take_lease(http::Transfer& answer) {

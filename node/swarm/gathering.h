@@ -26,6 +26,9 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   static constexpr int kLeasesAtOnce = 2;
   /// A piece that neighbours say they have, and do not send, is leased when all wait for it so long.
   static constexpr std::chrono::seconds kPatience{5};
+  /// Readers wait at the front: when it stands still for so long, the next kReadAhead pieces are taken first.
+  static constexpr std::chrono::milliseconds kReadersPatience{500};
+  static constexpr std::uint32_t kReadAhead = 16;
   /// Who got nothing from a neighbour for so long may lease what was leased to others; who just came asks so long after
   /// it for more neighbours, if it has few: then twice that, ...
   static constexpr std::chrono::seconds kQuiet{1};
@@ -61,12 +64,15 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   Task<Result<void>> take_in(store::BlobWriter& writer, const Came& came);
   static Task<void> lease(std::shared_ptr<Gathering> self);
   Task<std::chrono::milliseconds> lease_once(std::chrono::milliseconds& nothing);
+  enum class Leased { kNothingMissing, kNoneNow, kComesLater, kTaken, kFailed };
+  Task<Leased> ask_for_lease(bool starved);
   Task<Result<void>> take_lease(http::Transfer& answer);
   static Task<void> meet_more(std::shared_ptr<Gathering> self);
   Task<void> ask_for_neighbours();
-  std::optional<std::string> missing() const;
+  std::optional<std::string> missing(bool starved) const;
   Result<void> check_progress(Monotonic now);
   void wait_begins_anew(Monotonic now);
+  void read_on(Monotonic now);
   /// Until something came, but at least so long.
   Task<void> pause(std::chrono::milliseconds at_least);
 
@@ -77,6 +83,7 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   const swarm::Torrent& torrent_;
   std::vector<Monotonic> given_at_;  // by piece: when it came by a lease, and was handed to the transfer
   std::uint32_t front_ = 0;          // pieces before it are in the writer
+  std::uint32_t read_on_to_ = 0;     // pieces before it were asked for first
   Monotonic front_moved_at_;
   Monotonic neighbours_sent_at_;  // or it began
   std::uint64_t received_bytes_ = 0;

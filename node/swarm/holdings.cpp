@@ -17,7 +17,7 @@ namespace {
 
 namespace tables = registry::tables;
 
-constexpr std::chrono::milliseconds kParentIsAway{5'000};
+constexpr std::chrono::milliseconds kParentIsAway{3'000};
 constexpr std::chrono::milliseconds kNothingHeld{1'000};
 constexpr std::size_t kMostAnswerBytes = std::size_t{1} << 16;
 
@@ -104,7 +104,8 @@ void Holdings::tell_all_again() {
 Task<bool> Holdings::tell() {
   Question question;
   question.method = "POST";
-  question.target = fmt::format("{}holdings?site={}&told={}", swarm::kPrefix, http::percent_encode(site_), told_);
+  question.target =
+      fmt::format("{}holdings?site={}&life={}&told={}", swarm::kPrefix, http::percent_encode(site_), life_, told_);
   question.body = next_changes();
   question.answers = {200};
   question.patient = false;

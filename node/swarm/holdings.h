@@ -11,6 +11,7 @@
 #include "common/async/scope.h"
 #include "common/async/semaphore.h"
 #include "common/async/sleep.h"
+#include "common/base/random.h"
 #include "common/registry/storage.h"
 #include "node/swarm/options.h"
 #include "node/swarm/swarms.h"
@@ -55,7 +56,8 @@ class Holdings {
   Swarms& swarms_;
   const std::string site_;
   const std::uint64_t least_bytes_;
-  std::string told_;  // which of the parent's lives knows all
+  const std::string life_ = random_hex(8);  // the parent sees by it when another process of this node's asks
+  std::string told_;                        // which of the parent's lives knows all
   std::mutex mutex_;
   std::unordered_set<Digest> held_;           // under mutex_
   std::unordered_map<Digest, bool> changes_;  // under mutex_: whether it is held now; to be told
