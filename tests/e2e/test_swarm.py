@@ -199,10 +199,10 @@ def test_who_holds_a_blob_and_gives_it_to_nobody_is_woken_when_it_is_wanted(site
     digest, blob = push(site)
     holder = site.node("paris")
     assert pull(holder, "team/app", digest).body == blob
+    wait_until(lambda: counted(site.master, "wherry_swarm_holdings") == 1, "it has said what it holds", 30)
     holder.stop()
     holder.start()
     assert counted(holder, "wherry_swarm_blobs") == 0
-    wait_until(lambda: counted(site.master, "wherry_swarm_holdings") == 1, "it has said what it holds", 30)
     before = leased(site.master)
     node = site.node("lyon", **{"download-bytes-per-second": SIZE})
     stranger = site.node("tokyo", site="tokyo")
