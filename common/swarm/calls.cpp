@@ -25,8 +25,11 @@ Task<bool> Calls::is_new_life(std::string node, std::string life) {
   const std::size_t index = std::hash<std::string>()(node) % parts_.size();
   co_await parts_.loop(index).enter();
   Line& line = line_of(parts_.part(index), node);
-  const bool is_new = !line.life.empty() && line.life != life;
-  line.life = std::move(life);
+  const bool is_new = !line.life.empty() && line.life != life && line.heard_at - line.life_at >= kSilence;
+  if (is_new || line.life.empty()) {
+    line.life = std::move(life);
+    line.life_at = is_new ? line.heard_at : Monotonic{};
+  }
   co_await home.enter();
   co_return is_new;
 }
@@ -38,14 +41,18 @@ Task<std::vector<Digest>> Calls::listen(std::string node, std::chrono::milliseco
   Part& part = parts_.part(index);
   Line& line = line_of(part, node);
   if (line.listener != nullptr) line.listener->wake();
+  std::shared_ptr<Sleeper> listener;
   if (line.blobs.empty() && !draining_) {
-    const auto listener = std::make_shared<Sleeper>();
+    listener = std::make_shared<Sleeper>();
     line.listener = listener;
     co_await listener->sleep(at_most);
   }
   std::vector<Digest> blobs;
-  if (const auto found = part.find(node); found != part.end()) {
+  const auto found = part.find(node);
+  // Who listens since then is given them: this one's connection may be dead.
+  if (found != part.end() && (listener == nullptr || found->second.listener == listener)) {
     found->second.heard_at = Clock::system().monotonic();
+    found->second.listener = nullptr;
     blobs.assign(found->second.blobs.begin(), found->second.blobs.end());
     found->second.blobs.clear();
   }

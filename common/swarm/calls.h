@@ -28,7 +28,8 @@ class Calls {
 
   /// False when that node was not heard of lately.
   Task<bool> call(std::string node, Digest blob);
-  /// Whether that node was heard of lately as another process, whose random name is `life`; this one is known then.
+  /// Whether that node was heard of lately as another process, whose random name is `life`; this one is known then. Not
+  /// more than once in kSilence: two that share a name are not told apart for ever.
   Task<bool> is_new_life(std::string node, std::string life);
   /// All for that node, once there are some or that long has passed. Who listens again ends the wait of who listened.
   Task<std::vector<Digest>> listen(std::string node, std::chrono::milliseconds at_most);
@@ -41,6 +42,7 @@ class Calls {
     std::shared_ptr<Sleeper> listener;
     Monotonic heard_at{};
     std::string life;
+    Monotonic life_at{};
   };
   using Part = std::unordered_map<std::string, Line>;
   /// As it is heard of now; who is silent makes room.

@@ -18,18 +18,22 @@ class HolderBook {
  public:
   /// Of one blob: they wake faster than they could fall away.
   static constexpr std::size_t kMostOfASite = 16;
+  static constexpr std::size_t kMostOfANode = 10'000;
   static constexpr std::size_t kMost = 65'536;  ///< of all blobs, about 200 bytes each; beyond it none is kept
 
-  void add(const Digest& blob, const std::string& site, const std::string& node);
+  /// False when it is full. What a node tells beyond what one may is left out.
+  bool add(const Digest& blob, const std::string& site, const std::string& node);
   void remove(const Digest& blob, const std::string& site, const std::string& node);
   /// At most `most` of that site that `skip` does not name; others each time.
   std::vector<std::string> some(const Digest& blob, const std::string& site, std::size_t most,
                                 const std::function<bool(const std::string& node)>& skip);
+  void clear();
   std::size_t size() const { return size_; }  ///< any thread
 
  private:
   using Nodes = std::vector<std::string>;
   std::unordered_map<Digest, std::map<std::string, Nodes>> blobs_;  // by site
+  std::unordered_map<std::string, std::size_t> of_nodes_;
   std::atomic<std::size_t> size_{0};
 };
 

@@ -26,12 +26,18 @@ http::ByteRange range_of(const Torrent& torrent, PieceRun run) {
   return {first, torrent.offset_of(last) + torrent.bytes_of(last) - first};
 }
 
+bool is_same(const Torrent& one, const Torrent& other) {
+  return one.root() == other.root() && one.size() == other.size();
+}
+
 Error not_a_member() { return Error(ErrorKind::kNotFound, "that is no member of a swarm of this blob (any more)"); }
 
-/// A blob on its way that ends once it is whole, unless less than `least` is left by then: the rest is had together.
+/// A blob on its way that ends once it is whole, unless less than `least` or a quarter is left by then: the rest is had
+/// together.
 class UntilWhole final : public http::Body {
  public:
-  UntilWhole(std::unique_ptr<http::Body> body, std::uint64_t least) : body_(std::move(body)), least_(least) {}
+  UntilWhole(std::unique_ptr<http::Body> body, std::uint64_t least)
+      : body_(std::move(body)), least_(std::max(least, body_->size() / 4)) {}
   int file() const override { return body_->file(); }
   std::uint64_t size() const override { return body_->size(); }
   std::optional<Result<std::uint64_t>> try_ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) override {
@@ -90,8 +96,9 @@ struct Introducer::Swarm {
   std::map<std::string, std::uint64_t> leased_bytes;  // by site, what was sent
   std::map<std::string, Monotonic> woken_at;          // by site
   Semaphore sends{kSendsAtOnce};
-  std::uint32_t here = 0;   // pieces from the first on that can be given
-  bool is_held = false;     // the blob is stored: all can
+  std::uint32_t here = 0;  // pieces from the first on that can be given
+  bool is_held = false;    // the blob is stored: all can
+  std::weak_ptr<Transfer> coming_by;
   std::size_t looking = 0;  // who waits for those that cannot yet
   std::int64_t second = 0;
   std::size_t asked_this_second = 0;
@@ -133,6 +140,7 @@ struct Introducer::Ask {
 struct Introducer::Part {
   std::unordered_map<Digest, std::shared_ptr<Swarm>> swarms;
   HolderBook holders;
+  Monotonic forgot_at{};
   Monotonic swept_at{};
 };
 
@@ -191,13 +199,14 @@ Task<std::optional<std::string>> Introducer::invite(const http::Exchange& exchan
   if (body->size() < least || body->size() > kMostBytes) co_return std::nullopt;
   const auto node = node_name(exchange.request());
   if (!node) co_return std::nullopt;
-  const bool is_known = torrents_.find(digest) != nullptr || arrival_of(digest);
-  if (!is_known) {
-    auto row = co_await storage_.names().get(registry::tables::blob_key(digest));
-    if (!row || !*row) {  // it is on its way, and its pieces are not known
-      if (body->is_coming()) body = std::make_unique<UntilWhole>(std::move(body), least);
+  if (body->is_coming()) {
+    if (!arrival_of(digest)) {  // its pieces are not known yet
+      body = std::make_unique<UntilWhole>(std::move(body), least);
       co_return std::nullopt;
     }
+  } else {
+    auto row = co_await storage_.names().get(registry::tables::blob_key(digest));
+    if (!row || !*row) co_return std::nullopt;  // it is passed on unstored
   }
   const std::int64_t until = to_millis(Clock::system().wall() + kTicketValidity);
   co_return fmt::format("{}{}?repository={}&until={}&ticket={}", kPrefix, digest.to_string(),
@@ -260,7 +269,10 @@ Result<std::shared_ptr<Introducer::Swarm>> Introducer::find_or_make(Part& part, 
       return swarm.members.empty();
     });
   }
-  if (auto found = find(part, torrent->blob())) return found;
+  if (auto found = find(part, torrent->blob())) {
+    if (is_same(*found->torrent, *torrent)) return found;
+    part.swarms.erase(torrent->blob());  // a parent above told otherwise once
+  }
   if (part.swarms.size() >= kMostSwarms)
     return Error(ErrorKind::kUnavailable, "{} blobs are being shared already", kMostSwarms);
   auto made = std::make_shared<Swarm>(torrent, epoch_.load());
@@ -342,10 +354,13 @@ Result<Introduction> Introducer::admit(Part& part, const SharedTorrent& torrent,
     return Error(ErrorKind::kUnavailable, "{} nodes share this blob already", kMostMembers);
   auto certificate = authority_.certify_member(newcomer.key, swarm.name, Clock::system().wall(), kCertificateValidity);
   if (!certificate) return certificate.error();
-  const Neighbourhood::Member member{.name = newcomer.node, .address = newcomer.address, .site = newcomer.site};
+  std::string site = newcomer.site;
+  if (swarm.boards.size() >= kMostSites && !swarm.boards.contains(site)) site.clear();
+  swarm.board_of(site);
+  const Neighbourhood::Member member{.name = newcomer.node, .address = newcomer.address, .site = site};
   std::vector<std::string> peers;
   for (const auto& each : swarm.neighbours.join(member, now)) peers.push_back(each.address);
-  swarm.members.insert_or_assign(shown, Member{newcomer.node, newcomer.site, newcomer.repository});
+  swarm.members.insert_or_assign(shown, Member{newcomer.node, site, newcomer.repository});
   return Introduction{.torrent = *torrent,
                       .name = swarm.name,
                       .repository = newcomer.repository.text(),
@@ -422,7 +437,7 @@ Task<Result<Introducer::Outcome>> Introducer::next_lease(Part& part, const Diges
   const Monotonic until = Clock::system().monotonic() + kLongestLook;
   while (true) {
     Outcome outcome;
-    outcome.crowded = swarm->sends.waiting() >= kMostWaiting || swarm->looking >= kMostWaiting;
+    outcome.crowded = swarm->sends.waiting() >= kMostWaiting;
     outcome.comes_later = swarm->here < swarm->torrent->pieces();
     if (outcome.crowded) co_return outcome;
     outcome.turn = co_await swarm->sends.take();
@@ -440,6 +455,8 @@ Task<Result<Introducer::Outcome>> Introducer::next_lease(Part& part, const Diges
     outcome.turn.end();
     outcome.comes_later = swarm->here < swarm->torrent->pieces();
     if (!outcome.comes_later || Clock::system().monotonic() >= until) co_return outcome;
+    outcome.crowded = swarm->looking >= kMostWaiting;
+    if (outcome.crowded) co_return outcome;
     ++swarm->looking;
     co_await sleep_for(kLookEvery);
     --swarm->looking;
@@ -452,19 +469,21 @@ std::optional<Arrival> Introducer::arrival_of(const Digest& digest) const {
 }
 
 Task<Result<std::shared_ptr<Transfer>>> Introducer::look(Swarm& swarm) {
-  if (swarm.is_held) co_return std::shared_ptr<Transfer>();
-  const std::uint32_t pieces = swarm.torrent->pieces();
-  if (auto arrival = arrival_of(swarm.torrent->blob())) {
-    if (arrival->torrent->root() != swarm.torrent->root()) co_return not_a_member();
-    const Transfer* const transfer = arrival->transfer.get();
-    while (transfer != nullptr && swarm.here < pieces && transfer->has(swarm.here)) ++swarm.here;
-    co_return std::move(arrival->transfer);
+  const Torrent& torrent = *swarm.torrent;
+  if (auto arrival = arrival_of(torrent.blob())) {
+    if (!is_same(*arrival->torrent, torrent)) co_return not_a_member();
+    const std::shared_ptr<Transfer>& transfer = arrival->transfer;
+    if (transfer != swarm.coming_by.lock()) swarm.here = 0;  // it comes anew, into another file
+    swarm.is_held = false;
+    swarm.coming_by = transfer;
+    while (transfer != nullptr && swarm.here < torrent.pieces() && transfer->has(swarm.here)) ++swarm.here;
+    co_return transfer;
   }
-  auto row = co_await storage_.names().get(registry::tables::blob_key(swarm.torrent->blob()));
+  auto row = co_await storage_.names().get(registry::tables::blob_key(torrent.blob()));
   if (!row) co_return row.error();
-  if (!*row) co_return not_a_member();  // it came otherwise, or not at all
+  if (!*row) co_return not_a_member();  // it came otherwise, or not at all, or was evicted
   swarm.is_held = true;
-  swarm.here = pieces;
+  swarm.here = torrent.pieces();
   co_return std::shared_ptr<Transfer>();
 }
 
@@ -493,6 +512,7 @@ Task<Result<void>> Introducer::send_lease(http::Exchange& exchange, const Lease&
   } else {
     auto opened = co_await blobs_.open(lease.repository, torrent.blob());
     if (!opened) co_return opened.error();
+    if ((*opened)->is_coming()) co_return not_a_member();  // it was evicted just now
     body = std::move(*opened);
   }
   const http::ByteRange range = range_of(torrent, lease.run);
@@ -629,11 +649,13 @@ Task<Result<void>> Introducer::holdings(http::Exchange& exchange) {
   if (!list) co_return list.error();
   auto noted = co_await note_holdings(*list, site, *node);
   if (!noted) co_return noted;
-  std::string lines = life_ + "\n";
+  const std::string life = life_ + "-" + std::to_string(forgotten_.load());
+  std::string lines = life + "\n";
   std::vector<Digest> wanted;
   const bool is_new = co_await calls_.is_new_life(*node, http::query_value(request.query, "life").value_or(""));
   if (is_new) co_await forget_member(*node);
-  if (told == life_) wanted = co_await calls_.listen(*node, kLongestCall);
+  const bool hangs_on = http::query_value(request.query, "wait").value_or("") != "0";
+  if (told == life && hangs_on) wanted = co_await calls_.listen(*node, kLongestCall);
   for (const Digest& digest : wanted) lines.append(digest.to_string()).push_back('\n');
   http::Response response(200);
   response.header("Cache-Control", "no-store").body("text/plain", std::move(lines));
@@ -648,7 +670,13 @@ Task<Result<void>> Introducer::note_holdings(std::string_view list, const std::s
     if (!digest || (!holds && !line.starts_with('-')))
       co_return Error(ErrorKind::kInvalid, "each line is + or -, and a digest");
     const auto note = [&](Part& part) {
-      holds ? part.holders.add(*digest, site, node) : part.holders.remove(*digest, site, node);
+      if (!holds) part.holders.remove(*digest, site, node);
+      const Monotonic now = Clock::system().monotonic();
+      if (holds && !part.holders.add(*digest, site, node) && now - part.forgot_at >= kForgetEvery) {
+        part.forgot_at = now;
+        part.holders.clear();
+        forgotten_.fetch_add(1);
+      }
       return true;
     };
     co_await at(*digest, note);

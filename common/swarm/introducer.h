@@ -75,6 +75,9 @@ class Introducer final : public http::Service, public registry::Invitations {
   static constexpr std::size_t kSeenAtOnce = 1024;  ///< members that are looked at for a site_map() in one go
   static constexpr std::size_t kWoken = 4;          ///< holders of a site that are asked at once to give a blob
   static constexpr std::chrono::seconds kWakeEvery{2};
+  /// A full book of holders, of nodes that are gone maybe, is begun anew: those who are there tell again.
+  static constexpr std::chrono::hours kForgetEvery{1};
+  static constexpr std::size_t kMostSites = 256;                    ///< of one; who names others beyond is of none
   static constexpr std::chrono::milliseconds kLongestCall{10'000};  ///< who has told what it holds hangs on so long
   static constexpr std::chrono::seconds kTicketValidity{60};
   static constexpr std::chrono::hours kCertificateValidity{24};
@@ -161,6 +164,7 @@ class Introducer final : public http::Service, public registry::Invitations {
   TorrentBook& torrents_;
   const Arrivals* const arrivals_;
   std::atomic<std::uint64_t> epoch_{0};
+  std::atomic<std::uint64_t> forgotten_{0};  ///< how often what nodes hold was forgotten
   Calls calls_;
   PerLoop<Part> parts_;
   Counter introductions_;

@@ -323,6 +323,8 @@ Task<Result<void>> Fills::gather(Running& running, Origin& origin, const BlobSou
 }
 
 Task<Result<void>> Fills::gather_from(Running& running, Origin& origin, const swarm::Introduction& introduction) {
+  auto flushed = co_await running.writer->flush();  // what a source sent that broke
+  if (!flushed) co_return storage_failure(flushed.error());
   const std::uint64_t before = running.writer->size();
   const auto came = [this, &running](std::uint64_t size) {
     if (!std::exchange(running.first_byte_seen, true))

@@ -17,7 +17,8 @@ namespace {
 
 namespace tables = registry::tables;
 
-constexpr std::chrono::milliseconds kParentIsAway{3'000};
+constexpr std::chrono::milliseconds kParentIsAway{3'000};  // then twice that, ...
+constexpr std::chrono::milliseconds kParentIsAwayMost{60'000};
 constexpr std::chrono::milliseconds kNothingHeld{1'000};
 constexpr std::size_t kMostAnswerBytes = std::size_t{1} << 16;
 
@@ -56,19 +57,24 @@ void Holdings::remove(const Digest& digest) {
 }
 
 Task<void> Holdings::run() {
-  co_await load();
+  std::chrono::milliseconds away = kParentIsAway;
+  bool is_loaded = false;
   while (!stopping_) {
-    bool is_empty = false;
-    {
-      const std::lock_guard lock(mutex_);
-      is_empty = held_.empty() && changes_.empty();
-    }
-    if (is_empty) {
-      co_await sleeper_.sleep(kNothingHeld);
+    const Monotonic began = Clock::system().monotonic();
+    const bool went_well = co_await tell();  // at first that this process is another one, and nothing else
+    if (!went_well) {
+      if (!stopping_) co_await sleeper_.sleep(jittered(away));
+      away = std::min(2 * away, kParentIsAwayMost);
       continue;
     }
-    const bool went_well = co_await tell();
-    if (!went_well && !stopping_) co_await sleeper_.sleep(jittered(kParentIsAway));
+    away = kParentIsAway;
+    if (!std::exchange(is_loaded, true)) co_await load();
+    // It is to hang on: where it does not, another one shares this node's name.
+    const bool hung_on = Clock::system().monotonic() - began >= kNothingHeld;
+    while (!stopping_ && !has_changes() && (is_empty() || !hung_on)) {
+      co_await sleeper_.sleep(kNothingHeld);
+      if (!is_empty()) break;
+    }
   }
 }
 
@@ -84,15 +90,36 @@ Task<void> Holdings::load() {
   if (!loaded) log::warn("what is held cannot be told", {{"error", loaded.error().to_string()}});
 }
 
-std::string Holdings::next_changes() {
-  std::string lines;
+std::vector<Digest> Holdings::next_changes(std::string& lines) {
+  std::vector<Digest> taken;
   const std::lock_guard lock(mutex_);
-  for (std::size_t told = 0; told < kToldAtOnce && !changes_.empty(); ++told) {
+  while (taken.size() < kToldAtOnce && !changes_.empty()) {
     const auto first = changes_.begin();
     lines.append(first->second ? "+" : "-").append(first->first.to_string()).push_back('\n');
+    taken.push_back(first->first);
     changes_.erase(first);
   }
-  return lines;
+  return taken;
+}
+
+void Holdings::put_back(const std::vector<Digest>& changes) {
+  const std::lock_guard lock(mutex_);
+  for (const Digest& digest : changes) changes_[digest] = held_.contains(digest);
+}
+
+bool Holdings::has_changes() {
+  const std::lock_guard lock(mutex_);
+  return !changes_.empty();
+}
+
+bool Holdings::is_empty() {
+  const std::lock_guard lock(mutex_);
+  return held_.empty() && changes_.empty();
+}
+
+bool Holdings::holds(const Digest& digest) {
+  const std::lock_guard lock(mutex_);
+  return held_.contains(digest);
 }
 
 void Holdings::tell_all_again() {
@@ -102,11 +129,14 @@ void Holdings::tell_all_again() {
 }
 
 Task<bool> Holdings::tell() {
+  std::string lines;
+  std::vector<Digest> told;
+  if (!told_.empty()) told = next_changes(lines);
   Question question;
   question.method = "POST";
-  question.target =
-      fmt::format("{}holdings?site={}&life={}&told={}", swarm::kPrefix, http::percent_encode(site_), life_, told_);
-  question.body = next_changes();
+  question.target = fmt::format("{}holdings?site={}&life={}&told={}&wait={}", swarm::kPrefix,
+                                http::percent_encode(site_), life_, http::percent_encode(told_), has_changes() ? 0 : 1);
+  question.body = std::move(lines);
   question.answers = {200};
   question.patient = false;
   auto answer = co_await upstreams_.parent()->ask(std::move(question));
@@ -118,10 +148,10 @@ Task<bool> Holdings::tell() {
   std::string_view rest = text;
   const std::string_view life = take_line(rest);
   if (life.empty()) {
-    tell_all_again();
+    put_back(told);
     co_return false;
   }
-  if (life != told_) {  // it knows what it was told just now alone
+  if (life != told_) {  // it knows nothing yet, or not any more
     told_ = life;
     tell_all_again();
     co_return true;
@@ -137,7 +167,10 @@ Task<void> Holdings::wake(Digest digest) {
   Result<void> given;
   if (!stopping_ && !swarms_.shares(digest)) given = co_await give(digest);
   waking_.erase(digest);
+  if (!holds(digest)) swarms_.drop(digest);  // it was evicted meanwhile
   if (given || stopping_) co_return;
+  const ErrorKind kind = given.error().kind();
+  if (kind == ErrorKind::kBlobUnknown || kind == ErrorKind::kIo) remove(digest);  // the parent is to know
   log::info("a blob that a neighbour wants is not given",
             {{"digest", digest.to_string()}, {"why", given.error().to_string()}});
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "common/async/scope.h"
 #include "common/async/semaphore.h"
@@ -45,10 +46,14 @@ class Holdings {
   Task<void> load();
   /// Tells what changed and waits to be called; true when it went well.
   Task<bool> tell();
-  std::string next_changes();
+  std::vector<Digest> next_changes(std::string& lines);
+  void put_back(const std::vector<Digest>& changes);
+  bool has_changes();
+  bool is_empty();
   void tell_all_again();
   Task<void> wake(Digest digest);
   Task<Result<void>> give(const Digest& digest);
+  bool holds(const Digest& digest);
   Task<Result<RepositoryName>> repository_of(const Digest& digest) const;
 
   registry::Storage& storage_;

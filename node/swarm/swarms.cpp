@@ -1,6 +1,7 @@
 #include "node/swarm/swarms.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -237,6 +238,11 @@ Task<Result<void>> Swarms::gather(Origin& origin, const swarm::Introduction& int
 Task<Result<void>> Swarms::give(Origin& origin, const std::string& invitation, const Digest& digest, UniqueFd file) {
   auto introduction = co_await ask(origin, invitation, digest);
   if (!introduction) co_return introduction.error();
+  struct stat held{};
+  if (::fstat(file.get(), &held) != 0) co_return system_error(errno, "look at a blob's file");
+  if (static_cast<std::uint64_t>(held.st_size) != introduction->torrent.size())
+    co_return Error(ErrorKind::kUpstream, "the parent says that {} has {} bytes, which is not so", digest.to_string(),
+                    introduction->torrent.size());
   const swarm::PieceSet all(introduction->torrent.pieces(), true);
   auto joined = co_await join(origin, *introduction, file.get(), all);
   if (!joined) co_return joined.error();

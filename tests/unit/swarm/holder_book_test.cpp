@@ -14,6 +14,10 @@ bool nobody(const std::string&) { return false; }
 
 class HolderBookTest : public ::testing::Test {
  protected:
+  bool add_one(std::size_t blob, const std::string& node) {
+    return book_.add(Digest::of(DigestAlgorithm::kSha256, std::to_string(blob)), "", node);
+  }
+
   HolderBook book_;
 };
 
@@ -61,8 +65,18 @@ TEST_F(HolderBookTest, WhatIsRemovedIsNotNamedAndMakesRoom) {
 
 TEST_F(HolderBookTest, NoMoreThanSoManyAreKept) {
   for (std::size_t blob = 0; blob < HolderBook::kMost + 10; ++blob)
-    book_.add(Digest::of(DigestAlgorithm::kSha256, std::to_string(blob)), "", "one");
+    EXPECT_EQ(add_one(blob, std::to_string(blob % 100)), blob < HolderBook::kMost);
   EXPECT_EQ(book_.size(), HolderBook::kMost);
+  book_.clear();
+  EXPECT_EQ(book_.size(), 0U);
+  EXPECT_TRUE(add_one(0, "one"));
+}
+
+TEST_F(HolderBookTest, ANodeIsBelievedSoMuchAndNoMore) {
+  for (std::size_t blob = 0; blob < HolderBook::kMostOfANode + 10; ++blob) add_one(blob, "boaster");
+  EXPECT_EQ(book_.size(), HolderBook::kMostOfANode);
+  add_one(0, "another");
+  EXPECT_EQ(book_.size(), HolderBook::kMostOfANode + 1);
 }
 
 }  // namespace
