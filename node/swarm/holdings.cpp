@@ -17,8 +17,8 @@ namespace {
 
 namespace tables = registry::tables;
 
-constexpr std::chrono::milliseconds kParentIsAway{3'000};  // then twice that, ...
-constexpr std::chrono::milliseconds kParentIsAwayMost{60'000};
+constexpr std::chrono::milliseconds kTellAgain{3'000};  // then twice that, ...
+constexpr std::chrono::milliseconds kTellAgainMost{60'000};
 constexpr std::chrono::milliseconds kNothingHeld{1'000};
 constexpr std::size_t kMostAnswerBytes = std::size_t{1} << 16;
 
@@ -57,17 +57,17 @@ void Holdings::remove(const Digest& digest) {
 }
 
 Task<void> Holdings::run() {
-  std::chrono::milliseconds away = kParentIsAway;
+  std::chrono::milliseconds away = kTellAgain;
   bool is_loaded = false;
   while (!stopping_) {
     const Monotonic began = Clock::system().monotonic();
     const bool went_well = co_await tell();  // at first that this process is another one, and nothing else
     if (!went_well) {
       if (!stopping_) co_await sleeper_.sleep(jittered(away));
-      away = std::min(2 * away, kParentIsAwayMost);
+      away = std::min(2 * away, kTellAgainMost);
       continue;
     }
-    away = kParentIsAway;
+    away = kTellAgain;
     if (!std::exchange(is_loaded, true)) co_await load();
     // It is to hang on: where it does not, another one shares this node's name.
     const bool hung_on = Clock::system().monotonic() - began >= kNothingHeld;
