@@ -11,7 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::run_task;
 
-const Digest kBlob = Digest::of(DigestAlgorithm::kSha256, "a blob");
+const Digest kCalledFor = Digest::of(DigestAlgorithm::kSha256, "a blob");
 
 Task<void> listen_to(Calls& calls, std::chrono::milliseconds at_most, std::vector<std::vector<Digest>>& heard) {
   auto blobs = co_await calls.listen("node", at_most);
@@ -22,7 +22,7 @@ Task<void> call_who_listens(std::vector<std::vector<Digest>>& heard, bool& was_t
   Calls calls({&Loop::current()});
   Scope scope;
   scope.spawn(listen_to(calls, 1h, heard));
-  was_there = co_await calls.call("node", kBlob);
+  was_there = co_await calls.call("node", kCalledFor);
   co_await scope.join();
 }
 
@@ -32,15 +32,15 @@ TEST(Calls, WhoListensHearsAtOnce) {
   run_task(call_who_listens(heard, was_there));
   EXPECT_TRUE(was_there);
   ASSERT_EQ(heard.size(), 1U);
-  EXPECT_EQ(heard.front(), std::vector<Digest>{kBlob});
+  EXPECT_EQ(heard.front(), std::vector<Digest>{kCalledFor});
 }
 
 Task<void> call_between(std::vector<std::vector<Digest>>& heard, bool& stranger, bool& known) {
   Calls calls({&Loop::current()});
-  stranger = co_await calls.call("node", kBlob);
+  stranger = co_await calls.call("node", kCalledFor);
   co_await listen_to(calls, 1ms, heard);
-  known = co_await calls.call("node", kBlob);
-  known = co_await calls.call("node", kBlob);
+  known = co_await calls.call("node", kCalledFor);
+  known = co_await calls.call("node", kCalledFor);
   co_await listen_to(calls, 1h, heard);
 }
 
@@ -53,7 +53,7 @@ TEST(Calls, WhatCameBetweenIsHeardOnceAndNobodyIsCalledWhoNeverListened) {
   EXPECT_TRUE(known);
   ASSERT_EQ(heard.size(), 2U);
   EXPECT_TRUE(heard.front().empty());
-  EXPECT_EQ(heard.back(), std::vector<Digest>{kBlob});
+  EXPECT_EQ(heard.back(), std::vector<Digest>{kCalledFor});
 }
 
 Task<void> listen_twice_then_drain(std::vector<std::vector<Digest>>& heard) {

@@ -7,10 +7,10 @@
 namespace wherry::swarm {
 namespace {
 
-const Digest kBlob = Digest::of(DigestAlgorithm::kSha256, "a blob");
-const Digest kOther = Digest::of(DigestAlgorithm::kSha256, "another");
+const Digest kHeldBlob = Digest::of(DigestAlgorithm::kSha256, "a blob");
+const Digest kOtherBlob = Digest::of(DigestAlgorithm::kSha256, "another");
 
-bool nobody(const std::string&) { return false; }
+bool skip_nobody(const std::string&) { return false; }
 
 class HolderBookTest : public ::testing::Test {
  protected:
@@ -22,45 +22,46 @@ class HolderBookTest : public ::testing::Test {
 };
 
 TEST_F(HolderBookTest, ThoseOfTheSiteAreNamedAndNoOthers) {
-  book_.add(kBlob, "paris", "paris-1");
-  book_.add(kBlob, "tokyo", "tokyo-1");
-  book_.add(kOther, "paris", "paris-2");
-  EXPECT_EQ(book_.some(kBlob, "paris", 4, nobody), std::vector<std::string>{"paris-1"});
-  EXPECT_TRUE(book_.some(kBlob, "lyon", 4, nobody).empty());
-  EXPECT_TRUE(book_.some(kOther, "tokyo", 4, nobody).empty());
+  book_.add(kHeldBlob, "paris", "paris-1");
+  book_.add(kHeldBlob, "tokyo", "tokyo-1");
+  book_.add(kOtherBlob, "paris", "paris-2");
+  EXPECT_EQ(book_.some(kHeldBlob, "paris", 4, skip_nobody), std::vector<std::string>{"paris-1"});
+  EXPECT_TRUE(book_.some(kHeldBlob, "lyon", 4, skip_nobody).empty());
+  EXPECT_TRUE(book_.some(kOtherBlob, "tokyo", 4, skip_nobody).empty());
 }
 
 TEST_F(HolderBookTest, WhoIsSkippedIsNotNamed) {
-  book_.add(kBlob, "paris", "paris-1");
-  book_.add(kBlob, "paris", "paris-2");
+  book_.add(kHeldBlob, "paris", "paris-1");
+  book_.add(kHeldBlob, "paris", "paris-2");
   const auto skip = [](const std::string& node) { return node == "paris-1"; };
-  EXPECT_EQ(book_.some(kBlob, "paris", 4, skip), std::vector<std::string>{"paris-2"});
+  EXPECT_EQ(book_.some(kHeldBlob, "paris", 4, skip), std::vector<std::string>{"paris-2"});
 }
 
 TEST_F(HolderBookTest, OthersAreNamedEachTime) {
-  for (int node = 0; node < 8; ++node) book_.add(kBlob, "", std::to_string(node));
+  for (int node = 0; node < 8; ++node) book_.add(kHeldBlob, "", std::to_string(node));
   std::set<std::string> named;
   for (int time = 0; time < 8; ++time)
-    for (const std::string& node : book_.some(kBlob, "", 1, nobody)) named.insert(node);
+    for (const std::string& node : book_.some(kHeldBlob, "", 1, skip_nobody)) named.insert(node);
   EXPECT_EQ(named.size(), 8U);
 }
 
 TEST_F(HolderBookTest, ABlobHasSoManyHoldersOfASiteAndEachOnce) {
-  for (std::size_t node = 0; node < 2 * HolderBook::kMostOfASite; ++node) book_.add(kBlob, "", std::to_string(node));
-  book_.add(kBlob, "", "0");
+  for (std::size_t node = 0; node < 2 * HolderBook::kMostOfASite; ++node)
+    book_.add(kHeldBlob, "", std::to_string(node));
+  book_.add(kHeldBlob, "", "0");
   EXPECT_EQ(book_.size(), HolderBook::kMostOfASite);
-  EXPECT_EQ(book_.some(kBlob, "", 1000, nobody).size(), HolderBook::kMostOfASite);
+  EXPECT_EQ(book_.some(kHeldBlob, "", 1000, skip_nobody).size(), HolderBook::kMostOfASite);
 }
 
 TEST_F(HolderBookTest, WhatIsRemovedIsNotNamedAndMakesRoom) {
-  book_.add(kBlob, "", "one");
-  book_.remove(kBlob, "", "another");
-  book_.remove(kBlob, "paris", "one");
-  book_.remove(kOther, "", "one");
+  book_.add(kHeldBlob, "", "one");
+  book_.remove(kHeldBlob, "", "another");
+  book_.remove(kHeldBlob, "paris", "one");
+  book_.remove(kOtherBlob, "", "one");
   EXPECT_EQ(book_.size(), 1U);
-  book_.remove(kBlob, "", "one");
+  book_.remove(kHeldBlob, "", "one");
   EXPECT_EQ(book_.size(), 0U);
-  EXPECT_TRUE(book_.some(kBlob, "", 4, nobody).empty());
+  EXPECT_TRUE(book_.some(kHeldBlob, "", 4, skip_nobody).empty());
 }
 
 TEST_F(HolderBookTest, NoMoreThanSoManyAreKept) {
