@@ -116,8 +116,8 @@ Task<Result<void>> Master::start_swarms(Daemon& daemon) {
   swarm::NodeOf node_of = [nodes = nodes_.get()](const http::Request& request) { return nodes->identity(request); };
   torrents_ = std::make_unique<swarm::TorrentBook>(*storage_, daemon.loops());
   introducer_ =
-      std::make_unique<swarm::Introducer>(*storage_, *blobs_, *torrents_, nullptr, std::move(node_of), std::move(*authority),
-                                          options_.swarm, daemon.loops(), daemon.metrics());
+      std::make_unique<swarm::Introducer>(*storage_, *blobs_, *torrents_, nullptr, std::move(node_of),
+                                          std::move(*authority), options_.swarm, daemon.loops(), daemon.metrics());
   push_->invite_to(*introducer_);
   co_return Result<void>();
 }
