@@ -38,7 +38,23 @@ class PerLoop {
     }
     co_await home.enter();
   }
-  /// The same for what takes its time.
+  /// Calls `visit` with each item and the part of the loop that `home_of` names for it, on that loop: one stop on each
+  /// loop that has some, however many there are. `home_of` and `visit` do not wait; they and `items` outlive the call.
+  template <class Items, class HomeOf, class Visit>
+  Task<void> visit_homes(const Items& items, const HomeOf& home_of, const Visit& visit) {
+    Loop& here = Loop::current();
+    std::vector<std::size_t> homes;
+    for (const auto& item : items) homes.push_back(home_of(item));
+    for (std::size_t i = 0; i < loops_.size(); ++i) {
+      if (std::find(homes.begin(), homes.end(), i) == homes.end()) continue;
+      co_await loops_[i]->enter();
+      auto home = homes.begin();
+      for (const auto& item : items)
+        if (*home++ == i) visit(*parts_[i], item);
+    }
+    co_await here.enter();
+  }
+  /// As visit(), for what takes its time.
   Task<void> visit_each(std::function<Task<void>(T&)> visit_part) {
     Loop& home = Loop::current();
     for (std::size_t i = 0; i < loops_.size(); ++i) {

@@ -7,7 +7,8 @@
 
 namespace wherry {
 
-inline constexpr std::size_t kShownBytes = 60;  ///< of one text
+inline constexpr std::size_t kShownBytes = 60;        ///< of one text
+inline constexpr std::size_t kShortDigestBytes = 19;  ///< "sha256:" and twelve digits
 
 /// That member's text, cut after `most` bytes, with nothing in it that a terminal would obey; empty when there is none.
 std::string text_at(const nlohmann::ordered_json& object, const char* member, std::size_t most = kShownBytes);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "common/async/task.h"
@@ -29,6 +30,29 @@ class Body {
 
   /// Told when the file could not give what was granted: it is shorter than it was, or cannot be read.
   virtual Task<void> could_not_be_sent() { co_return; }
+};
+
+/// Another body, for who changes a part of what it does.
+class BodyAround : public Body {
+ public:
+  explicit BodyAround(std::unique_ptr<Body> body) : body_(std::move(body)) {}
+  int file() const override { return body_->file(); }
+  std::uint64_t size() const override { return body_->size(); }
+  std::optional<Result<std::uint64_t>> try_ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) override {
+    return body_->try_ready(offset, want, end);
+  }
+  Task<Result<std::uint64_t>> ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) override {
+    return body_->ready(offset, want, end);
+  }
+  bool is_coming() const override { return body_->is_coming(); }
+  Task<void> could_not_be_sent() override { return body_->could_not_be_sent(); }
+
+ protected:
+  /// Closes it, before the rest goes.
+  void end_body() { body_.reset(); }
+
+ private:
+  std::unique_ptr<Body> body_;
 };
 
 }  // namespace wherry::http

@@ -13,6 +13,7 @@
 #include "common/net/address.h"
 #include "common/oci/media_types.h"
 #include "common/registry/tables.h"
+#include "common/swarm/bodies.h"
 
 namespace wherry::swarm {
 namespace {
@@ -32,44 +33,6 @@ bool is_same(const Torrent& one, const Torrent& other) {
 
 Error not_a_member() { return Error(ErrorKind::kNotFound, "that is no member of a swarm of this blob (any more)"); }
 
-/// A blob on its way that ends once it is whole, unless less than `least` or a quarter is left by then: the rest is had
-/// together.
-class UntilWhole final : public http::Body {
- public:
-  UntilWhole(std::unique_ptr<http::Body> body, std::uint64_t least)
-      : body_(std::move(body)), least_(std::max(least, body_->size() / 4)) {}
-  int file() const override { return body_->file(); }
-  std::uint64_t size() const override { return body_->size(); }
-  std::optional<Result<std::uint64_t>> try_ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) override {
-    if (!body_->is_coming() && end - offset >= least_)
-      return Result<std::uint64_t>(Error(ErrorKind::kUnavailable, "the rest of the blob is shared"));
-    return body_->try_ready(offset, want, end);
-  }
-  Task<Result<std::uint64_t>> ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) override {
-    return body_->ready(offset, want, end);
-  }
-  Task<void> could_not_be_sent() override { return body_->could_not_be_sent(); }
-
- private:
-  const std::unique_ptr<http::Body> body_;
-  const std::uint64_t least_;
-};
-
-/// A blob on its way, for who is sent pieces of it that are in its file and right.
-class ArrivedPieces final : public http::Body {
- public:
-  explicit ArrivedPieces(std::shared_ptr<const Transfer> transfer) : transfer_(std::move(transfer)) {}
-  int file() const override { return transfer_->file(); }
-  std::uint64_t size() const override { return transfer_->torrent().size(); }
-  std::optional<Result<std::uint64_t>> try_ready(std::uint64_t, std::uint64_t want, std::uint64_t) override {
-    return Result<std::uint64_t>(want);
-  }
-  Task<Result<std::uint64_t>> ready(std::uint64_t, std::uint64_t want, std::uint64_t) override { co_return want; }
-
- private:
-  const std::shared_ptr<const Transfer> transfer_;
-};
-
 }  // namespace
 
 struct Introducer::Member {
@@ -79,11 +42,24 @@ struct Introducer::Member {
   std::int64_t asked_in = 0;  ///< the second in which it last asked for a lease
 };
 
+/// The nodes of one site, in one swarm.
+struct Introducer::Site {
+  explicit Site(std::uint32_t pieces) : board(pieces) {}
+  LeaseBoard board;
+  std::uint64_t leased_bytes = 0;  ///< that were sent
+  std::optional<Monotonic> holders_called_at;
+};
+
 struct Introducer::Swarm {
   Swarm(SharedTorrent of, std::uint64_t in_epoch)
       : torrent(std::move(of)), epoch(in_epoch), name(random_hex(16)), neighbours(std::hash<std::string>()(name)) {}
 
-  LeaseBoard& board_of(const std::string& site) { return boards.try_emplace(site, torrent->pieces()).first->second; }
+  /// Of those that it has; one that is too many is none.
+  std::string site_for(const std::string& named) {
+    if (!sites.contains(named) && sites.size() >= kMostSites) return {};
+    sites.try_emplace(named, torrent->pieces());
+    return named;
+  }
   /// How many may be had at once: the fewer ask, the more each of them.
   std::uint32_t most_for(Member& member, Monotonic now);
 
@@ -91,18 +67,13 @@ struct Introducer::Swarm {
   const std::uint64_t epoch;
   const std::string name;
   Neighbourhood neighbours;
-  std::map<std::string, LeaseBoard> boards;           // by site
-  std::unordered_map<std::string, Member> members;    // by what they show
-  std::map<std::string, std::uint64_t> leased_bytes;  // by site, what was sent
-  std::map<std::string, Monotonic> woken_at;          // by site
+  std::map<std::string, Site> sites;
+  std::unordered_map<std::string, Member> members;  // by what they show
   Semaphore sends{kSendsAtOnce};
   std::uint32_t here = 0;  // pieces from the first on that can be given
-  bool is_held = false;    // the blob is stored: all can
   std::weak_ptr<Transfer> coming_by;
   std::size_t looking = 0;  // who waits for those that cannot yet
-  std::int64_t second = 0;
-  std::size_t asked_this_second = 0;
-  std::size_t asked_last_second = 0;
+  Askers askers;
 };
 
 /// Who may be introduced.
@@ -139,20 +110,11 @@ struct Introducer::Ask {
 
 struct Introducer::Part {
   std::unordered_map<Digest, std::shared_ptr<Swarm>> swarms;
-  HolderBook holders;
-  Monotonic forgot_at{};
   Monotonic swept_at{};
 };
 
 std::uint32_t Introducer::Swarm::most_for(Member& member, Monotonic now) {
-  const std::int64_t this_second = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
-  if (this_second != second) {
-    asked_last_second = this_second == second + 1 ? asked_this_second : 0;
-    asked_this_second = 0;
-    second = this_second;
-  }
-  if (std::exchange(member.asked_in, this_second) != this_second) ++asked_this_second;
-  const std::size_t asking = std::max({asked_this_second, asked_last_second, std::size_t{1}});
+  const std::size_t asking = askers.count(member.asked_in, now);
   const std::uint64_t bytes = asking >= 4 ? 0 : kMostLeaseBytes / (asking * asking);
   return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(bytes / torrent->piece_bytes()));
 }
@@ -166,26 +128,18 @@ Introducer::Introducer(registry::Storage& storage, registry::Blobs& blobs, Torre
       authority_(std::move(authority)),
       authority_pem_(authority_.certificate().pem()),
       options_(options),
-      secret_(random_hex(32)),
       torrents_(torrents),
       arrivals_(arrivals),
-      calls_(loops),
+      holders_(loops, metrics),
       parts_(loops),
       introductions_(metrics.counter("wherry_swarm_introductions_total", "Nodes introduced to a swarm")),
-      woken_(metrics.counter("wherry_swarm_woken_total", "Nodes asked to give a blob that they hold")),
       leased_bytes_(metrics.counter("wherry_swarm_leased_bytes_total", "Bytes of pieces sent into swarms")),
       leased_pieces_(metrics.counter("wherry_swarm_leased_pieces_total", "Pieces sent into swarms")),
       leased_again_(metrics.counter("wherry_swarm_leased_again_total", "Pieces that had to be sent once more")),
       scattered_(
           metrics.counter("wherry_swarm_scattered_total", "Blobs of which pieces were sent, once for each site")),
       scattered_bytes_(metrics.counter("wherry_swarm_scattered_bytes_total",
-                                       "Sizes of blobs of which pieces were sent, once for each site")) {
-  metrics.gauge("wherry_swarm_holdings", "Blobs that nodes say they can give, each node's counted", [this] {
-    std::size_t held = 0;
-    for (std::size_t i = 0; i < parts_.size(); ++i) held += parts_.part(i).holders.size();
-    return static_cast<double>(held);
-  });
-}
+                                       "Sizes of blobs of which pieces were sent, once for each site")) {}
 
 Introducer::~Introducer() = default;
 
@@ -211,7 +165,7 @@ Task<std::optional<std::string>> Introducer::invite(const http::Exchange& exchan
   const std::int64_t until = to_millis(Clock::system().wall() + kTicketValidity);
   co_return fmt::format("{}{}?repository={}&until={}&ticket={}", kPrefix, digest.to_string(),
                         http::percent_encode(repository.text(), "/"), until,
-                        ticket_for(digest, repository.text(), *node, until));
+                        seals_.ticket(digest, repository.text(), *node, until));
 }
 
 Result<std::string> Introducer::node_name(const http::Request& request) const {
@@ -220,24 +174,6 @@ Result<std::string> Introducer::node_name(const http::Request& request) const {
   if (!*node) return Error(ErrorKind::kUnauthorized, "swarms are for registered nodes");
   return std::move((*node)->name);
 }
-
-std::string Introducer::ticket_for(const Digest& digest, std::string_view repository, std::string_view node,
-                                   std::int64_t until_ms) const {
-  std::string words = digest.binary();
-  append_text(words, repository);
-  append_text(words, node);
-  append_be64(words, static_cast<std::uint64_t>(until_ms));
-  return sealed(words);
-}
-
-std::string Introducer::member_of(const Swarm& swarm, std::string_view node) const {
-  std::string words = "member";
-  append_text(words, swarm.name);
-  append_text(words, node);
-  return sealed(words);
-}
-
-std::string Introducer::sealed(std::string_view words) const { return to_hex(sha256(secret_, as_text(sha256(words)))); }
 
 template <class Work>
 Task<std::invoke_result_t<const Work&, Introducer::Part&>> Introducer::at(const Digest& digest, const Work& work) {
@@ -312,7 +248,7 @@ Task<Result<void>> Introducer::introduce(http::Exchange& exchange, const Digest&
   auto introduction = co_await at(digest, admission);
   if (!introduction) co_return introduction.error();
   introductions_.add();
-  co_await wake_holders(digest, newcomer->site);
+  co_await call_holders(digest, newcomer->site);
   http::Response response(200);
   response.header("Cache-Control", "no-store").body("application/json", introduction->encode());
   co_return co_await exchange.send(std::move(response));
@@ -333,7 +269,7 @@ Result<Introducer::Newcomer> Introducer::newcomer_of(const http::Exchange& excha
   if (!node) return node.error();
   const auto until = parse_decimal(value("until"), INT64_MAX);
   if (!until || static_cast<std::int64_t>(*until) < to_millis(Clock::system().wall()) ||
-      !auth::equal_secrets(ticket_for(digest, named, *node, static_cast<std::int64_t>(*until)), value("ticket")))
+      !auth::equal_secrets(seals_.ticket(digest, named, *node, static_cast<std::int64_t>(*until)), value("ticket")))
     return Error(ErrorKind::kDenied, "that is no ticket of this node's for this blob (any more)");
   std::string address = auth::address_of(exchange.remote()) + ":" + value("port");
   if (!SocketAddress::parse(address)) return Error(ErrorKind::kInvalid, "port: that is none");
@@ -349,14 +285,12 @@ Result<Introduction> Introducer::admit(Part& part, const SharedTorrent& torrent,
   auto made = find_or_make(part, torrent, now);
   if (!made) return made.error();
   Swarm& swarm = **made;
-  const std::string shown = member_of(swarm, newcomer.node);
+  const std::string shown = seals_.member(swarm.name, newcomer.node);
   if (swarm.members.size() >= kMostMembers && !swarm.members.contains(shown))
     return Error(ErrorKind::kUnavailable, "{} nodes share this blob already", kMostMembers);
   auto certificate = authority_.certify_member(newcomer.key, swarm.name, Clock::system().wall(), kCertificateValidity);
   if (!certificate) return certificate.error();
-  std::string site = newcomer.site;
-  if (swarm.boards.size() >= kMostSites && !swarm.boards.contains(site)) site.clear();
-  swarm.board_of(site);
+  const std::string site = swarm.site_for(newcomer.site);
   const Neighbourhood::Member member{.name = newcomer.node, .address = newcomer.address, .site = site};
   std::vector<std::string> peers;
   for (const auto& each : swarm.neighbours.join(member, now)) peers.push_back(each.address);
@@ -395,7 +329,7 @@ Task<Result<void>> Introducer::neighbours(http::Exchange& exchange, const Digest
   };
   auto met = co_await at(digest, meet);
   if (!met) co_return met.error();
-  co_await wake_holders(digest, met->site);
+  co_await call_holders(digest, met->site);
   http::Response response(200);
   response.header("Cache-Control", "no-store").body("text/plain", std::move(met->lines));
   co_return co_await exchange.send(std::move(response));
@@ -425,7 +359,7 @@ Task<Result<void>> Introducer::lease(http::Exchange& exchange, const Digest& dig
   if (sent)
     count_lease(*outcome->lease);
   else
-    outcome->lease->swarm->board_of(outcome->lease->site).came_back(outcome->lease->run);
+    outcome->lease->swarm->sites.at(outcome->lease->site).board.came_back(outcome->lease->run);
   co_await here.enter();
   co_return sent;
 }
@@ -473,8 +407,8 @@ Task<Result<std::shared_ptr<Transfer>>> Introducer::look(Swarm& swarm) {
   if (auto arrival = arrival_of(torrent.blob())) {
     if (!is_same(*arrival->torrent, torrent)) co_return not_a_member();
     const std::shared_ptr<Transfer>& transfer = arrival->transfer;
-    if (transfer != swarm.coming_by.lock()) swarm.here = 0;  // it comes anew, into another file
-    swarm.is_held = false;
+    // It has not begun, or comes anew, into another file.
+    if (transfer == nullptr || transfer != swarm.coming_by.lock()) swarm.here = 0;
     swarm.coming_by = transfer;
     while (transfer != nullptr && swarm.here < torrent.pieces() && transfer->has(swarm.here)) ++swarm.here;
     co_return transfer;
@@ -482,7 +416,6 @@ Task<Result<std::shared_ptr<Transfer>>> Introducer::look(Swarm& swarm) {
   auto row = co_await storage_.names().get(registry::tables::blob_key(torrent.blob()));
   if (!row) co_return row.error();
   if (!*row) co_return not_a_member();  // it came otherwise, or not at all, or was evicted
-  swarm.is_held = true;
   swarm.here = torrent.pieces();
   co_return std::shared_ptr<Transfer>();
 }
@@ -490,12 +423,11 @@ Task<Result<std::shared_ptr<Transfer>>> Introducer::look(Swarm& swarm) {
 Result<std::optional<Introducer::Lease>> Introducer::lease_now(const std::shared_ptr<Swarm>& in, const Ask& ask,
                                                                std::shared_ptr<Transfer> coming) {
   Swarm& swarm = *in;
-  if (coming == nullptr && !swarm.is_held) return std::optional<Lease>();
   const auto set = PieceSet::decode(ask.missing, swarm.torrent->pieces());
   if (!set) return Error(ErrorKind::kInvalid, "the body is not a set of {} pieces", swarm.torrent->pieces());
   Member& member = swarm.members.at(ask.member);
   const Monotonic now = Clock::system().monotonic();
-  LeaseBoard& board = swarm.board_of(member.site);
+  LeaseBoard& board = swarm.sites.at(member.site).board;
   const std::uint64_t again = board.given_again();
   const auto run = board.lease(*set, swarm.here, swarm.most_for(member, now), ask.starved, now);
   leased_again_.add(board.given_again() - again);
@@ -523,7 +455,7 @@ Task<Result<void>> Introducer::send_lease(http::Exchange& exchange, const Lease&
 
 void Introducer::count_lease(const Lease& lease) {
   const Torrent& torrent = *lease.swarm->torrent;
-  std::uint64_t& bytes = lease.swarm->leased_bytes[lease.site];
+  std::uint64_t& bytes = lease.swarm->sites.at(lease.site).leased_bytes;
   if (bytes == 0) {
     scattered_.add();
     scattered_bytes_.add(torrent.size());
@@ -536,7 +468,12 @@ void Introducer::count_lease(const Lease& lease) {
 Task<Result<void>> Introducer::hear(http::Exchange& exchange) {
   auto list = co_await exchange.read_whole_body(kMostListBytes);
   if (!list) co_return list.error();
-  std::string ended;
+  struct Line {
+    Digest blob;
+    std::string shown;
+    std::optional<std::uint64_t> pieces;
+  };
+  std::vector<Line> lines;
   for (std::string_view rest = *list; !rest.empty();) {
     const std::string_view line = take_line(rest);
     const auto space = line.find(' ');
@@ -544,21 +481,23 @@ Task<Result<void>> Introducer::hear(http::Exchange& exchange) {
     if (!digest || space == std::string_view::npos)
       co_return Error(ErrorKind::kInvalid, "each line is a digest, a member and how many pieces it has");
     const std::string_view says = line.substr(space + 1);
-    const auto pieces = says.find(' ');
-    const std::string shown(says.substr(0, pieces));
-    std::optional<std::uint64_t> has;
-    if (pieces != std::string_view::npos) has = parse_decimal(says.substr(pieces + 1), PieceSet::kMost);
-    const auto hear_one = [&](Part& part) {
-      const std::shared_ptr<Swarm> swarm = find(part, *digest);
-      if (swarm == nullptr) return false;
-      const auto found = swarm->members.find(shown);
-      if (found == swarm->members.end()) return false;
-      if (has) swarm->neighbours.has(found->second.node, static_cast<std::uint32_t>(*has));
-      return swarm->neighbours.heard(found->second.node, Clock::system().monotonic());
-    };
-    const bool is_known = co_await at(*digest, hear_one);
-    if (!is_known) ended.append(line.substr(0, space)).push_back('\n');
+    const auto end = says.find(' ');
+    std::optional<std::uint64_t> pieces;
+    if (end != std::string_view::npos) pieces = parse_decimal(says.substr(end + 1), PieceSet::kMost);
+    lines.push_back({*digest, std::string(says.substr(0, end)), pieces});
   }
+  std::string ended;
+  const auto home = [this](const Line& line) { return home_of(line.blob); };
+  const auto hear_one = [&](Part& part, const Line& line) {
+    const std::shared_ptr<Swarm> swarm = find(part, line.blob);
+    const Member* member = nullptr;
+    if (swarm != nullptr)
+      if (const auto found = swarm->members.find(line.shown); found != swarm->members.end()) member = &found->second;
+    if (member != nullptr && line.pieces) swarm->neighbours.has(member->node, static_cast<std::uint32_t>(*line.pieces));
+    if (member == nullptr || !swarm->neighbours.heard(member->node, Clock::system().monotonic()))
+      ended.append(line.blob.to_string()).push_back('\n');
+  };
+  co_await parts_.visit_homes(lines, home, hear_one);
   http::Response response(200);
   response.body("text/plain", std::move(ended));
   co_return co_await exchange.send(std::move(response));
@@ -586,7 +525,8 @@ Task<void> Introducer::see(Part& part, SiteMap& map) {
     std::string repository;
     if (!swarm->members.empty()) repository = swarm->members.begin()->second.repository.text();
     SiteMap::Swarm shown(torrent.blob(), std::move(repository), torrent.size());
-    for (const auto& [site, bytes] : swarm->leased_bytes) shown.leased(site, bytes);
+    for (const auto& [name, site] : swarm->sites)
+      if (site.leased_bytes > 0) shown.leased(name, site.leased_bytes);
     for (auto at = members.begin(); at != members.end();) {
       const auto& [name, member] = *at++;
       if (Clock::system().monotonic() - member.heard_at < Neighbourhood::kSilence)
@@ -601,87 +541,51 @@ Task<void> Introducer::see(Part& part, SiteMap& map) {
 }
 
 /// Those who hold a blob and are in no swarm of it come to the help of who wants it.
-Task<void> Introducer::wake_holders(const Digest& digest, const std::string& site) {
+Task<void> Introducer::call_holders(const Digest& digest, const std::string& site) {
   const auto choose = [&](Part& part) {
     std::vector<std::string> nodes;
     const std::shared_ptr<Swarm> swarm = find(part, digest);
     if (swarm == nullptr) return nodes;
+    const auto found = swarm->sites.find(site);
     const Monotonic now = Clock::system().monotonic();
-    const auto [woken_at, is_first] = swarm->woken_at.try_emplace(site, now);
-    if (!is_first && now - woken_at->second < kWakeEvery) return nodes;
-    woken_at->second = now;
-    return part.holders.some(digest, site, kWoken,
-                             [&](const std::string& node) { return swarm->members.contains(member_of(*swarm, node)); });
+    if (found == swarm->sites.end()) return nodes;
+    auto& called_at = found->second.holders_called_at;
+    if (called_at && now - *called_at < kCallEvery) return nodes;
+    called_at = now;
+    return holders_.some(digest, site, [&](const std::string& node) {
+      return swarm->members.contains(seals_.member(swarm->name, node));
+    });
   };
   const std::vector<std::string> nodes = co_await at(digest, choose);
-  for (const std::string& node : nodes) {
-    const bool is_there = co_await calls_.call(node, digest);
-    if (is_there) {
-      woken_.add();
-      continue;
-    }
-    const auto forget = [&](Part& part) {
-      part.holders.remove(digest, site, node);
-      return true;
-    };
-    co_await at(digest, forget);
-  }
+  co_await holders_.call(digest, site, nodes);
 }
 
 /// It has started again: it is in no swarm any more.
 Task<void> Introducer::forget_member(const std::string& node) {
   const auto leave = [this, &node](Part& part) {
     for (auto& [digest, swarm] : part.swarms)
-      if (swarm->members.erase(member_of(*swarm, node)) > 0) swarm->neighbours.leave(node);
+      if (swarm->members.erase(seals_.member(swarm->name, node)) > 0) swarm->neighbours.leave(node);
   };
   co_await parts_.visit(leave);
 }
 
-/// The answer's first line says which process knows it; blobs that this node is to give follow, once there are some.
 Task<Result<void>> Introducer::holdings(http::Exchange& exchange) {
-  const http::Request& request = exchange.request();
-  auto node = node_name(request);
+  const std::string_view query = exchange.request().query;
+  const auto value = [&](std::string_view name) { return http::query_value(query, name).value_or(""); };
+  auto node = node_name(exchange.request());
   if (!node) co_return node.error();
-  const std::string site = http::query_value(request.query, "site").value_or("");
+  const std::string site = value("site");
   if (site.size() > kMostSiteBytes) co_return Error(ErrorKind::kInvalid, "site: its name is too long");
-  const std::string told = http::query_value(request.query, "told").value_or("");
   auto list = co_await exchange.read_whole_body(kMostListBytes);
   if (!list) co_return list.error();
-  auto noted = co_await note_holdings(*list, site, *node);
+  auto noted = co_await holders_.note(*list, site, *node);
   if (!noted) co_return noted;
-  const std::string life = life_ + "-" + std::to_string(forgotten_.load());
-  std::string lines = life + "\n";
-  std::vector<Digest> wanted;
-  const bool is_new = co_await calls_.is_new_life(*node, http::query_value(request.query, "life").value_or(""));
-  if (is_new) co_await forget_member(*node);
-  const bool hangs_on = http::query_value(request.query, "wait").value_or("") != "0";
-  if (told == life && hangs_on) wanted = co_await calls_.listen(*node, kLongestCall);
-  for (const Digest& digest : wanted) lines.append(digest.to_string()).push_back('\n');
+  const bool has_started_again = co_await holders_.is_new_life(*node, value("life"));
+  if (has_started_again) co_await forget_member(*node);
+  auto lines = co_await holders_.answer(*node, value("told"), value("wait") != "0");
   http::Response response(200);
   response.header("Cache-Control", "no-store").body("text/plain", std::move(lines));
   co_return co_await exchange.send(std::move(response));
-}
-
-Task<Result<void>> Introducer::note_holdings(std::string_view list, const std::string& site, const std::string& node) {
-  while (!list.empty()) {
-    const std::string_view line = take_line(list);
-    const bool holds = line.starts_with('+');
-    const auto digest = Digest::parse(line.substr(std::min<std::size_t>(1, line.size())));
-    if (!digest || (!holds && !line.starts_with('-')))
-      co_return Error(ErrorKind::kInvalid, "each line is + or -, and a digest");
-    const auto note = [&](Part& part) {
-      if (!holds) part.holders.remove(*digest, site, node);
-      const Monotonic now = Clock::system().monotonic();
-      if (holds && !part.holders.add(*digest, site, node) && now - part.forgot_at >= kForgetEvery) {
-        part.forgot_at = now;
-        part.holders.clear();
-        forgotten_.fetch_add(1);
-      }
-      return true;
-    };
-    co_await at(*digest, note);
-  }
-  co_return Result<void>();
 }
 
 http::Response Introducer::render(const Error& error) const { return http::problem_of(error); }

@@ -15,18 +15,18 @@
 #include "common/async/semaphore.h"
 #include "common/auth/identity.h"
 #include "common/auth/node_authority.h"
-#include "common/base/random.h"
 #include "common/http/server.h"
 #include "common/observe/metrics.h"
 #include "common/registry/catalog.h"
 #include "common/registry/invitations.h"
 #include "common/registry/storage.h"
 #include "common/swarm/arrivals.h"
-#include "common/swarm/calls.h"
-#include "common/swarm/holder_book.h"
+#include "common/swarm/askers.h"
+#include "common/swarm/holders.h"
 #include "common/swarm/introduction.h"
 #include "common/swarm/lease_board.h"
 #include "common/swarm/neighbourhood.h"
+#include "common/swarm/seals.h"
 #include "common/swarm/site_map.h"
 #include "common/swarm/torrent_book.h"
 
@@ -72,13 +72,9 @@ class Introducer final : public http::Service, public registry::Invitations {
   static constexpr std::chrono::milliseconds kLongestLook{2'000};
   static constexpr std::chrono::milliseconds kLookEvery{20};
   static constexpr std::uint64_t kMostLeaseBytes = std::uint64_t{1} << 20;  ///< at once, to who is alone
-  static constexpr std::size_t kSeenAtOnce = 1024;  ///< members that are looked at for a site_map() in one go
-  static constexpr std::size_t kWoken = 4;          ///< holders of a site that are asked at once to give a blob
-  static constexpr std::chrono::seconds kWakeEvery{2};
-  /// A full book of holders, of nodes that are gone maybe, is begun anew: those who are there tell again.
-  static constexpr std::chrono::hours kForgetEvery{1};
-  static constexpr std::size_t kMostSites = 256;                    ///< of one; who names others beyond is of none
-  static constexpr std::chrono::milliseconds kLongestCall{10'000};  ///< who has told what it holds hangs on so long
+  static constexpr std::size_t kSeenAtOnce = 1024;      ///< members that are looked at for a site_map() in one go
+  static constexpr std::chrono::seconds kCallEvery{2};  ///< holders of a site
+  static constexpr std::size_t kMostSites = 256;        ///< of one; who names another one beyond is of none
   static constexpr std::chrono::seconds kTicketValidity{60};
   static constexpr std::chrono::hours kCertificateValidity{24};
 
@@ -99,13 +95,14 @@ class Introducer final : public http::Service, public registry::Invitations {
   /// Somebody is not to take part any more: all begin anew. Any loop.
   void end_all() { epoch_.fetch_add(1); }
   /// Lets go of who waits to be called. Any loop, at once.
-  void drain() { calls_.drain(); }
+  void drain() { holders_.drain(); }
 
   /// Who takes part now, and what each last said that it has. From any loop: visits all, and stays nowhere for long.
   Task<SiteMap> site_map();
 
  private:
   struct Member;
+  struct Site;
   struct Swarm;
   struct Part;
   struct Newcomer;
@@ -132,9 +129,8 @@ class Introducer final : public http::Service, public registry::Invitations {
   Task<Result<void>> neighbours(http::Exchange& exchange, const Digest& digest);
   Task<Result<void>> hear(http::Exchange& exchange);
   Task<Result<void>> holdings(http::Exchange& exchange);
-  Task<Result<void>> note_holdings(std::string_view list, const std::string& site, const std::string& node);
   Task<void> forget_member(const std::string& node);
-  Task<void> wake_holders(const Digest& digest, const std::string& site);
+  Task<void> call_holders(const Digest& digest, const std::string& site);
   Task<Result<void>> send_lease(http::Exchange& exchange, const Lease& lease);
   Task<Result<SharedTorrent>> torrent_of(const RepositoryName& repository, const Digest& digest);
   /// On the digest's loop: it was sent.
@@ -142,12 +138,6 @@ class Introducer final : public http::Service, public registry::Invitations {
   /// On the part's loop.
   Task<void> see(Part& part, SiteMap& map);
   Result<std::string> node_name(const http::Request& request) const;
-  std::string ticket_for(const Digest& digest, std::string_view repository, std::string_view node,
-                         std::int64_t until_ms) const;
-  /// What a node shows in that swarm: the same whenever it is introduced there.
-  std::string member_of(const Swarm& swarm, std::string_view node) const;
-  /// Nobody makes that up who does not know this process's secret.
-  std::string sealed(std::string_view words) const;
   std::size_t home_of(const Digest& digest) const { return digest.hash() % parts_.size(); }
   /// On the digest's loop; null when there is none, or it ended.
   std::shared_ptr<Swarm> find(Part& part, const Digest& digest);
@@ -159,16 +149,13 @@ class Introducer final : public http::Service, public registry::Invitations {
   const auth::NodeAuthority authority_;
   const std::string authority_pem_;
   const IntroducerOptions options_;
-  const std::string secret_;
-  const std::string life_ = random_hex(8);  ///< who was told by another process tells again
+  const Seals seals_;
   TorrentBook& torrents_;
   const Arrivals* const arrivals_;
   std::atomic<std::uint64_t> epoch_{0};
-  std::atomic<std::uint64_t> forgotten_{0};  ///< how often what nodes hold was forgotten
-  Calls calls_;
+  Holders holders_;
   PerLoop<Part> parts_;
   Counter introductions_;
-  Counter woken_;
   Counter leased_bytes_;
   Counter leased_pieces_;
   Counter leased_again_;

@@ -13,8 +13,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::size_t kShortDigestBytes = 19;  // "sha256:" and twelve digits
-
 std::string count_of(const ordered_json& object, const char* member) {
   return fmt::format("{:.0f}", number_at(object, member));
 }

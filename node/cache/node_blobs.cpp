@@ -28,24 +28,15 @@ class FillBody final : public http::Body {
   std::uint64_t size_;
 };
 
-/// A body that holds its blob until it is sent.
-class HeldBody final : public http::Body {
+/// A body that holds its blob until it is sent, and its file is closed.
+class HeldBody final : public http::BodyAround {
  public:
-  HeldBody(std::unique_ptr<http::Body> body, CacheSpace::Hold hold) : hold_(std::move(hold)), body_(std::move(body)) {}
-  int file() const override { return body_->file(); }
-  std::uint64_t size() const override { return body_->size(); }
-  bool is_coming() const override { return body_->is_coming(); }
-  std::optional<Result<std::uint64_t>> try_ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) override {
-    return body_->try_ready(offset, want, end);
-  }
-  Task<Result<std::uint64_t>> ready(std::uint64_t offset, std::uint64_t want, std::uint64_t end) override {
-    return body_->ready(offset, want, end);
-  }
-  Task<void> could_not_be_sent() override { return body_->could_not_be_sent(); }
+  HeldBody(std::unique_ptr<http::Body> body, CacheSpace::Hold hold)
+      : BodyAround(std::move(body)), hold_(std::move(hold)) {}
+  ~HeldBody() override { end_body(); }
 
  private:
-  CacheSpace::Hold hold_;  // ends after the body has closed its file
-  std::unique_ptr<http::Body> body_;
+  CacheSpace::Hold hold_;
 };
 
 /// A fill for another repository that failed says nothing of this one: it is begun anew so often.

@@ -15,7 +15,6 @@ using nlohmann::ordered_json;
 
 constexpr std::size_t kNameBytes = 40;
 constexpr std::size_t kErrorBytes = 160;
-constexpr std::size_t kShortDigestBytes = 19;  // "sha256:" and twelve digits
 constexpr std::size_t kTableBarWidth = 22;
 
 void add_fill(std::string& table, const ordered_json& fill) {

@@ -14,14 +14,13 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::size_t kShortBlobBytes = 19;  // "sha256:" and twelve digits
 constexpr std::size_t kSwarmBarWidth = 16;
 
 std::vector<std::string> row_of(const ordered_json& blob) {
   const auto bytes = [&](const char* member) { return human_bytes(number_at(blob, member)); };
   const double size = number_at(blob, "size_bytes");
   const double share = size > 0 ? number_at(blob, "held_bytes") / size : 0;
-  return {text_at(blob, "digest", kShortBlobBytes),
+  return {text_at(blob, "digest", kShortDigestBytes),
           text_at(blob, "state"),
           fmt::format("{} {:3.0f}%", bar(share, kSwarmBarWidth), share * 100),
           bytes("held_bytes") + " of " + bytes("size_bytes"),

@@ -63,18 +63,17 @@ Task<void> Holdings::run() {
     const Monotonic began = Clock::system().monotonic();
     const bool went_well = co_await tell();  // at first that this process is another one, and nothing else
     if (!went_well) {
+      if (away == 2 * kTellAgain)  // the first time may be before it has joined
+        log::info("the parent cannot be told what this node could give to its neighbours", {});
       if (!stopping_) co_await sleeper_.sleep(jittered(away));
       away = std::min(2 * away, kTellAgainMost);
       continue;
     }
     away = kTellAgain;
     if (!std::exchange(is_loaded, true)) co_await load();
-    // It is to hang on: where it does not, another one shares this node's name.
-    const bool hung_on = Clock::system().monotonic() - began >= kNothingHeld;
-    while (!stopping_ && !has_changes() && (is_empty() || !hung_on)) {
-      co_await sleeper_.sleep(kNothingHeld);
-      if (!is_empty()) break;
-    }
+    // Where it does not hang on, there is more to say, or another one shares this node's name: not at once.
+    if (Clock::system().monotonic() - began < kNothingHeld && !stopping_) co_await sleeper_.sleep(kNothingHeld);
+    while (is_empty() && !stopping_) co_await sleeper_.sleep(kNothingHeld);
   }
 }
 

@@ -236,6 +236,7 @@ Task<Result<void>> Swarms::gather(Origin& origin, const swarm::Introduction& int
 }
 
 Task<Result<void>> Swarms::give(Origin& origin, const std::string& invitation, const Digest& digest, UniqueFd file) {
+  if (count() >= kMostShared) co_return Error(ErrorKind::kUnavailable, "{} blobs are shared already", kMostShared);
   auto introduction = co_await ask(origin, invitation, digest);
   if (!introduction) co_return introduction.error();
   struct stat held{};
@@ -249,8 +250,13 @@ Task<Result<void>> Swarms::give(Origin& origin, const std::string& invitation, c
   std::shared_ptr<Part> part = std::move(*joined);
   part->complete_at = Clock::system().monotonic();
   const std::lock_guard lock(mutex_);
-  if (!stopping_ && parts_.size() < kMostShared) parts_.try_emplace(digest, part);
+  if (!stopping_) parts_.try_emplace(digest, part);
   co_return Result<void>();
+}
+
+std::size_t Swarms::count() const {
+  const std::lock_guard lock(mutex_);
+  return parts_.size();
 }
 
 bool Swarms::shares(const Digest& digest) const {

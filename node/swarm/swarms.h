@@ -57,7 +57,7 @@ class Swarms : public swarm::Arrivals {
   Task<Result<void>> gather(Origin& origin, const swarm::Introduction& introduction, store::BlobWriter& writer,
                             std::optional<swarm::PieceSet>& known, Gathering::Came came);
   /// Gives a blob that is held whole, in `file`, to who wants it, as one that was just gathered. Errors: those of
-  /// Origin::ask(); kUpstream.
+  /// Origin::ask(); kUpstream; kUnavailable when kMostShared are shared.
   Task<Result<void>> give(Origin& origin, const std::string& invitation, const Digest& digest, UniqueFd file);
   /// Whether it takes part in that one's.
   bool shares(const Digest& digest) const;
@@ -83,6 +83,7 @@ class Swarms : public swarm::Arrivals {
   Task<Result<std::shared_ptr<Part>>> join(Origin& origin, const swarm::Introduction& introduction, int file,
                                            const swarm::PieceSet& have);
   void ended(const Part& part);
+  std::size_t count() const;
 
   const SwarmOptions options_;
   swarm::TorrentBook& torrents_;
