@@ -19,7 +19,7 @@ namespace tables = registry::tables;
 
 constexpr std::chrono::milliseconds kTellAgain{3'000};  // then twice that, ...
 constexpr std::chrono::milliseconds kTellAgainMost{60'000};
-constexpr std::chrono::milliseconds kNothingHeld{1'000};
+constexpr std::chrono::milliseconds kBetweenCalls{100};
 constexpr std::size_t kMostAnswerBytes = std::size_t{1} << 16;
 
 }  // namespace
@@ -60,7 +60,6 @@ Task<void> Holdings::run() {
   std::chrono::milliseconds away = kTellAgain;
   bool is_loaded = false;
   while (!stopping_) {
-    const Monotonic began = Clock::system().monotonic();
     const bool went_well = co_await tell();  // at first that this process is another one, and nothing else
     if (!went_well) {
       if (away == 2 * kTellAgain)  // the first time may be before it has joined
@@ -71,9 +70,9 @@ Task<void> Holdings::run() {
     }
     away = kTellAgain;
     if (!std::exchange(is_loaded, true)) co_await load();
-    // Where it does not hang on, there is more to say, or another one shares this node's name: not at once.
-    if (Clock::system().monotonic() - began < kNothingHeld && !stopping_) co_await sleeper_.sleep(kNothingHeld);
-    while (is_empty() && !stopping_) co_await sleeper_.sleep(kNothingHeld);
+    do {  // another one that has this node's name would end each call at once
+      if (!stopping_) co_await sleeper_.sleep(kBetweenCalls);
+    } while (is_empty() && !stopping_);
   }
 }
 

@@ -230,17 +230,20 @@ def test_who_holds_a_blob_and_gives_it_to_nobody_is_woken_when_it_is_wanted(site
     holder.start()
     assert counted(holder, "wherry_swarm_blobs") == 0
     before = leased(site.master)
-    node = site.node("lyon", **{"download-bytes-per-second": SIZE})
-    stranger = site.node("tokyo", site="tokyo")
-    assert pull(node, "team/app", digest).body == blob
-    assert counted(holder, "wherry_swarm_blobs") == 1
-    assert received(node, "neighbours") > 0.5 * SIZE and leased(site.master) - before < 0.6 * SIZE
-    assert pull(stranger, "team/app", digest).body == blob
-    assert received(stranger, "neighbours") == 0
-    # A parent that forgot is told again.
-    site.master.kill()
-    site.master.start()
-    wait_until(lambda: counted(site.master, "wherry_swarm_holdings") == 3, "all have said what they hold", 30)
+    with contextlib.closing(Link(site.master.address)) as link:
+        node = site.node("lyon", parent=link)
+        stranger = site.node("tokyo", site="tokyo")
+        link.bytes_per_second = SIZE // 4
+        assert pull(node, "team/app", digest).body == blob
+        link.bytes_per_second = None
+        assert counted(holder, "wherry_swarm_blobs") == 1
+        assert received(node, "neighbours") > 0.5 * SIZE and leased(site.master) - before < 0.6 * SIZE
+        assert pull(stranger, "team/app", digest).body == blob
+        assert received(stranger, "neighbours") == 0
+        # A parent that forgot is told again.
+        site.master.kill()
+        site.master.start()
+        wait_until(lambda: counted(site.master, "wherry_swarm_holdings") == 3, "all have said what they hold", 30)
 
 
 def test_a_parent_that_starts_again_introduces_all_anew(site):
