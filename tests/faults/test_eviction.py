@@ -3,6 +3,7 @@
 import http.client
 import os
 import random
+import signal
 import stat
 import threading
 import time
@@ -60,7 +61,8 @@ class Meter:
     """A disk of a node's own, and what blobs take of it at one moment: files without a name, too.
 
     ext4 counts the blocks of a file that is gone until its journal is written, which takes a while on a busy machine. Whatever
-    is over `mark` by that is measured by the files themselves, which may come and go meanwhile: the smaller figure counts.
+    is over `mark` by that is measured by the files themselves, with the node stopped meanwhile: one that comes while others are
+    counted would be seen beside the one that went for it. The smaller figure counts.
     """
 
     def __init__(self, disk, node, mark=float("inf")):
@@ -78,7 +80,13 @@ class Meter:
         before = self.names()
         used = self.used()
         taken = used - self.base - max(before, self.names())
-        return taken if taken <= self.mark else min(taken, self.bytes_of_files())
+        if taken <= self.mark:
+            return taken
+        self.node.process.send_signal(signal.SIGSTOP)
+        try:
+            return min(taken, self.bytes_of_files())
+        finally:
+            self.node.process.send_signal(signal.SIGCONT)
 
     def bytes_of_files(self):
         """Each file once, whatever names it has or had."""
