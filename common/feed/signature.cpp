@@ -17,6 +17,7 @@ constexpr std::size_t kMaxKeyFileBytes = 8 * 1024;
 // What is signed begins with what it is, so that no signature can be shown for another thing.
 constexpr std::string_view kHeadWords = "wherry feed head 1\n";
 constexpr std::string_view kProjectWords = "wherry feed project 2\n";
+constexpr std::string_view kRootWords = "wherry swarm root 1\n";
 constexpr std::string_view kKeyWords = "wherry feed key 1\n";
 
 struct Free {
@@ -207,6 +208,13 @@ std::string words_of(const SignedProject& signed_project) {
   return words;
 }
 
+std::string words_of(const SignedRoot& signed_root) {
+  std::string words(kRootWords);
+  append_text(words, signed_root.blob);
+  append_be64(words, signed_root.size);
+  return words.append(as_text(signed_root.root));
+}
+
 }  // namespace
 
 SignedHead SignedHead::sign(const Head& head, WallTime time, const SigningKey& key) {
@@ -269,6 +277,30 @@ Result<SignedProject> SignedProject::decode(std::string_view encoded) {
 }
 
 Result<void> SignedProject::verify(const TrustedKeys& keys) const {
+  return check(keys, key_id, words_of(*this), signature);
+}
+
+SignedRoot SignedRoot::sign(std::string blob, std::uint64_t size, const Hash& root, const SigningKey& key) {
+  SignedRoot made{std::move(blob), size, root, key.public_key().id(), {}};
+  made.signature = key.sign(words_of(made));
+  return made;
+}
+
+std::string SignedRoot::encode() const {
+  std::string out;
+  append_be64(out, key_id);
+  return out.append(signature);
+}
+
+Result<SignedRoot> SignedRoot::decode(std::string blob, std::uint64_t size, const Hash& root,
+                                      std::string_view encoded) {
+  SignedRoot read{std::move(blob), size, root, 0, {}};
+  if (!take_signature(encoded, read.key_id, read.signature))
+    return invalid_form("the master's word on a blob's pieces");
+  return read;
+}
+
+Result<void> SignedRoot::verify(const TrustedKeys& keys) const {
   return check(keys, key_id, words_of(*this), signature);
 }
 

@@ -128,4 +128,22 @@ struct SignedProject {
   Result<void> verify(const TrustedKeys& keys) const;
 };
 
+/// The master's word on a large blob: cut into pieces as swarms cut it, the tree of them has this root. So whoever
+/// shares it can check a piece before he passes it on, whoever told him what the pieces are.
+struct SignedRoot {
+  std::string blob;  ///< its digest, as text
+  std::uint64_t size = 0;
+  Hash root{};
+  std::uint64_t key_id = 0;
+  std::string signature;
+
+  static SignedRoot sign(std::string blob, std::uint64_t size, const Hash& root, const SigningKey& key);
+  /// The key's id and the signature: who reads it has the rest.
+  std::string encode() const;
+  /// Errors: kInvalid for another form.
+  static Result<SignedRoot> decode(std::string blob, std::uint64_t size, const Hash& root, std::string_view encoded);
+  /// Errors: kInvalid when no trusted key made that signature.
+  Result<void> verify(const TrustedKeys& keys) const;
+};
+
 }  // namespace wherry::feed

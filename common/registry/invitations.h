@@ -16,6 +16,8 @@ namespace wherry::registry {
 
 /// A request's header: who asks for a blob takes part in swarms (common/swarm).
 inline constexpr std::string_view kSwarmHeader = "wherry-swarm";
+/// Its value of who does not, but shares the blob itself and wants the master's word on its pieces.
+inline constexpr std::string_view kSwarmVoucher = "voucher";
 /// What an invitation begins with.
 inline constexpr std::string_view kSwarmPath = "/wherry/v1/swarm/";
 

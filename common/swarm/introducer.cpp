@@ -27,10 +27,6 @@ http::ByteRange range_of(const Torrent& torrent, PieceRun run) {
   return {first, torrent.offset_of(last) + torrent.bytes_of(last) - first};
 }
 
-bool is_same(const Torrent& one, const Torrent& other) {
-  return one.root() == other.root() && one.size() == other.size();
-}
-
 Error not_a_member() { return Error(ErrorKind::kNotFound, "that is no member of a swarm of this blob (any more)"); }
 
 }  // namespace
@@ -76,10 +72,15 @@ struct Introducer::Swarm {
   Askers askers;
 };
 
-/// Who may be introduced.
-struct Introducer::Newcomer {
+/// Who may read the blob.
+struct Introducer::Reader {
   std::string node;
   RepositoryName repository;
+};
+
+/// Who may be introduced.
+struct Introducer::Newcomer {
+  Reader reader;
   std::string address;
   std::string site;
   std::string key;  ///< the request for its certificate
@@ -149,7 +150,9 @@ bool Introducer::would_come(const http::Request& request) const {
 
 Task<std::optional<std::string>> Introducer::invite(const http::Exchange& exchange, const RepositoryName& repository,
                                                     const Digest& digest, std::unique_ptr<http::Body>& body) {
-  const std::uint64_t least = std::max(options_.min_bytes, kLeastBytes);
+  const bool wants_voucher = exchange.request().header(registry::kSwarmHeader) == registry::kSwarmVoucher;
+  std::uint64_t least = kLeastBytes;
+  if (!wants_voucher) least = std::max(least, options_.min_bytes);
   if (body->size() < least || body->size() > kMostBytes) co_return std::nullopt;
   const auto node = node_name(exchange.request());
   if (!node) co_return std::nullopt;
@@ -206,7 +209,7 @@ Result<std::shared_ptr<Introducer::Swarm>> Introducer::find_or_make(Part& part, 
     });
   }
   if (auto found = find(part, torrent->blob())) {
-    if (is_same(*found->torrent, *torrent)) return found;
+    if (found->torrent->is_same(*torrent)) return found;
     part.swarms.erase(torrent->blob());  // a parent above told otherwise once
   }
   if (part.swarms.size() >= kMostSwarms)
@@ -230,19 +233,24 @@ Task<Result<void>> Introducer::handle(http::Exchange& exchange) {
   constexpr std::string_view kNeighbours = "/neighbours";
   const bool is_lease = place.ends_with(kLease);
   const bool is_neighbours = place.ends_with(kNeighbours);
+  const bool is_voucher = place.ends_with(kVoucher);
   if (is_lease) place.remove_suffix(kLease.size());
   if (is_neighbours) place.remove_suffix(kNeighbours.size());
+  if (is_voucher) place.remove_suffix(kVoucher.size());
   const auto digest = Digest::parse(place);
   if (!digest) co_return Error(ErrorKind::kNotFound, "there is nothing at this path");
   if (is_lease) co_return co_await lease(exchange, *digest);
   if (is_neighbours) co_return co_await neighbours(exchange, *digest);
+  if (is_voucher) co_return co_await voucher(exchange, *digest);
   co_return co_await introduce(exchange, *digest);
 }
 
 Task<Result<void>> Introducer::introduce(http::Exchange& exchange, const Digest& digest) {
-  auto newcomer = newcomer_of(exchange, digest);
+  auto reader = reader_of(exchange, digest);
+  if (!reader) co_return reader.error();
+  auto newcomer = newcomer_of(exchange, std::move(*reader));
   if (!newcomer) co_return newcomer.error();
-  auto torrent = co_await torrent_of(newcomer->repository, digest);
+  auto torrent = co_await torrent_of(newcomer->reader.repository, digest);
   if (!torrent) co_return torrent.error();
   const auto admission = [&](Part& part) { return admit(part, *torrent, *newcomer); };
   auto introduction = co_await at(digest, admission);
@@ -259,7 +267,18 @@ Task<Result<SharedTorrent>> Introducer::torrent_of(const RepositoryName& reposit
   co_return co_await torrents_.of(blobs_, repository, digest);
 }
 
-Result<Introducer::Newcomer> Introducer::newcomer_of(const http::Exchange& exchange, const Digest& digest) const {
+/// For a node that makes the torrent itself, of its own copy.
+Task<Result<void>> Introducer::voucher(http::Exchange& exchange, const Digest& digest) {
+  auto reader = reader_of(exchange, digest);
+  if (!reader) co_return reader.error();
+  auto torrent = co_await torrent_of(reader->repository, digest);
+  if (!torrent) co_return torrent.error();
+  http::Response response(200);
+  response.header("Cache-Control", "no-store").body(std::string(media_type::kBlobBytes), (*torrent)->voucher());
+  co_return co_await exchange.send(std::move(response));
+}
+
+Result<Introducer::Reader> Introducer::reader_of(const http::Exchange& exchange, const Digest& digest) const {
   const http::Request& request = exchange.request();
   const auto value = [&](std::string_view name) { return http::query_value(request.query, name).value_or(""); };
   const std::string named = value("repository");
@@ -271,13 +290,19 @@ Result<Introducer::Newcomer> Introducer::newcomer_of(const http::Exchange& excha
   if (!until || static_cast<std::int64_t>(*until) < to_millis(Clock::system().wall()) ||
       !auth::equal_secrets(seals_.ticket(digest, named, *node, static_cast<std::int64_t>(*until)), value("ticket")))
     return Error(ErrorKind::kDenied, "that is no ticket of this node's for this blob (any more)");
+  return Reader{std::move(*node), std::move(*repository)};
+}
+
+Result<Introducer::Newcomer> Introducer::newcomer_of(const http::Exchange& exchange, Reader reader) {
+  const std::string_view query = exchange.request().query;
+  const auto value = [&](std::string_view name) { return http::query_value(query, name).value_or(""); };
   std::string address = auth::address_of(exchange.remote()) + ":" + value("port");
   if (!SocketAddress::parse(address)) return Error(ErrorKind::kInvalid, "port: that is none");
   std::string site = value("site");
   if (site.size() > kMostSiteBytes) return Error(ErrorKind::kInvalid, "site: its name is too long");
   auto key = from_base64url(value("key"));
   if (!key) return Error(ErrorKind::kInvalid, "key: that is no request for a certificate in base64url");
-  return Newcomer{std::move(*node), std::move(*repository), std::move(address), std::move(site), std::move(*key)};
+  return Newcomer{std::move(reader), std::move(address), std::move(site), std::move(*key)};
 }
 
 Result<Introduction> Introducer::admit(Part& part, const SharedTorrent& torrent, const Newcomer& newcomer) {
@@ -285,19 +310,19 @@ Result<Introduction> Introducer::admit(Part& part, const SharedTorrent& torrent,
   auto made = find_or_make(part, torrent, now);
   if (!made) return made.error();
   Swarm& swarm = **made;
-  const std::string shown = seals_.member(swarm.name, newcomer.node);
+  const std::string shown = seals_.member(swarm.name, newcomer.reader.node);
   if (swarm.members.size() >= kMostMembers && !swarm.members.contains(shown))
     return Error(ErrorKind::kUnavailable, "{} nodes share this blob already", kMostMembers);
   auto certificate = authority_.certify_member(newcomer.key, swarm.name, Clock::system().wall(), kCertificateValidity);
   if (!certificate) return certificate.error();
   const std::string site = swarm.site_for(newcomer.site);
-  const Neighbourhood::Member member{.name = newcomer.node, .address = newcomer.address, .site = site};
+  const Neighbourhood::Member member{.name = newcomer.reader.node, .address = newcomer.address, .site = site};
   std::vector<std::string> peers;
   for (const auto& each : swarm.neighbours.join(member, now)) peers.push_back(each.address);
-  swarm.members.insert_or_assign(shown, Member{newcomer.node, site, newcomer.repository});
+  swarm.members.insert_or_assign(shown, Member{newcomer.reader.node, site, newcomer.reader.repository});
   return Introduction{.torrent = *torrent,
                       .name = swarm.name,
-                      .repository = newcomer.repository.text(),
+                      .repository = newcomer.reader.repository.text(),
                       .authority_pem = authority_pem_,
                       .certificate_pem = certificate->pem(),
                       .member = shown,
@@ -405,7 +430,7 @@ std::optional<Arrival> Introducer::arrival_of(const Digest& digest) const {
 Task<Result<std::shared_ptr<Transfer>>> Introducer::look(Swarm& swarm) {
   const Torrent& torrent = *swarm.torrent;
   if (auto arrival = arrival_of(torrent.blob())) {
-    if (!is_same(*arrival->torrent, torrent)) co_return not_a_member();
+    if (!arrival->torrent->is_same(torrent)) co_return not_a_member();
     const std::shared_ptr<Transfer>& transfer = arrival->transfer;
     // It has not begun, or comes anew, into another file.
     if (transfer == nullptr || transfer != swarm.coming_by.lock()) swarm.here = 0;

@@ -48,6 +48,7 @@ using NodeOf = std::function<Result<std::optional<auth::Identity>>(const http::R
 /// A registered node that asks for a large blob, and says that it takes part in swarms, is sent (303) to
 ///
 ///     POST /wherry/v1/swarm/DIGEST?repository=&ticket=&port=&site=&key=     an Introduction
+///     POST /wherry/v1/swarm/DIGEST/voucher?repository=&until=&ticket=      the master's word on its pieces, or nothing
 ///     POST /wherry/v1/swarm/DIGEST/lease[?starved=1] (Wherry-Member)       206: pieces; 204: none to give now;
 ///                                                                          202: what is not here yet is on its way
 ///     POST /wherry/v1/swarm/DIGEST/neighbours?known= (Wherry-Member)        more of them, for who knows few
@@ -105,13 +106,16 @@ class Introducer final : public http::Service, public registry::Invitations {
   struct Site;
   struct Swarm;
   struct Part;
+  struct Reader;
   struct Newcomer;
   struct Lease;
   struct Outcome;
   /// Does `work`, which does not wait, with the part of that digest's loop, on that loop.
   template <class Work>
   Task<std::invoke_result_t<const Work&, Part&>> at(const Digest& digest, const Work& work);
-  Result<Newcomer> newcomer_of(const http::Exchange& exchange, const Digest& digest) const;
+  /// Who shows a ticket.
+  Result<Reader> reader_of(const http::Exchange& exchange, const Digest& digest) const;
+  static Result<Newcomer> newcomer_of(const http::Exchange& exchange, Reader reader);
   /// On the digest's loop.
   Result<Introduction> admit(Part& part, const SharedTorrent& torrent, const Newcomer& newcomer);
   /// What who asks for a lease shows.
@@ -125,6 +129,7 @@ class Introducer final : public http::Service, public registry::Invitations {
   /// cannot be had that way any more.
   Task<Result<std::shared_ptr<Transfer>>> look(Swarm& swarm);
   Task<Result<void>> introduce(http::Exchange& exchange, const Digest& digest);
+  Task<Result<void>> voucher(http::Exchange& exchange, const Digest& digest);
   Task<Result<void>> lease(http::Exchange& exchange, const Digest& digest);
   Task<Result<void>> neighbours(http::Exchange& exchange, const Digest& digest);
   Task<Result<void>> hear(http::Exchange& exchange);

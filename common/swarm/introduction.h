@@ -14,6 +14,9 @@ inline constexpr std::string_view kPrefix = registry::kSwarmPath;
 /// A request's header: which member asks for a lease.
 inline constexpr std::string_view kMemberHeader = "Wherry-Member";
 
+/// Behind a blob's digest: where the master's word on its pieces is asked for.
+inline constexpr std::string_view kVoucher = "/voucher";
+
 struct Introduction {
   static constexpr std::size_t kMostBytes = std::size_t{8} << 20;  ///< as a document
 

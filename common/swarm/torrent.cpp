@@ -14,7 +14,8 @@ namespace {
 constexpr std::uint32_t kSmallestPiece = 64 * 1024;
 constexpr std::uint32_t kLargestPiece = 4 * 1024 * 1024;
 constexpr std::uint64_t kWantedPieces = 2048;
-constexpr char kVersion = 1;
+constexpr char kVersion = 1;         // without a voucher
+constexpr char kVouchedVersion = 2;  // its length, itself, then as the other
 
 std::uint64_t count_of(std::uint64_t size) {
   const std::uint64_t piece = piece_bytes_for(size);
@@ -63,9 +64,16 @@ std::uint32_t Torrent::pieces_before(std::uint64_t offset) const {
   return offset >= size_ ? pieces() : static_cast<std::uint32_t>(offset / piece_bytes_);
 }
 
+Torrent Torrent::vouched_by(std::string voucher) const {
+  Torrent vouched = *this;
+  vouched.voucher_ = std::move(voucher);
+  return vouched;
+}
+
 std::string Torrent::encode() const {
-  std::string text(1, kVersion);
-  text.reserve(9 + roots_.size() * sizeof(Sha256));
+  std::string text(1, voucher_.empty() ? kVersion : kVouchedVersion);
+  text.reserve(10 + voucher_.size() + roots_.size() * sizeof(Sha256));
+  if (!voucher_.empty()) text.append(1, static_cast<char>(voucher_.size())).append(voucher_);
   append_be64(text, size_);
   for (const Sha256& root : roots_) text.append(as_text(root));
   return text;
@@ -73,14 +81,23 @@ std::string Torrent::encode() const {
 
 Result<Torrent> Torrent::decode(const Digest& blob, std::string_view text) {
   const Error bad(ErrorKind::kCorrupt, "that is no torrent of {}", blob.to_string());
-  if (text.empty() || text.front() != kVersion) return bad;
+  if (text.empty() || (text.front() != kVersion && text.front() != kVouchedVersion)) return bad;
+  const bool is_vouched = text.front() == kVouchedVersion;
   text.remove_prefix(1);
+  std::string voucher;
+  if (is_vouched) {
+    const std::size_t length = text.empty() ? 0 : static_cast<unsigned char>(text.front());
+    if (length == 0 || text.size() < 1 + length) return bad;
+    voucher = text.substr(1, length);
+    text.remove_prefix(1 + length);
+  }
   const auto size = take_be64(text);
   if (!size || text.size() % sizeof(Sha256) != 0) return bad;
   std::vector<Sha256> roots(text.size() / sizeof(Sha256));
   if (!roots.empty()) std::memcpy(roots.data(), text.data(), text.size());
   auto torrent = make(blob, *size, std::move(roots));
   if (!torrent) return bad;
+  torrent->voucher_ = std::move(voucher);
   return torrent;
 }
 

@@ -24,6 +24,8 @@ std::uint32_t piece_bytes_for(std::uint64_t size);
 /// Immutable.
 class Torrent {
  public:
+  static constexpr std::size_t kMostVoucherBytes = 255;
+
   /// Of pieces whose roots are known. Errors: kInvalid when size and pieces do not go together.
   static Result<Torrent> make(const Digest& blob, std::uint64_t size, std::vector<Sha256> pieces);
   /// The roots of the next pieces of a file, behind those that `roots` has, of about `bytes`. Blocks: one SHA-256 pass
@@ -37,6 +39,12 @@ class Torrent {
   const std::vector<Sha256>& roots() const { return roots_; }
   const Sha256& root() const { return root_; }
   std::uint64_t offset_of(std::uint32_t piece) const { return std::uint64_t{piece} * piece_bytes_; }
+  /// The master's word that this is the blob's (feed::SignedRoot); empty when there is none.
+  const std::string& voucher() const { return voucher_; }
+  /// The same with that voucher, of at most kMostVoucherBytes.
+  Torrent vouched_by(std::string voucher) const;
+  /// Whether both tell of the same pieces, whoever vouches for them.
+  bool is_same(const Torrent& other) const { return root_ == other.root_ && size_ == other.size_; }
   /// Of one piece: the last one may be shorter.
   std::uint32_t bytes_of(std::uint32_t piece) const;
   /// Of so many pieces, as if none of them were the short one; the size when they are all.
@@ -46,7 +54,7 @@ class Torrent {
   /// How many whole pieces lie before that offset; all when it is the end.
   std::uint32_t pieces_before(std::uint64_t offset) const;
 
-  /// Size and roots, for a row or a message.
+  /// Size, roots and voucher, for a row or a message.
   std::string encode() const;
   /// Errors: kCorrupt.
   static Result<Torrent> decode(const Digest& blob, std::string_view text);
@@ -58,6 +66,7 @@ class Torrent {
   std::uint32_t piece_bytes_;
   std::vector<Sha256> roots_;
   Sha256 root_;
+  std::string voucher_;
 };
 
 }  // namespace wherry::swarm

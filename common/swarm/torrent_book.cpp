@@ -24,11 +24,51 @@ void TorrentBook::remember(const SharedTorrent& torrent) {
 }
 
 Task<Result<SharedTorrent>> TorrentBook::of(registry::Blobs& blobs, RepositoryName repository, Digest digest) {
-  if (SharedTorrent known = find(digest)) co_return known;
-  const auto work = [this, &blobs, repository, digest] { return make(blobs, repository, digest); };
+  SharedTorrent known = find(digest);
+  if (known != nullptr && !known->voucher().empty()) co_return known;
+  const auto work = [this, &blobs, repository, digest, known] {
+    return find_or_make(blobs, repository, digest, known);
+  };
   auto made = co_await making_.join(digest.to_string(), work);
   if (made) remember(*made);
   co_return made;
+}
+
+Task<Result<SharedTorrent>> TorrentBook::find_or_make(registry::Blobs& blobs, RepositoryName repository, Digest digest,
+                                                      SharedTorrent known) {
+  if (known == nullptr) {
+    auto kept = co_await stored(digest);
+    if (!kept) co_return kept.error();
+    known = std::move(*kept);
+  }
+  const bool is_stored = known != nullptr;
+  if (known == nullptr) {
+    auto made = co_await make(blobs, repository, digest);
+    if (!made) co_return made.error();
+    known = std::move(*made);
+  }
+  std::string voucher;
+  if (known->voucher().empty()) {
+    auto got = co_await vouch_(repository, known);
+    if (got)
+      voucher = std::move(*got);
+    else
+      log::info("nobody vouches for the pieces of a blob just now",
+                {{"digest", digest.to_string()}, {"error", got.error().to_string()}});
+  }
+  if (!voucher.empty()) known = std::make_shared<const Torrent>(known->vouched_by(std::move(voucher)));
+  if (!voucher.empty() || !is_stored) co_await keep(known);
+  co_return known;
+}
+
+/// Null when there is none.
+Task<Result<SharedTorrent>> TorrentBook::stored(Digest digest) {
+  auto row = co_await storage_.names().get(registry::tables::torrent_key(digest));
+  if (!row) co_return row.error();
+  if (!*row) co_return SharedTorrent();
+  auto torrent = Torrent::decode(digest, **row);
+  if (!torrent) co_return SharedTorrent();
+  co_return std::make_shared<const Torrent>(std::move(*torrent));
 }
 
 Task<void> TorrentBook::keep(SharedTorrent torrent) {
@@ -42,12 +82,6 @@ Task<void> TorrentBook::keep(SharedTorrent torrent) {
 }
 
 Task<Result<SharedTorrent>> TorrentBook::make(registry::Blobs& blobs, RepositoryName repository, Digest digest) {
-  auto row = co_await storage_.names().get(registry::tables::torrent_key(digest));
-  if (!row) co_return row.error();
-  if (*row) {
-    auto torrent = Torrent::decode(digest, **row);
-    if (torrent) co_return std::make_shared<const Torrent>(std::move(*torrent));
-  }
   auto body = co_await blobs.open(repository, digest);
   if (!body) co_return body.error();
   const std::uint64_t size = (*body)->size();
@@ -60,9 +94,7 @@ Task<Result<SharedTorrent>> TorrentBook::make(registry::Blobs& blobs, Repository
   }
   auto torrent = Torrent::make(digest, size, std::move(roots));
   if (!torrent) co_return torrent.error();
-  auto shared = std::make_shared<const Torrent>(std::move(*torrent));
-  co_await keep(shared);
-  co_return shared;
+  co_return std::make_shared<const Torrent>(std::move(*torrent));
 }
 
 }  // namespace wherry::swarm

@@ -1,6 +1,7 @@
 // TorrentBook: the torrents of the blobs that are here, each made once.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -15,16 +16,21 @@ namespace wherry::swarm {
 
 using SharedTorrent = std::shared_ptr<const Torrent>;
 
+/// Gets the master's word that a torrent is the blob's, as somebody who may read it in that repository; empty where it
+/// has none to give. Any loop. Errors: whatever kept it away.
+using Vouch = std::function<Task<Result<std::string>>(RepositoryName repository, SharedTorrent torrent)>;
+
 /// Made when a blob is first shared, by reading it once on the pool (its pages were written a moment ago), kept as
-/// rows. Any loop.
+/// rows, with the master's word. Any loop.
 class TorrentBook {
  public:
   static constexpr std::size_t kMostRemembered = 256;  ///< on each loop, of at most 2 MiB each; all are forgotten then
 
-  TorrentBook(registry::Storage& storage, const std::vector<Loop*>& loops)
-      : storage_(storage), remembered_(loops), making_(loops) {}
+  TorrentBook(registry::Storage& storage, Vouch vouch, const std::vector<Loop*>& loops)
+      : storage_(storage), vouch_(std::move(vouch)), remembered_(loops), making_(loops) {}
 
-  /// Of a blob that the repository holds whole. Errors: those of Blobs::open() and Torrent::make().
+  /// Of a blob that the repository holds whole; without a voucher where none can be had. Errors: those of Blobs::open()
+  /// and Torrent::make().
   Task<Result<SharedTorrent>> of(registry::Blobs& blobs, RepositoryName repository, Digest digest);
   /// One that came from a parent. Never an error: it can be made again.
   Task<void> keep(SharedTorrent torrent);
@@ -34,10 +40,14 @@ class TorrentBook {
 
  private:
   using Remembered = std::unordered_map<Digest, SharedTorrent>;
+  Task<Result<SharedTorrent>> find_or_make(registry::Blobs& blobs, RepositoryName repository, Digest digest,
+                                           SharedTorrent known);
+  Task<Result<SharedTorrent>> stored(Digest digest);
   Task<Result<SharedTorrent>> make(registry::Blobs& blobs, RepositoryName repository, Digest digest);
   void remember(const SharedTorrent& torrent);
 
   registry::Storage& storage_;
+  const Vouch vouch_;
   PerLoop<Remembered> remembered_;
   SingleFlight<Result<SharedTorrent>> making_;
 };

@@ -160,6 +160,23 @@ Task<Result<BlobSource>> Upstream::blob(Budget::Slot turn, const RepositoryName&
   co_return BlobSource(origin_, std::move(turn), std::move(*transfer), offset, sent->total);
 }
 
+Task<Result<std::string>> Upstream::invitation(const RepositoryName& repository, const Digest& digest,
+                                               InvitationOf of) {
+  auto slot = co_await turn(repository, Budget::Use::kFill);
+  if (!slot) co_return slot.error();
+  Question question = about(repository, "blobs/" + digest.to_string(), ErrorKind::kBlobUnknown);
+  std::string wants("1");
+  if (of == InvitationOf::kVoucher) wants = registry::kSwarmVoucher;
+  question.headers.emplace_back(registry::kSwarmHeader, std::move(wants));
+  question.answers = {200, 303};
+  auto answer = co_await origin_.ask(std::move(question));
+  if (!answer) co_return answer.error();
+  std::string place((*answer)->head().header("location"));
+  if ((*answer)->head().status() != 303 || !place.starts_with(registry::kSwarmPath) || !place.contains('?'))
+    co_return Error(ErrorKind::kUpstream, "{} does not invite to the swarm of {}", url(), digest.to_string());
+  co_return place;
+}
+
 Task<Result<NamePage>> Upstream::names(Question question, std::string member) {
   question.patient = false;
   auto transfer = co_await origin_.ask(std::move(question));

@@ -83,6 +83,10 @@ class Upstream {
   /// kUpstream when what comes cannot be that blob.
   Task<Result<BlobSource>> blob(Budget::Slot turn, const RepositoryName& repository, const Digest& digest,
                                 std::uint64_t offset, bool together = false);
+  enum class InvitationOf { kSwarm, kVoucher };
+  /// Where a blob that is held already is shared, or where the master's word on its pieces is had (path and query).
+  /// Errors: kBlobUnknown; kUpstream when there is no invitation.
+  Task<Result<std::string>> invitation(const RepositoryName& repository, const Digest& digest, InvitationOf of);
   /// Lists, of which these three tell, are not worth a wait for an upstream that was out of reach a moment ago. Errors:
   /// kNameUnknown.
   Task<Result<registry::NamePage>> tags(const RepositoryName& repository, std::string last, std::size_t limit);

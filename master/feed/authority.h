@@ -44,6 +44,11 @@ class Authority final : public feed::Heads {
 
   const feed::PublicKey& public_key() const { return key_.public_key(); }
 
+  /// The word on the pieces of a blob that is held here. About 40 us. Any loop.
+  feed::SignedRoot sign_root(std::string blob, std::uint64_t size, const feed::Hash& root) const {
+    return feed::SignedRoot::sign(std::move(blob), size, root, key_);
+  }
+
   Task<Result<std::optional<Closing>>> closing(const std::vector<feed::Entry>& entries) override;
   Task<Result<void>> snapshot(feed::SnapshotStart start, feed::Visibility visibility, feed::SendPiece send) override {
     return feed::write_snapshot(store_, key_, std::move(start), std::move(visibility), std::move(send));

@@ -9,6 +9,10 @@ namespace {
 
 constexpr std::chrono::minutes kExpiryRound{10};
 
+Task<Result<std::string>> vouch_for(const Authority& authority, swarm::SharedTorrent torrent) {
+  co_return authority.sign_root(torrent->blob().to_string(), torrent->size(), torrent->root()).encode();
+}
+
 }  // namespace
 
 Task<Result<void>> Master::start(Daemon& daemon) {
@@ -114,7 +118,10 @@ Task<Result<void>> Master::start_swarms(Daemon& daemon) {
       co_await daemon.disk().run([&] { return auth::NodeAuthority::load_or_make(swarm::authority_file(data)); });
   if (!authority) co_return authority.error();
   swarm::NodeOf node_of = [nodes = nodes_.get()](const http::Request& request) { return nodes->identity(request); };
-  torrents_ = std::make_unique<swarm::TorrentBook>(*storage_, daemon.loops());
+  swarm::Vouch vouch = [authority = authority_.get()](RepositoryName, swarm::SharedTorrent torrent) {
+    return vouch_for(*authority, std::move(torrent));
+  };
+  torrents_ = std::make_unique<swarm::TorrentBook>(*storage_, std::move(vouch), daemon.loops());
   introducer_ =
       std::make_unique<swarm::Introducer>(*storage_, *blobs_, *torrents_, nullptr, std::move(node_of),
                                           std::move(*authority), options_.swarm, daemon.loops(), daemon.metrics());

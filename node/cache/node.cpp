@@ -33,8 +33,16 @@ Task<Result<void>> Node::start(Daemon& daemon) {
   scrubber_ = std::make_unique<registry::Scrubber>(*storage_, *checked_, options_.scrub_round, metrics);
   scrubber_->start();
   co_await upstreams_->open();
-  torrents_ = std::make_unique<swarm::TorrentBook>(*storage_, loops);
-  swarms_ = std::make_unique<Swarms>(options_.swarm, *torrents_, daemon.disk(), loops, metrics);
+  const std::string join_token = follow.join;
+  if (follow.key.empty() && !join_token.empty())
+    if (const auto token = JoinToken::parse(join_token)) follow.key = token->feed_key;
+  followed_ = std::make_unique<FollowedNames>(storage_->names());
+  vouchers_ = std::make_unique<Vouchers>(storage_->names(), follow.key, *upstreams_, *followed_);
+  swarm::Vouch vouch = [vouchers = vouchers_.get()](RepositoryName repository, swarm::SharedTorrent torrent) {
+    return vouchers->ask(std::move(repository), std::move(torrent));
+  };
+  torrents_ = std::make_unique<swarm::TorrentBook>(*storage_, std::move(vouch), loops);
+  swarms_ = std::make_unique<Swarms>(options_.swarm, *vouchers_, *torrents_, daemon.disk(), loops, metrics);
   holdings_ = std::make_unique<Holdings>(*storage_, *upstreams_, *swarms_, options_.swarm);
   space_->on_gone([swarms = swarms_.get(), holdings = holdings_.get()](const Digest& digest) {
     swarms->drop(digest);
@@ -44,13 +52,9 @@ Task<Result<void>> Node::start(Daemon& daemon) {
   fills_->on_stored(
       [holdings = holdings_.get()](const Digest& digest, std::uint64_t size) { holdings->add(digest, size); });
   prefetch_ = std::make_unique<Prefetch>(*upstreams_, *fills_, loops);
-  followed_ = std::make_unique<FollowedNames>(storage_->names());
   policy_ = std::make_unique<registry::PolicyKeeper>(storage_->names());
   publisher_ = std::make_unique<feed::Publisher>(loops);
-  const std::string join_token = follow.join;
   const bool follows = upstreams_->parent() != nullptr && follow.enabled;
-  if (follow.key.empty() && !join_token.empty())
-    if (const auto token = JoinToken::parse(join_token)) follow.key = token->feed_key;
   membership_ = std::make_unique<Membership>(options_.data, parent_url(*upstreams_), feed_client_options(*upstreams_),
                                              storage_->names(), daemon.disk(),
                                              [this] { return node_report(*space_, *follower_); });

@@ -69,6 +69,8 @@ class Node final : public Role {
   std::unique_ptr<Upstreams> upstreams_;
   Negatives negatives_;
   std::unique_ptr<Prefetch> prefetch_;
+  std::unique_ptr<FollowedNames> followed_;
+  std::unique_ptr<Vouchers> vouchers_;
   std::unique_ptr<swarm::TorrentBook> torrents_;
   std::unique_ptr<Swarms> swarms_;
   std::unique_ptr<Holdings> holdings_;
@@ -80,7 +82,6 @@ class Node final : public Role {
   auth::OpenGate open_;
   std::unique_ptr<Access> access_;  // null where everybody may do everything
   std::unique_ptr<NodeService> service_;
-  std::unique_ptr<FollowedNames> followed_;
   std::unique_ptr<registry::PolicyKeeper> policy_;
   std::unique_ptr<feed::Publisher> publisher_;
   std::unique_ptr<Membership> membership_;

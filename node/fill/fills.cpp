@@ -314,7 +314,10 @@ Task<Result<void>> Fills::take_from(Part& part, Running& running, Sources::Sourc
 Task<Result<void>> Fills::gather(Running& running, Origin& origin, const BlobSource& source) {
   const Digest& digest = running.fill->digest();
   ++running.introductions;
-  auto introduction = co_await swarms_.introduce(origin, source.invitation(), digest);
+  const SharedAs shared{running.repository, digest};
+  auto introduction = co_await swarms_.introduce(origin, source.invitation(), shared);
+  if (!introduction && introduction.error().kind() == ErrorKind::kUpstream)
+    co_return not_shared(running, introduction.error());
   if (!introduction) co_return Error(ErrorKind::kUpstream, "{}", introduction.error().message());
   auto gathered = co_await begin(running, introduction->torrent.size(), source.url());
   if (gathered) gathered = co_await gather_from(running, origin, *introduction);
@@ -337,11 +340,16 @@ Task<Result<void>> Fills::gather_from(Running& running, Origin& origin, const sw
   const ErrorKind kind = gathered.error().kind();
   if (kind == ErrorKind::kNoSpace || kind == ErrorKind::kIo || kind == ErrorKind::kCancelled)
     co_return storage_failure(gathered.error());
+  co_return not_shared(running, gathered.error());
+}
+
+/// The blob does not come by its swarm. Gives what that means for the source.
+Error Fills::not_shared(Running& running, const Error& why) {
   // Once more with those who begin anew; without a swarm where it gives nothing.
-  if (kind != ErrorKind::kNotFound) running.introductions = kMostIntroductions;
+  if (why.kind() != ErrorKind::kNotFound) running.introductions = kMostIntroductions;
   log::info("a blob is fetched in another way",
-            {{"digest", running.fill->digest().to_string()}, {"why", gathered.error().to_string()}});
-  co_return Error(ErrorKind::kUpstream, "{}", gathered.error().message());
+            {{"digest", running.fill->digest().to_string()}, {"why", why.to_string()}});
+  return Error(ErrorKind::kUpstream, "{}", why.message());
 }
 
 /// Makes the file while the source is asked: both take about as long.

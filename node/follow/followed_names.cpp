@@ -30,6 +30,12 @@ void FollowedNames::note_ahead(const RepositoryName& repository, const Tag& tag,
   answered_ahead_.note(repository, tag, position, complete ? position_.load(std::memory_order_acquire) : 0);
 }
 
+Task<Result<bool>> FollowedNames::knows(const RepositoryName& repository) const {
+  auto row = co_await store_.get(feed::state_repository_key(repository.text()));
+  if (!row) co_return row.error();
+  co_return row->has_value();
+}
+
 Task<Result<Digest>> FollowedNames::tag(const RepositoryName& repository, const Tag& tag) {
   auto row = co_await store_.get_hot(feed::state_tag_key(repository.text(), tag.text()));
   if (!row) co_return row.error();

@@ -26,6 +26,8 @@ class FollowedNames {
   /// Nothing until all that was there when the feed was first met has been applied: names may be missing until then.
   std::optional<Standing> standing() const;
 
+  /// Whether the feed tells of that repository.
+  Task<Result<bool>> knows(const RepositoryName& repository) const;
   /// What a tag names. Errors: kManifestUnknown. Read standing() before: what is read is at least of that position.
   Task<Result<Digest>> tag(const RepositoryName& repository, const Tag& tag);
   /// Errors: kNameUnknown.

@@ -179,15 +179,8 @@ Task<Result<void>> Holdings::give(const Digest& digest) {
   auto remote = upstreams_.remote(*repository);
   if (!remote) co_return remote.error();
   Upstream upstream = remote->upstream();
-  auto turn = co_await upstream.turn(remote->repository(), Budget::Use::kFill);
-  if (!turn) co_return turn.error();
-  std::string invitation;
-  {
-    auto source = co_await upstream.blob(std::move(*turn), remote->repository(), digest, 0, true);
-    if (!source) co_return source.error();
-    invitation = source->invitation();
-  }
-  if (invitation.empty()) co_return Error(ErrorKind::kUpstream, "the parent does not invite to its swarm");
+  auto invitation = co_await upstream.invitation(remote->repository(), digest, Upstream::InvitationOf::kSwarm);
+  if (!invitation) co_return invitation.error();
   const std::string path = storage_.blobs().layout().blob(digest);
   UniqueFd file;
   auto opened = co_await storage_.blobs().pool().run([&]() -> Result<void> {
@@ -196,7 +189,8 @@ Task<Result<void>> Holdings::give(const Digest& digest) {
     return {};
   });
   if (!opened) co_return opened.error();
-  co_return co_await swarms_.give(remote->origin(), invitation, digest, std::move(file));
+  const SharedAs shared{*repository, digest};
+  co_return co_await swarms_.give(remote->origin(), *invitation, shared, std::move(file));
 }
 
 /// One that it is held for, of the parent's.

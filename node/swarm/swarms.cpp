@@ -62,9 +62,9 @@ SharedBlob Swarms::Part::shown(Monotonic now) const {
           .sent_bytes_per_second = sent.per_second(now, transfer->sent_bytes())};
 }
 
-Swarms::Swarms(SwarmOptions options, swarm::TorrentBook& torrents, Pool& disk, const std::vector<Loop*>& loops,
-               Metrics& metrics)
-    : options_(std::move(options)), torrents_(torrents), disk_(disk), leases_(loops) {
+Swarms::Swarms(SwarmOptions options, const Vouchers& vouchers, swarm::TorrentBook& torrents, Pool& disk,
+               const std::vector<Loop*>& loops, Metrics& metrics)
+    : options_(std::move(options)), vouchers_(vouchers), torrents_(torrents), disk_(disk), leases_(loops) {
   const auto sum = [this](auto field, std::uint64_t ended) {
     for (const auto& [digest, part] : parts_) ended += (part->transfer.get()->*field)();
     return ended;
@@ -143,7 +143,7 @@ Task<void> Swarms::stop() {
   if (!ended) log::warn("the swarm's session did not end well", {{"error", ended.error().to_string()}});
 }
 
-Task<Result<swarm::Introduction>> Swarms::ask(Origin& origin, const std::string& invitation, const Digest& digest) {
+Task<Result<swarm::Introduction>> Swarms::ask(Origin& origin, const std::string& invitation, const SharedAs& shared) {
   Question question;
   question.method = "POST";
   question.target = fmt::format("{}&port={}&site={}&key={}", invitation, session_->port(),
@@ -153,16 +153,20 @@ Task<Result<swarm::Introduction>> Swarms::ask(Origin& origin, const std::string&
   if (!answer) co_return answer.error();
   auto text = co_await (*answer)->read_whole(swarm::Introduction::kMostBytes);
   if (!text) co_return text.error();
-  co_return swarm::Introduction::decode(digest, *text);
+  auto introduction = swarm::Introduction::decode(shared.digest, *text);
+  if (!introduction) co_return introduction;
+  auto checked = co_await vouchers_.check(shared.repository, introduction->torrent);
+  if (!checked) co_return checked.error();
+  co_return introduction;
 }
 
 Task<Result<swarm::Introduction>> Swarms::introduce(Origin& origin, const std::string& invitation,
-                                                    const Digest& digest) {
-  auto introduction = co_await ask(origin, invitation, digest);
+                                                    const SharedAs& shared) {
+  auto introduction = co_await ask(origin, invitation, shared);
   if (!introduction) co_return introduction;
   swarm::Arrival arrival{std::make_shared<const swarm::Torrent>(introduction->torrent), nullptr};
   const std::lock_guard lock(mutex_);
-  arriving_[digest] = std::move(arrival);
+  arriving_[shared.digest] = std::move(arrival);
   co_return introduction;
 }
 
@@ -235,9 +239,10 @@ Task<Result<void>> Swarms::gather(Origin& origin, const swarm::Introduction& int
   co_return gathered;
 }
 
-Task<Result<void>> Swarms::give(Origin& origin, const std::string& invitation, const Digest& digest, UniqueFd file) {
+Task<Result<void>> Swarms::give(Origin& origin, const std::string& invitation, const SharedAs& shared, UniqueFd file) {
+  const Digest& digest = shared.digest;
   if (count() >= kMostShared) co_return Error(ErrorKind::kUnavailable, "{} blobs are shared already", kMostShared);
-  auto introduction = co_await ask(origin, invitation, digest);
+  auto introduction = co_await ask(origin, invitation, shared);
   if (!introduction) co_return introduction.error();
   struct stat held{};
   if (::fstat(file.get(), &held) != 0) co_return system_error(errno, "look at a blob's file");

@@ -24,8 +24,15 @@
 #include "node/swarm/gathering.h"
 #include "node/swarm/options.h"
 #include "node/swarm/shared_blob.h"
+#include "node/swarm/vouchers.h"
 
 namespace wherry::node {
+
+/// A blob, and the repository (by its name here) by which this node may read it.
+struct SharedAs {
+  RepositoryName repository;
+  Digest digest;
+};
 
 /// Gathers blobs for fills, and gives what it gathered to its neighbours for swarm.seed-time after that, or until the
 /// blob is evicted. What is on its way is passed on to children already. Calls from any loop, but for those where
@@ -35,8 +42,9 @@ class Swarms : public swarm::Arrivals {
   static constexpr std::size_t kMostShared = 4096;        ///< blobs; what comes beyond is not given to neighbours
   static constexpr std::chrono::seconds kHeardEvery{10};  ///< the parent forgets who is silent three times as long
 
-  Swarms(SwarmOptions options, swarm::TorrentBook& torrents, Pool& disk, const std::vector<Loop*>& loops,
-         Metrics& metrics);
+  /// All outlive it.
+  Swarms(SwarmOptions options, const Vouchers& vouchers, swarm::TorrentBook& torrents, Pool& disk,
+         const std::vector<Loop*>& loops, Metrics& metrics);
   ~Swarms() override;
 
   /// Starts to listen, on this loop, which is its home. Errors: kInvalid, kIo.
@@ -50,15 +58,15 @@ class Swarms : public swarm::Arrivals {
   bool takes_part() const { return session_ != nullptr; }
 
   /// Asks for an introduction where the parent invited to; the blob is on its way from then on. Errors: those of
-  /// Origin::ask(); kUpstream.
-  Task<Result<swarm::Introduction>> introduce(Origin& origin, const std::string& invitation, const Digest& digest);
+  /// Origin::ask() and Vouchers::check(); kUpstream.
+  Task<Result<swarm::Introduction>> introduce(Origin& origin, const std::string& invitation, const SharedAs& shared);
   /// Brings all of a blob into `writer`; what `known` has, if it is of the blob, is in its file already, and what came
   /// is in it afterwards, however that ended. Errors: those of Gathering::run().
   Task<Result<void>> gather(Origin& origin, const swarm::Introduction& introduction, store::BlobWriter& writer,
                             std::optional<swarm::PieceSet>& known, Gathering::Came came);
   /// Gives a blob that is held whole, in `file`, to who wants it, as one that was just gathered. Errors: those of
-  /// Origin::ask(); kUpstream; kUnavailable when kMostShared are shared.
-  Task<Result<void>> give(Origin& origin, const std::string& invitation, const Digest& digest, UniqueFd file);
+  /// introduce(); kUnavailable when kMostShared are shared.
+  Task<Result<void>> give(Origin& origin, const std::string& invitation, const SharedAs& shared, UniqueFd file);
   /// Whether it takes part in that one's.
   bool shares(const Digest& digest) const;
   std::optional<swarm::Arrival> find(const Digest& digest) const override;
@@ -79,13 +87,14 @@ class Swarms : public swarm::Arrivals {
   Task<void> tend();
   Task<void> measure();
   Task<void> tell_parent();
-  Task<Result<swarm::Introduction>> ask(Origin& origin, const std::string& invitation, const Digest& digest);
+  Task<Result<swarm::Introduction>> ask(Origin& origin, const std::string& invitation, const SharedAs& shared);
   Task<Result<std::shared_ptr<Part>>> join(Origin& origin, const swarm::Introduction& introduction, int file,
                                            const swarm::PieceSet& have);
   void ended(const Part& part);
   std::size_t count() const;
 
   const SwarmOptions options_;
+  const Vouchers& vouchers_;
   swarm::TorrentBook& torrents_;
   Pool& disk_;
   const auth::NodeKey key_ = auth::NodeKey::make();

@@ -130,7 +130,8 @@ TEST(Torrent, TextsThatAreNoneAreRefused) {
     refused(right.substr(0, length), "cut off after " + std::to_string(length));
   refused(right + "x", "a byte more");
   refused(right + std::string(32, 'x'), "a piece more");
-  refused("\2" + right.substr(1), "of another version");
+  refused("\3" + right.substr(1), "of another version");
+  refused("\2" + right.substr(1), "of a voucher that is not there");
   refused(with_size(0, ""), "of nothing");
   refused(with_size(kLeastBytes - 1, std::string_view(roots).substr(0, 64)), "too small");
   refused(with_size(5 * 64 * kKibibyte, roots), "fewer bytes than pieces");
@@ -138,6 +139,24 @@ TEST(Torrent, TextsThatAreNoneAreRefused) {
   refused(with_size(~std::uint64_t{0}, roots), "the largest size");
   refused(with_size(~std::uint64_t{0}, ""), "the largest size without a piece");
   refused(with_size(kMostBytes + 1, std::string(32 * ((kMostBytes >> 22) + 1), 'x')), "too large");
+}
+
+TEST(Torrent, KeepsTheWordOfWhoVouchesForIt) {
+  const Torrent torrent = torrent_of_size(3 * 64 * kKibibyte);
+  EXPECT_EQ(torrent.voucher(), "");
+  for (const std::size_t length : {std::size_t{1}, std::size_t{72}, Torrent::kMostVoucherBytes}) {
+    const Torrent vouched = torrent.vouched_by(std::string(length, 'v'));
+    EXPECT_TRUE(vouched.is_same(torrent));
+    const std::string text = vouched.encode();
+    const Torrent read = Torrent::decode(torrent.blob(), text).value();
+    EXPECT_EQ(read.voucher(), std::string(length, 'v'));
+    EXPECT_EQ(read.roots(), torrent.roots());
+    for (std::size_t cut = 0; cut < text.size(); ++cut)
+      EXPECT_FALSE(Torrent::decode(torrent.blob(), text.substr(0, cut))) << cut;
+  }
+  std::string nothing = torrent.encode();
+  nothing.replace(0, 1, std::string("\2\0", 2));
+  EXPECT_FALSE(Torrent::decode(torrent.blob(), nothing));
 }
 
 TEST(Torrent, SizeAndPiecesThatDoNotGoTogetherAreNone) {

@@ -1,0 +1,144 @@
+"""A tier that lies about what the pieces of a blob are: the master's word says what they are, or the blob comes without a swarm."""
+
+import base64
+import json
+
+import pytest
+from wherry import oci
+from wherry.client import Registry
+from wherry.process import Master, wait_until
+from wherry.proxy import CountingProxy
+from wherry.swarm import Site, leased, received
+
+SIZE = 3_000_000
+PLAIN, VOUCHED = b"\x01", b"\x02"  # how an encoded torrent begins: without the master's word, with it
+
+# Lies about a torrent, which begins with its kind, the length of the voucher and the voucher.
+
+
+def parts_of(torrent):
+    assert torrent[:1] == VOUCHED, "the master vouches for it"
+    end = 2 + torrent[1]
+    return torrent[2:end], torrent[end:]
+
+
+def forges_a_piece(torrent):
+    return torrent[:-1] + bytes([torrent[-1] ^ 1])
+
+
+def forges_the_word(torrent):
+    voucher, rest = parts_of(torrent)
+    return VOUCHED + bytes([len(voucher)]) + voucher[:-1] + bytes([voucher[-1] ^ 1]) + rest
+
+
+def shortens_the_word(torrent):
+    voucher, rest = parts_of(torrent)
+    return VOUCHED + bytes([len(voucher) - 1]) + voucher[:-1] + rest
+
+
+def keeps_the_word_back(torrent):
+    return PLAIN + parts_of(torrent)[1]
+
+
+LIES = [forges_a_piece, forges_the_word, shortens_the_word, keeps_the_word_back]
+
+
+class LyingTier(CountingProxy):
+    """Passes everything on but introductions, of which it makes what its lie says."""
+
+    def __init__(self, target, lie):
+        super().__init__(target)
+        self.lie, self.told = lie, 0
+        self.answers = self.meddle
+
+    def meddle(self, handler):
+        if not handler.path.startswith("/wherry/v1/swarm/sha256:") or "ticket=" not in handler.path:
+            return False
+        headers = {name: value for name, value in handler.headers.items() if name.lower() == "authorization"}
+        answer = Registry(self.target).call("POST", handler.path, handler.body, headers)
+        assert answer.status == 200, answer
+        document = json.loads(answer.body)
+        document["torrent"] = base64.b64encode(self.lie(base64.b64decode(document["torrent"]))).decode()
+        self.told += 1
+        return handler.answer(200, json.dumps(document).encode())
+
+
+@pytest.fixture
+def site(area, run_server):
+    return Site(area, run_server)
+
+
+def push_image(registry, repository="team/app"):
+    """Gives digest and bytes of its layer, which the feed tells of with its image."""
+    blob = oci.random_bytes(SIZE)
+    for part in (blob, oci.EMPTY_JSON):
+        assert registry.push_blob(repository, part).status == 201
+    registry.put_manifest(repository, "v1", oci.image_manifest(layers=[blob]))
+    return oci.digest_of(blob), blob
+
+
+def pull(node, digest, repository="team/app"):
+    registry = Registry(node.address)
+    wait_until(lambda: registry.get_manifest(repository, "v1").status == 200, "the feed has told of it")
+    return registry.get(f"/v2/{repository}/blobs/{digest}")
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_tier_that_lies_about_pieces_is_not_followed(site, lie):
+    liar = LyingTier(site.master.address, lie)
+    node = site.node("paris", parent=liar)
+    digest, blob = push_image(site.registry)
+    assert pull(node, digest).body == blob
+    assert liar.told == 1, "it was not asked again"
+    assert leased(site.master) == 0 and received(node, "parent") == 0
+    assert any("the master's word" in str(line.get("why")) for line in node.log_lines())
+    liar.close()
+
+
+def test_an_honest_one_passes_the_masters_word_on(site):
+    honest = LyingTier(site.master.address, lambda torrent: parts_of(torrent) and torrent)
+    node = site.node("paris", parent=honest)
+    digest, blob = push_image(site.registry)
+    assert pull(node, digest).body == blob
+    assert honest.told == 1 and received(node, "parent") == SIZE
+    honest.close()
+
+
+def test_a_tier_that_makes_the_torrent_itself_gets_the_masters_word_and_keeps_it(site):
+    """It got the blob without a swarm. Its children share once the word is here, also when the master is away."""
+    region = site.node("region", listen=None)
+    digest, blob = push_image(site.registry)
+    assert pull(region, digest).body == blob and leased(site.master) == 0
+    first = site.node("paris", parent=region)
+    second = site.node("lyon", parent=region)
+    assert pull(first, digest).body == blob
+    assert leased(region) == SIZE and received(first, "parent") == SIZE
+    site.master.kill()
+    region.restart()
+    assert pull(second, digest).body == blob
+    assert received(second, "parent") + received(second, "neighbours") >= SIZE
+
+
+def test_without_the_masters_word_blobs_come_all_the_same(site):
+    """The master is away before the tier has it: nobody is introduced to what nobody vouches for."""
+    region = site.node("region", listen=None)
+    digest, blob = push_image(site.registry)
+    assert pull(region, digest).body == blob
+    node = site.node("paris", parent=region)
+    site.master.kill()
+    assert pull(node, digest).body == blob
+    assert leased(region) == 0
+    assert any("nobody vouches" in line["message"] for line in region.log_lines())
+
+
+def test_what_is_not_the_masters_is_shared_by_the_parents_word(site, area, run_server):
+    hub = run_server(Master(area, "hub"))
+    digest, blob = push_image(Registry(hub.address))
+    region = site.node("region", more={"upstreams": [{"name": "hub.example", "url": hub.url}]})
+    repository = "hub.example/team/app"
+    assert pull(region, digest, repository).body == blob
+    nodes = [site.node(name, parent=region) for name in ("paris", "lyon")]
+    for node in nodes:
+        assert pull(node, digest, repository).body == blob
+    assert received(nodes[1], "neighbours") > 0.5 * SIZE
+    assert leased(region) < 1.5 * SIZE
