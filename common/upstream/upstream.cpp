@@ -36,6 +36,14 @@ Question about(const RepositoryName& repository, std::string_view rest, ErrorKin
   return question;
 }
 
+/// Whether such a part is something to have for who asked from `offset` on. One that was asked for as far as `end` may
+/// be wider: not everybody keeps to bounds.
+bool may_answer(const http::ContentRange& sent, std::uint64_t offset, const std::optional<std::uint64_t>& end) {
+  const http::ByteRange& range = sent.range;
+  if (end) return range.first <= offset && offset <= range.last();
+  return offset > 0 && range.first == offset && range.last() + 1 == sent.total;
+}
+
 /// The next page's `last` in a Link header, or empty.
 std::string next_of(std::string_view link) {
   const auto open = link.find('<');
@@ -131,15 +139,16 @@ Task<Result<Budget::Slot>> Upstream::turn(const RepositoryName& repository, Budg
 }
 
 Task<Result<BlobSource>> Upstream::blob(Budget::Slot turn, const RepositoryName& repository, const Digest& digest,
-                                        std::uint64_t offset, bool together) {
+                                        std::uint64_t offset, bool together, std::optional<std::uint64_t> end) {
   Question question = about(repository, "blobs/" + digest.to_string(), ErrorKind::kBlobUnknown);
   if (together) {
     question.headers.emplace_back(registry::kSwarmHeader, "1");
     question.answers.push_back(303);
   }
-  if (offset > 0) {
+  if (end)
+    question.headers.emplace_back("Range", fmt::format("bytes={}-{}", offset, *end - 1));
+  else if (offset > 0)
     question.headers.emplace_back("Range", fmt::format("bytes={}-", offset));
-  }
   auto transfer = co_await origin_.ask(std::move(question));
   if (!transfer) co_return transfer.error();
   const http::ClientHead& head = (*transfer)->head();
@@ -151,13 +160,14 @@ Task<Result<BlobSource>> Upstream::blob(Budget::Slot turn, const RepositoryName&
   }
   if (head.status() == 200) {
     const auto size = head.content_length();
-    co_return BlobSource(origin_, std::move(turn), std::move(*transfer), 0, size);
+    co_return BlobSource(origin_, std::move(turn), std::move(*transfer), 0, size, size);
   }
   const auto content_range = head.header("content-range");
   const auto sent = http::parse_content_range(content_range);
-  if (offset == 0 || !sent || sent->range.first != offset || sent->range.last() + 1 != sent->total)
+  if (!sent || !may_answer(*sent, offset, end))
     co_return Error(ErrorKind::kUpstream, "{} answered a range that was not asked for: {}", url(), content_range);
-  co_return BlobSource(origin_, std::move(turn), std::move(*transfer), offset, sent->total);
+  co_return BlobSource(origin_, std::move(turn), std::move(*transfer), sent->range.first, sent->range.last() + 1,
+                       sent->total);
 }
 
 Task<Result<std::string>> Upstream::invitation(const RepositoryName& repository, const Digest& digest,

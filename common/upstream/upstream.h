@@ -32,8 +32,13 @@ class ManifestHead {
 class BlobSource {
  public:
   BlobSource(Origin& origin, Budget::Slot slot, std::unique_ptr<http::Transfer> transfer, std::uint64_t offset,
-             std::optional<std::uint64_t> size)
-      : origin_(&origin), slot_(std::move(slot)), transfer_(std::move(transfer)), offset_(offset), size_(size) {}
+             std::optional<std::uint64_t> end, std::optional<std::uint64_t> size)
+      : origin_(&origin),
+        slot_(std::move(slot)),
+        transfer_(std::move(transfer)),
+        offset_(offset),
+        end_(end),
+        size_(size) {}
   /// Instead of its bytes: where it is had together with others.
   BlobSource(Origin& origin, Budget::Slot slot, std::string invitation)
       : origin_(&origin), slot_(std::move(slot)), offset_(0), invitation_(std::move(invitation)) {}
@@ -45,14 +50,19 @@ class BlobSource {
   Task<Result<Buffer>> next();
   /// Where in the blob its bytes start: 0 when the upstream sends all of it although a range was asked for.
   std::uint64_t offset() const { return offset_; }
+  /// Where they end; nothing when the upstream does not say.
+  std::optional<std::uint64_t> end() const { return end_; }
   /// Of the whole blob; nothing when the upstream does not say.
   std::optional<std::uint64_t> size() const { return size_; }
+  /// Its turn, for who asks for more in it once all of this has come.
+  Budget::Slot hand_on_turn() { return std::move(slot_); }
 
  private:
   Origin* origin_;
   Budget::Slot slot_;
   std::unique_ptr<http::Transfer> transfer_;
   std::uint64_t offset_;
+  std::optional<std::uint64_t> end_;
   std::optional<std::uint64_t> size_;
   std::string invitation_;
 };
@@ -79,10 +89,12 @@ class Upstream {
   Task<Result<std::uint64_t>> blob_size(const RepositoryName& repository, const Digest& digest);
   /// Waits until a blob of that repository may be fetched. Errors: those of Budget::slot().
   Task<Result<Budget::Slot>> turn(const RepositoryName& repository, Budget::Use use);
-  /// Starts to fetch a blob from `offset`, in its turn. `together`: an invitation will do, too. Errors: kBlobUnknown;
-  /// kUpstream when what comes cannot be that blob.
+  /// Starts to fetch a blob from `offset`, in its turn. `together`: an invitation will do, too. `end`: no more than
+  /// what lies before it is asked for; what comes has `offset` in it, and may begin before that and end anywhere.
+  /// Errors: kBlobUnknown; kUpstream when what comes cannot be that blob.
   Task<Result<BlobSource>> blob(Budget::Slot turn, const RepositoryName& repository, const Digest& digest,
-                                std::uint64_t offset, bool together = false);
+                                std::uint64_t offset, bool together = false,
+                                std::optional<std::uint64_t> end = std::nullopt);
   enum class InvitationOf { kSwarm, kVoucher };
   /// Where a blob that is held already is shared, or where the master's word on its pieces is had (path and query).
   /// Errors: kBlobUnknown; kUpstream when there is no invitation.

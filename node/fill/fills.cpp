@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/registry/name_store.h"
 #include "common/registry/tables.h"
+#include "node/fill/gaps.h"
 
 namespace wherry::node {
 namespace {
@@ -29,6 +30,12 @@ Error as_said_here(const Error& error, const RepositoryName& repository, const D
 Error storage_failure(const Error& error) {
   if (error.kind() != ErrorKind::kNoSpace) return error;
   return Error(ErrorKind::kUnavailable, "this node has no room for the blob: {}", error.message());
+}
+
+/// Whether a gathering that ended so is the end of its fill, too.
+bool ends_a_fill(const Error& error) {
+  const ErrorKind kind = error.kind();
+  return kind == ErrorKind::kNoSpace || kind == ErrorKind::kIo || kind == ErrorKind::kCancelled;
 }
 
 /// So often a fill is introduced to a swarm: anew when the one that it was in has ended.
@@ -60,6 +67,10 @@ struct Fills::Running {
   int introductions = 0;                  ///< to swarms
   std::optional<swarm::PieceSet> pieces;  ///< that are in the file and right, beyond what the writer has
   std::optional<Error> failure;
+
+  std::uint64_t front() const { return writer ? writer->size() : 0; }
+  bool is_whole() const { return writer && size && front() == *size; }
+  Gaps gaps() const { return size && pieces ? Gaps(*size, *pieces) : Gaps(); }
 };
 
 /// The fills of one loop.
@@ -89,6 +100,8 @@ Fills::Fills(registry::Storage& storage, CacheSpace& space, const Upstreams& ups
       sizes_(loops, negatives),
       parts_(loops),
       fetched_bytes_(metrics.counter("wherry_fill_fetched_bytes_total", "Bytes of blobs fetched from upstream")),
+      kept_bytes_(metrics.counter("wherry_fill_kept_bytes_total",
+                                  "Bytes that a swarm had brought before it gave up, and that were not fetched again")),
       started_(metrics.counter("wherry_fill_started_total", "Blobs that began to be fetched")),
       failed_(metrics.counter("wherry_fill_failed_total", "Blobs that could not be fetched")),
       resumed_(metrics.counter("wherry_fill_resumed_total", "Times a broken fetch went on where it stopped")),
@@ -248,15 +261,16 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
     if (source == nullptr) co_return told(last);
     co_await source->attempts.pause();
     if (part.stopping) break;
-    const std::uint64_t before = running.writer ? running.writer->size() : 0;
+    const std::uint64_t before = running.front();
     if (before > 0) resumed_.add();
     bool asked = false;
     auto taken = co_await take_from(part, running, *source, asked);
-    const std::uint64_t brought = (running.writer ? running.writer->size() : 0) - before;
-    if (!asked) {
+    const std::uint64_t brought = running.front() - before;
+    if (!asked || brought > 0) {
       source->has_it = true;
       source->error.reset();
     }
+    source->gave = source->gave || brought > 0;
     if (taken) {
       source->gave = true;
       // The digest is all that readers wait for; the disk may take its time after that.
@@ -272,7 +286,8 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
     last = taken.error();
     if (last.kind() == ErrorKind::kUnavailable) co_return last;  // nobody was asked
     // Who is told 429 before the first byte had better hear of it at once.
-    const bool refused = asked && (!is_down(last) || (before == 0 && last.kind() == ErrorKind::kUpstreamLimited));
+    const bool refused =
+        asked && (!is_down(last) || (running.front() == 0 && last.kind() == ErrorKind::kUpstreamLimited));
     if (refused)
       running.sources.drop(*source, last);
     else if (is_down(last))
@@ -283,31 +298,45 @@ Task<Result<store::BlobRow>> Fills::fetch(Part& part, Running& running) {
   co_return Error(ErrorKind::kUnavailable, "this node is ending");
 }
 
-/// Asks one source for what is missing and takes it in. `asked`: an error is what the source answered.
+/// Asks one source for what is missing, a gap at a time, and takes it in. `asked`: an error is what the source
+/// answered. However it ends, the writer has what is held from its front on.
 Task<Result<void>> Fills::take_from(Part& part, Running& running, Sources::Source& from, bool& asked) {
   asked = true;
   auto remote = upstreams_.remote(from.repository);
   if (!remote) co_return remote.error();
   Upstream upstream = remote->upstream();
-  const std::uint64_t before = running.writer ? running.writer->size() : 0;
   auto turn = co_await upstream.turn(remote->repository(), Budget::Use::kFill);
   if (!turn) co_return turn.error();
   // Who waits for his turn has no file yet: many may.
   if (!std::exchange(running.preparing, true)) part.scope.spawn(prepare(running));
-  const bool together =
+  bool together =
       swarms_.takes_part() && upstreams_.parent() == &remote->origin() && running.introductions < kMostIntroductions;
-  auto source =
-      co_await upstream.blob(std::move(*turn), remote->repository(), running.fill->digest(), before, together);
-  if (!source) co_return source.error();
-  asked = false;
-  running.sent_by = upstream.url();
-  if (!source->invitation().empty()) {
-    auto gathered = co_await gather(running, remote->origin(), *source);
-    if (gathered && running.size) from.said = running.size;
-    co_return gathered;
+  while (true) {
+    asked = true;
+    const std::uint64_t front = running.front();
+    const std::optional<std::uint64_t> end = running.gaps().fetch_to(front);
+    auto source =
+        co_await upstream.blob(std::move(*turn), remote->repository(), running.fill->digest(), front, together, end);
+    if (!source) co_return source.error();
+    asked = false;
+    running.sent_by = upstream.url();
+    if (!source->invitation().empty()) {
+      auto gathered = co_await gather(running, remote->origin(), *source);
+      if (gathered && running.size) from.said = running.size;
+      co_return gathered;
+    }
+    if (source->size()) from.said = source->size();
+    auto drained = co_await drain(running, *source, end);
+    const std::uint64_t fetched_to = running.front();
+    auto held = co_await take_held(running);
+    if (!held) co_return held;
+    const std::uint64_t kept = running.front() - fetched_to;
+    kept_bytes_.add(kept);
+    if (!drained && !(kept > 0 && running.is_whole())) co_return drained;
+    if (running.is_whole()) co_return Result<void>();
+    turn = source->hand_on_turn();
+    together = false;
   }
-  if (source->size()) from.said = source->size();
-  co_return co_await drain(running, *source);
 }
 
 /// Takes in what a swarm gives. Errors: as drain(); the next one who is asked sends what is missing then.
@@ -330,16 +359,17 @@ Task<Result<void>> Fills::gather_from(Running& running, Origin& origin, const sw
   if (!flushed) co_return storage_failure(flushed.error());
   const std::uint64_t before = running.writer->size();
   const auto came = [this, &running](std::uint64_t size) {
-    if (!std::exchange(running.first_byte_seen, true))
-      first_byte_.observe(Clock::system().monotonic() - running.started);
+    note_first_byte(running);
     running.room->written(size);
   };
   auto gathered = co_await swarms_.gather(origin, introduction, *running.writer, running.pieces, came);
+  const bool goes_on = gathered || !ends_a_fill(gathered.error());
+  Result<void> held;
+  if (goes_on) held = co_await take_held(running);  // pieces may come until the very end
   fetched_bytes_.add(running.writer->size() - before);
-  if (gathered) co_return gathered;
-  const ErrorKind kind = gathered.error().kind();
-  if (kind == ErrorKind::kNoSpace || kind == ErrorKind::kIo || kind == ErrorKind::kCancelled)
-    co_return storage_failure(gathered.error());
+  if (!held) co_return held;
+  if (gathered || running.is_whole()) co_return Result<void>();
+  if (!goes_on) co_return storage_failure(gathered.error());
   co_return not_shared(running, gathered.error());
 }
 
@@ -396,44 +426,75 @@ void Fills::know_size(Running& running, std::uint64_t size) {
   running.fill->opened(std::move(running.for_readers), size);
 }
 
-/// Takes in what one source sends. Errors: kUpstream when it broke (what came before stays) or lies about lengths.
-Task<Result<void>> Fills::drain(Running& running, BlobSource& source) {
+/// Takes in what one source sends, of which nothing may be missing up to `end` (nothing: up to the blob's end). Errors:
+/// kUpstream when it broke (what came before stays) or lies about lengths.
+Task<Result<void>> Fills::drain(Running& running, BlobSource& source, std::optional<std::uint64_t> end) {
   auto begun = co_await begin(running, source.size(), source.url());
   if (!begun) co_return begun;
-  std::uint64_t skip = running.writer->size() - source.offset();  // a source that starts over is let run up to there
+  const auto said = source.end() ? source.end() : running.size;
+  std::uint64_t at = source.offset();
   while (true) {
     auto got = co_await source.next();
     if (!got) co_return got.error();
     if (got->empty()) break;
-    Buffer buffer = std::move(*got);
-    fetched_bytes_.add(buffer.size());
-    if (!std::exchange(running.first_byte_seen, true))
-      first_byte_.observe(Clock::system().monotonic() - running.started);
-    if (skip > 0) {
-      const std::size_t dropped = static_cast<std::size_t>(std::min<std::uint64_t>(skip, buffer.size()));
-      skip -= dropped;
-      if (dropped == buffer.size()) continue;
-      Buffer rest = Buffer::take();
-      rest.append(buffer.bytes().subspan(dropped));
-      buffer = std::move(rest);
-    }
-    if (running.size && running.writer->size() + buffer.size() > *running.size)
-      co_return Error(ErrorKind::kUpstream, "{} sent more than it said", source.url());
-    if (!running.size) {
-      auto reached = co_await running.room->reach(running.writer->size() + buffer.size());
-      if (!reached) co_return reached;
-    }
-    auto appended = co_await running.writer->append(std::move(buffer));
-    if (!appended) co_return storage_failure(appended.error());
-    running.room->written(running.writer->size());
-    failpoint("fill-written");
+    const std::uint64_t from = std::exchange(at, at + got->size());
+    fetched_bytes_.add(got->size());
+    note_first_byte(running);
+    if (said && at > *said) co_return Error(ErrorKind::kUpstream, "{} sent more than it said", source.url());
+    auto placed = co_await place(running, std::move(*got), from);
+    if (!placed) co_return placed;
   }
   auto flushed = co_await running.writer->flush();
   if (!flushed) co_return storage_failure(flushed.error());
-  if (running.size && running.writer->size() < *running.size)
+  if (running.size && running.writer->size() < end.value_or(*running.size))
     co_return Error(ErrorKind::kUpstream, "{} sent less than it said", source.url());
   if (!running.size) know_size(running, running.writer->size());
   co_return Result<void>();
+}
+
+/// Takes in the bytes at `at`, which is not beyond the front: only those that are not in the file already, for a source
+/// may start over, or send what lies between two gaps, and what a swarm brought was checked.
+Task<Result<void>> Fills::place(Running& running, Buffer buffer, std::uint64_t at) {
+  store::BlobWriter& writer = *running.writer;
+  const std::uint64_t end = at + buffer.size();
+  while (writer.size() < end) {
+    auto held = co_await take_held(running);
+    if (!held) co_return held;
+    const std::uint64_t front = writer.size();
+    const std::uint64_t stop = std::min(end, running.gaps().next_held(front).value_or(end));
+    if (front >= stop) continue;
+    Buffer missing;
+    if (front == at && stop == end) {
+      missing = std::move(buffer);
+    } else {
+      missing = Buffer::take();
+      missing.append(buffer.bytes().subspan(front - at, stop - front));
+    }
+    if (!running.size) {
+      auto reached = co_await running.room->reach(stop);
+      if (!reached) co_return reached;
+    }
+    auto appended = co_await writer.append(std::move(missing));
+    if (!appended) co_return storage_failure(appended.error());
+    running.room->written(writer.size());
+    failpoint("fill-written");
+  }
+  co_return Result<void>();
+}
+
+/// What a swarm brought, from the front on.
+Task<Result<void>> Fills::take_held(Running& running) {
+  const std::uint64_t front = running.front();
+  const std::uint64_t end = running.gaps().held_to(front);
+  if (end == front) co_return Result<void>();
+  auto taken = co_await running.writer->append_written(end - front);
+  if (!taken) co_return storage_failure(taken.error());
+  running.room->written(end);
+  co_return Result<void>();
+}
+
+void Fills::note_first_byte(Running& running) {
+  if (!std::exchange(running.first_byte_seen, true)) first_byte_.observe(Clock::system().monotonic() - running.started);
 }
 
 /// The blob is of all that have it.

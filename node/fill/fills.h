@@ -79,7 +79,10 @@ class Fills {
   Task<Result<void>> gather_from(Running& running, Origin& origin, const swarm::Introduction& introduction);
   Task<Result<void>> begin(Running& running, std::optional<std::uint64_t> size, const std::string& said_by);
   static void know_size(Running& running, std::uint64_t size);
-  Task<Result<void>> drain(Running& running, BlobSource& source);
+  Task<Result<void>> drain(Running& running, BlobSource& source, std::optional<std::uint64_t> end);
+  Task<Result<void>> place(Running& running, Buffer buffer, std::uint64_t at);
+  static Task<Result<void>> take_held(Running& running);
+  void note_first_byte(Running& running);
   Task<Result<std::uint64_t>> upstream_size(RepositoryName repository, Digest digest);
   Task<Result<void>> record(const std::vector<RepositoryName>& holders, const Digest& digest,
                             const store::BlobRow& row);
@@ -92,6 +95,7 @@ class Fills {
   Questions<std::uint64_t> sizes_;
   PerLoop<Part> parts_;
   Counter fetched_bytes_;
+  Counter kept_bytes_;
   Counter started_;
   Counter failed_;
   Counter resumed_;

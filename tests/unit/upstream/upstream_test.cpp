@@ -51,11 +51,11 @@ http::Response json(std::string body) { return http::Response(200).body("applica
 
 using Blob = Result<std::string>;
 
-Task<Blob> fetch_blob(Upstream& upstream, Digest digest, std::uint64_t offset) {
+Task<Blob> fetch_blob(Upstream& upstream, Digest digest, std::uint64_t offset, std::optional<std::uint64_t> end) {
   const RepositoryName repository = repository_a();
   auto turn = co_await upstream.turn(repository, Budget::Use::kFill);
   if (!turn) co_return turn.error();
-  auto source = co_await upstream.blob(std::move(*turn), repository, digest, offset);
+  auto source = co_await upstream.blob(std::move(*turn), repository, digest, offset, false, end);
   if (!source) co_return source.error();
   std::string bytes;
   while (true) {
@@ -64,17 +64,19 @@ Task<Blob> fetch_blob(Upstream& upstream, Digest digest, std::uint64_t offset) {
     if (piece->empty()) break;
     bytes.append(reinterpret_cast<const char*>(piece->bytes().data()), piece->size());
   }
-  co_return fmt::format("{} of {} from {}", bytes, source->size() ? std::to_string(*source->size()) : "?",
-                        source->offset());
+  const std::string size = source->size() ? std::to_string(*source->size()) : "?";
+  EXPECT_EQ(source->end(), source->size() ? std::optional(source->offset() + bytes.size()) : std::nullopt);
+  co_return fmt::format("{} of {} from {}", bytes, size, source->offset());
 }
 
-Blob blob(http::Response response, std::uint64_t offset, std::string* range = nullptr) {
+Blob blob(http::Response response, std::uint64_t offset, std::string* range = nullptr,
+          std::optional<std::uint64_t> end = std::nullopt) {
   return run_task(ask<Blob>(
       [&](const http::Request& request) {
         if (range != nullptr) *range = request.header("range");
         return response;
       },
-      [&](Upstream& upstream) { return fetch_blob(upstream, digest_of("x"), offset); }));
+      [&](Upstream& upstream) { return fetch_blob(upstream, digest_of("x"), offset, end); }));
 }
 
 http::Response partial(std::string_view content_range, std::string body) {
@@ -105,6 +107,20 @@ TEST(Upstream, ARangeThatWasNotAskedForIsNoAnswer) {
         "bytes 9-4/10", "bytes */10", "bytes 4-9/10/10", "items 4-9/10", "bytes 4-9/99999999999999999999"})
     EXPECT_EQ(kind_of(blob(partial(wrong, "456789"), 4)), ErrorKind::kUpstream) << wrong;
   EXPECT_EQ(kind_of(blob(partial("bytes 0-9/10", "0123456789"), 0)), ErrorKind::kUpstream);
+}
+
+TEST(Upstream, APartOfABlobIsAskedForAndWhatComesMayBeWiderOrShorter) {
+  std::string range;
+  EXPECT_EQ(blob(partial("bytes 4-6/10", "456"), 4, &range, 7).value(), "456 of 10 from 4");
+  EXPECT_EQ(range, "bytes=4-6");
+  EXPECT_EQ(blob(partial("bytes 0-6/10", "0123456"), 0, &range, 7).value(), "0123456 of 10 from 0");
+  EXPECT_EQ(range, "bytes=0-6");
+  EXPECT_EQ(blob(partial("bytes 4-9/10", "456789"), 4, &range, 7).value(), "456789 of 10 from 4");
+  EXPECT_EQ(blob(partial("bytes 2-7/10", "234567"), 4, &range, 7).value(), "234567 of 10 from 2");
+  EXPECT_EQ(blob(partial("bytes 4-4/10", "4"), 4, &range, 7).value(), "4 of 10 from 4");
+  EXPECT_EQ(blob(http::Response(200).body("a/b", "0123456789"), 4, &range, 7).value(), "0123456789 of 10 from 0");
+  for (const char* wrong : {"", "bytes 5-9/10", "bytes 0-3/10", "bytes 4-6/*", "bytes 6-4/10", "bytes 4-10/10"})
+    EXPECT_EQ(kind_of(blob(partial(wrong, "456"), 4, &range, 7)), ErrorKind::kUpstream) << wrong;
 }
 
 TEST(Upstream, NotThereRefusedAndDownAreThreeThings) {
