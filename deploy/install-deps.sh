@@ -67,6 +67,9 @@ python3                 # runs the benches
 python3-matplotlib      # their plots
 docker-registry         # distribution 2.8 beside us
 nginx                   # static files beside us
+skopeo                  # the client of bench/swarm/image
+curl                    # the client of bench/swarm/run
+iproute2                # the links of both
 linux-perf              # profiles and flame graphs
 '
 

@@ -1,4 +1,4 @@
-"""The servers of the test bed: a master and nodes, each on a Machine of its own."""
+"""The servers of the test bed: a master and nodes, each on a Machine of its own; and what runs instead of a master."""
 
 import json
 import sys
@@ -6,12 +6,19 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/e2e"))
+sys.path[1:1] = [str(ROOT / "tests/e2e"), str(ROOT / "bench")]
+from peers import DockerRegistry  # noqa: E402
 from wherry.access import PASSWORD, ClosedMaster, ClosedNode, add_project, administrator  # noqa: E402
 from wherry.process import Server  # noqa: E402
 
 CLIENTS_PORT = 5000
 SWARM_PORT = 5881
+
+
+def cpu_seconds(server):
+    """Of all threads that it has, since they began."""
+    tasks = Path(f"/proc/{server.process.pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
 
 class OnMachine:
@@ -35,8 +42,7 @@ class OnMachine:
             return super().observed(path, timeout)
 
     def cpu_seconds(self):
-        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
-        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+        return cpu_seconds(self)
 
     def sum_of(self, part):
         """Of all metrics whose name holds `part`: by name."""
@@ -49,20 +55,13 @@ class OnMachine:
     stop, end = Server.stop, Server.end
 
 
-def _settings(server, document):
-    file = server.folder / "settings.yaml"
-    file.write_text(json.dumps(document))
-    return file
-
-
 class BedMaster(OnMachine, ClosedMaster):
     """Asks everybody who he is, for it is at an address that others reach; its one project is public."""
 
-    def __init__(self, area, machine):
-        super().__init__(machine, machine.ip, area)
-
-    def command(self):
-        return [*super().command(), "--config", _settings(self, {"access-log": False, "access": {"behind-tls": True}, "swarm": {"min-bytes": "1MiB"}})]
+    def __init__(self, area, machine, min_bytes):
+        """`min_bytes`: swarm.min-bytes."""
+        settings = {"access-log": False, "access": {"behind-tls": True}, "swarm": {"min-bytes": min_bytes}}
+        super().__init__(machine, machine.ip, area, settings=settings)
 
     def set_up(self):
         with self.machine.inside():
@@ -73,6 +72,14 @@ class BedMaster(OnMachine, ClosedMaster):
         """As an image; from its own machine, so the link carries nothing."""
         with self.machine.inside():
             self.admin.put_image("bench/data", "v1", [blob])
+
+    def push_blob(self, data):
+        with self.machine.inside():
+            self.admin.put_blob("bench/data", data)
+
+    def push_manifest(self, data):
+        with self.machine.inside():
+            self.admin.put_manifest("bench/data", "v1", data)
 
     def position(self):
         with self.machine.inside():
@@ -86,6 +93,28 @@ class BedMaster(OnMachine, ClosedMaster):
     def remove_node(self, name):
         with self.machine.inside():
             self.admin.made("DELETE", f"nodes/{name}")
+
+
+class BedRegistry(DockerRegistry):
+    """docker-registry in a master's place, and on its machine."""
+
+    def __init__(self, area, machine, name):
+        super().__init__(name, area, machine)
+
+    def command(self):
+        return ["setpriv", "--pdeathsig", "KILL", *super().command()]  # it ends with the bench
+
+    def start(self):
+        with self.inside.inside():
+            return super().start()
+
+    def push_blob(self, data):
+        with self.inside.inside():
+            self.take_blob(data)
+
+    def push_manifest(self, data):
+        with self.inside.inside():
+            self.take_manifest(data)
 
 
 class BedNode(OnMachine, ClosedNode):
