@@ -56,6 +56,12 @@ struct Introducer::Swarm {
     sites.try_emplace(named, torrent->pieces());
     return named;
   }
+  void leave(const std::string& shown) {
+    const auto found = members.find(shown);
+    if (found == members.end()) return;
+    neighbours.leave(found->second.node);
+    members.erase(found);
+  }
   /// How many may be had at once: the fewer ask, the more each of them.
   std::uint32_t most_for(Member& member, Monotonic now);
 
@@ -196,18 +202,20 @@ std::shared_ptr<Introducer::Swarm> Introducer::find(Part& part, const Digest& di
   return nullptr;
 }
 
+void Introducer::sweep(Part& part, Monotonic now) {
+  part.swept_at = now;
+  std::erase_if(part.swarms, [&](auto& entry) {
+    Swarm& swarm = *entry.second;
+    swarm.neighbours.forget_silent(now);
+    std::erase_if(swarm.members,
+                  [&](const auto& each) { return !swarm.neighbours.members().contains(each.second.node); });
+    return swarm.members.empty();
+  });
+}
+
 Result<std::shared_ptr<Introducer::Swarm>> Introducer::find_or_make(Part& part, const SharedTorrent& torrent,
                                                                     Monotonic now) {
-  if (now - part.swept_at >= kSweepEvery) {
-    part.swept_at = now;
-    std::erase_if(part.swarms, [&](auto& entry) {
-      Swarm& swarm = *entry.second;
-      swarm.neighbours.forget_silent(now);
-      std::erase_if(swarm.members,
-                    [&](const auto& each) { return !swarm.neighbours.members().contains(each.second.node); });
-      return swarm.members.empty();
-    });
-  }
+  if (now - part.swept_at >= kSweepEvery) sweep(part, now);
   if (auto found = find(part, torrent->blob())) {
     if (found->torrent->is_same(*torrent)) return found;
     part.swarms.erase(torrent->blob());  // a parent above told otherwise once
@@ -489,7 +497,8 @@ void Introducer::count_lease(const Lease& lease) {
   leased_pieces_.add(lease.run.count);
 }
 
-/// Lines of "DIGEST MEMBER PIECES"; the answer has the digests of those that are in no swarm any more.
+/// Lines of "DIGEST MEMBER PIECES" or "DIGEST MEMBER gone"; the answer has the digests of those that are in no swarm
+/// any more.
 Task<Result<void>> Introducer::hear(http::Exchange& exchange) {
   auto list = co_await exchange.read_whole_body(kMostListBytes);
   if (!list) co_return list.error();
@@ -497,6 +506,7 @@ Task<Result<void>> Introducer::hear(http::Exchange& exchange) {
     Digest blob;
     std::string shown;
     std::optional<std::uint64_t> pieces;
+    bool is_gone;
   };
   std::vector<Line> lines;
   for (std::string_view rest = *list; !rest.empty();) {
@@ -507,9 +517,9 @@ Task<Result<void>> Introducer::hear(http::Exchange& exchange) {
       co_return Error(ErrorKind::kInvalid, "each line is a digest, a member and how many pieces it has");
     const std::string_view says = line.substr(space + 1);
     const auto end = says.find(' ');
-    std::optional<std::uint64_t> pieces;
-    if (end != std::string_view::npos) pieces = parse_decimal(says.substr(end + 1), PieceSet::kMost);
-    lines.push_back({*digest, std::string(says.substr(0, end)), pieces});
+    std::string_view has;
+    if (end != std::string_view::npos) has = says.substr(end + 1);
+    lines.push_back({*digest, std::string(says.substr(0, end)), parse_decimal(has, PieceSet::kMost), has == kGone});
   }
   std::string ended;
   const auto home = [this](const Line& line) { return home_of(line.blob); };
@@ -518,6 +528,10 @@ Task<Result<void>> Introducer::hear(http::Exchange& exchange) {
     const Member* member = nullptr;
     if (swarm != nullptr)
       if (const auto found = swarm->members.find(line.shown); found != swarm->members.end()) member = &found->second;
+    if (line.is_gone) {
+      if (member != nullptr) swarm->leave(line.shown);
+      return;
+    }
     if (member != nullptr && line.pieces) swarm->neighbours.has(member->node, static_cast<std::uint32_t>(*line.pieces));
     if (member == nullptr || !swarm->neighbours.heard(member->node, Clock::system().monotonic()))
       ended.append(line.blob.to_string()).push_back('\n');
@@ -588,8 +602,7 @@ Task<void> Introducer::call_holders(const Digest& digest, const std::string& sit
 /// It has started again: it is in no swarm any more.
 Task<void> Introducer::forget_member(const std::string& node) {
   const auto leave = [this, &node](Part& part) {
-    for (auto& [digest, swarm] : part.swarms)
-      if (swarm->members.erase(seals_.member(swarm->name, node)) > 0) swarm->neighbours.leave(node);
+    for (auto& [digest, swarm] : part.swarms) swarm->leave(seals_.member(swarm->name, node));
   };
   co_await parts_.visit(leave);
 }
@@ -603,6 +616,14 @@ Task<Result<void>> Introducer::holdings(http::Exchange& exchange) {
   if (site.size() > kMostSiteBytes) co_return Error(ErrorKind::kInvalid, "site: its name is too long");
   auto list = co_await exchange.read_whole_body(kMostListBytes);
   if (!list) co_return list.error();
+  // Those who hold blobs come by every few seconds, also when nobody is introduced any more.
+  const Monotonic now = Clock::system().monotonic();
+  const std::int64_t second = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+  std::int64_t swept_in = swept_in_.load();
+  if (second - swept_in >= kSweepEvery.count() && swept_in_.compare_exchange_strong(swept_in, second)) {
+    const auto sweep_one = [now](Part& part) { sweep(part, now); };
+    co_await parts_.visit(sweep_one);
+  }
   auto noted = co_await holders_.note(*list, site, *node);
   if (!noted) co_return noted;
   const bool has_started_again = co_await holders_.is_new_life(*node, value("life"));

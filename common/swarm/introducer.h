@@ -52,9 +52,9 @@ using NodeOf = std::function<Result<std::optional<auth::Identity>>(const http::R
 ///     POST /wherry/v1/swarm/DIGEST/lease[?starved=1] (Wherry-Member)       206: pieces; 204: none to give now;
 ///                                                                          202: what is not here yet is on its way
 ///     POST /wherry/v1/swarm/DIGEST/neighbours?known= (Wherry-Member)        more of them, for who knows few
-///     POST /wherry/v1/swarm/members        (list of DIGEST MEMBER PIECES)   still here; gives those that ended
-///     POST /wherry/v1/swarm/holdings?site=&life=&told= (list of + or -, DIGEST)   what it holds; gives what others
-///     want of it
+///     POST /wherry/v1/swarm/members        (list of DIGEST MEMBER PIECES)   still here, or "gone"; gives those that
+///     ended POST /wherry/v1/swarm/holdings?site=&life=&told= (list of + or -, DIGEST)   what it holds; gives what
+///     others want of it
 ///
 /// The ticket says that this node may read that blob, as the registry found when it asked; the certificate that it gets
 /// is of this swarm alone, by an authority of this parent's own, for a day. When a node is removed all swarms end and
@@ -146,6 +146,8 @@ class Introducer final : public http::Service, public registry::Invitations {
   std::size_t home_of(const Digest& digest) const { return digest.hash() % parts_.size(); }
   /// On the digest's loop; null when there is none, or it ended.
   std::shared_ptr<Swarm> find(Part& part, const Digest& digest);
+  /// On the part's loop: ends the swarms in which nobody takes part any more.
+  static void sweep(Part& part, Monotonic now);
   Result<std::shared_ptr<Swarm>> find_or_make(Part& part, const SharedTorrent& torrent, Monotonic now);
 
   registry::Storage& storage_;
@@ -158,6 +160,7 @@ class Introducer final : public http::Service, public registry::Invitations {
   TorrentBook& torrents_;
   const Arrivals* const arrivals_;
   std::atomic<std::uint64_t> epoch_{0};
+  std::atomic<std::int64_t> swept_in_{0};  // the second of the last sweep of all
   Holders holders_;
   PerLoop<Part> parts_;
   Counter introductions_;

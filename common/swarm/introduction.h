@@ -14,6 +14,8 @@ inline constexpr std::string_view kPrefix = registry::kSwarmPath;
 /// A request's header: which member asks for a lease.
 inline constexpr std::string_view kMemberHeader = "Wherry-Member";
 
+/// Instead of the number of pieces that a member has: it takes part no more.
+inline constexpr std::string_view kGone = "gone";
 /// Behind a blob's digest: where the master's word on its pieces is asked for.
 inline constexpr std::string_view kVoucher = "/voucher";
 

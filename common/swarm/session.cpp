@@ -3,6 +3,7 @@
 #include <openssl/dh.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <pthread.h>
 
 #include <cstring>
 #include <libtorrent/add_torrent_params.hpp>
@@ -319,6 +320,16 @@ lt::ip_filter everybody_alike() {
   return filter;
 }
 
+/// Its threads have that name: they take it over from who makes them.
+std::shared_ptr<lt::session> make_named(const char* name, lt::session_params params) {
+  char own[16] = {};
+  ::pthread_getname_np(::pthread_self(), own, sizeof own);
+  ::pthread_setname_np(::pthread_self(), name);
+  auto session = std::make_shared<lt::session>(std::move(params));
+  ::pthread_setname_np(::pthread_self(), own);
+  return session;
+}
+
 class LibtorrentSession final : public Session {
  public:
   explicit LibtorrentSession(const SessionOptions& options) : files_(std::make_shared<BlobFiles>()) {
@@ -327,7 +338,7 @@ class LibtorrentSession final : public Session {
                                                   lt::counters&) -> std::unique_ptr<lt::disk_interface> {
       return std::make_unique<StoreDisk>(network, files);
     };
-    session_ = std::make_shared<lt::session>(std::move(params));
+    session_ = make_named("swarm", std::move(params));
     // libtorrent's rates are not for addresses of the local network otherwise, which all nodes of a site have.
     if (options.upload_bytes_per_second > 0 || options.download_bytes_per_second > 0)
       session_->set_peer_class_filter(everybody_alike());

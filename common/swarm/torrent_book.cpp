@@ -12,15 +12,16 @@ constexpr std::uint64_t kBytesATurn = std::uint64_t{16} << 20;
 }  // namespace
 
 SharedTorrent TorrentBook::find(const Digest& digest) {
-  const Remembered& here = remembered_.here();
-  const auto found = here.find(digest);
-  return found == here.end() ? nullptr : found->second;
+  const auto& torrents = remembered_.here().torrents;
+  const auto found = torrents.find(digest);
+  return found == torrents.end() ? nullptr : found->second;
 }
 
 void TorrentBook::remember(const SharedTorrent& torrent) {
   Remembered& here = remembered_.here();
-  if (here.size() >= kMostRemembered) here.clear();
-  here[torrent->blob()] = torrent;
+  const std::size_t bytes = torrent->pieces() * sizeof(Sha256);
+  if (here.torrents.size() >= kMostRemembered || here.bytes + bytes > kMostRememberedBytes) here = {};
+  if (here.torrents.insert_or_assign(torrent->blob(), torrent).second) here.bytes += bytes;
 }
 
 Task<Result<SharedTorrent>> TorrentBook::of(registry::Blobs& blobs, RepositoryName repository, Digest digest) {

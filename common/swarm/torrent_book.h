@@ -24,7 +24,8 @@ using Vouch = std::function<Task<Result<std::string>>(RepositoryName repository,
 /// rows, with the master's word. Any loop.
 class TorrentBook {
  public:
-  static constexpr std::size_t kMostRemembered = 256;  ///< on each loop, of at most 2 MiB each; all are forgotten then
+  static constexpr std::size_t kMostRemembered = 256;                        ///< on each loop; all are forgotten then
+  static constexpr std::size_t kMostRememberedBytes = std::size_t{8} << 20;  ///< of their roots; the same
 
   TorrentBook(registry::Storage& storage, Vouch vouch, const std::vector<Loop*>& loops)
       : storage_(storage), vouch_(std::move(vouch)), remembered_(loops), making_(loops) {}
@@ -39,7 +40,10 @@ class TorrentBook {
   Task<void> stop() { return making_.stop(); }
 
  private:
-  using Remembered = std::unordered_map<Digest, SharedTorrent>;
+  struct Remembered {
+    std::unordered_map<Digest, SharedTorrent> torrents;
+    std::size_t bytes = 0;
+  };
   Task<Result<SharedTorrent>> find_or_make(registry::Blobs& blobs, RepositoryName repository, Digest digest,
                                            SharedTorrent known);
   Task<Result<SharedTorrent>> stored(Digest digest);

@@ -1,6 +1,7 @@
 #include "node/swarm/swarms.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 namespace wherry::node {
 namespace {
 
+constexpr std::size_t kManyEnded = 64;              // at once: their memory is given back to the system
 constexpr std::chrono::milliseconds kFullPool{10};  // until one that has no room is asked again
 
 }  // namespace
@@ -306,6 +308,9 @@ void Swarms::drop(const Digest& digest) {
   part = found->second;
   ended(*part);
   parts_.erase(found);
+  // Who begins anew is in the swarm under the same name.
+  if (!arriving_.contains(digest))
+    left_[&part->origin] += fmt::format("{} {} {}\n", digest.to_string(), part->introduction.member, swarm::kGone);
 }
 
 void Swarms::leave_all() {
@@ -364,35 +369,59 @@ Task<void> Swarms::tend() {
     co_await sleeper_.sleep(kHeardEvery);
     if (stopping_) break;
     banned_ = session_->banned();
-    std::vector<Digest> idle;
-    {
-      const Monotonic now = Clock::system().monotonic();
-      const std::lock_guard lock(mutex_);
-      for (const auto& [digest, part] : parts_) {
-        if (!part->complete_at) continue;
-        const auto failure = part->transfer->failure();
-        if (failure)
-          log::warn("a blob is not given to neighbours any more",
-                    {{"digest", digest.to_string()}, {"error", failure->to_string()}});
-        const std::uint64_t sent = part->transfer->sent_bytes();
-        if (std::exchange(part->seen_sent, sent) != sent) part->complete_at = now;
-        if (failure || now - *part->complete_at > options_.seed_time) idle.push_back(digest);
-      }
+    const std::vector<Digest> over = idle(Clock::system().monotonic());
+    for (const Digest& digest : over) drop(digest);
+    if (over.size() >= kManyEnded) {
+      const auto trim = []() -> Result<void> {
+        ::malloc_trim(0);
+        return {};
+      };
+      auto trimmed = co_await disk_.run(trim);
+      if (!trimmed) log::debug("memory is given back later", {{"why", trimmed.error().to_string()}});
     }
-    for (const Digest& digest : idle) drop(digest);
     co_await tell_parent();
   }
 }
 
+/// Those that are not given any more: what failed, what nobody has taken for a while, and the longest idle of too many.
+std::vector<Digest> Swarms::idle(Monotonic now) {
+  std::vector<Digest> over;
+  std::vector<std::pair<Monotonic, Digest>> waiting;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [digest, part] : parts_) {
+    if (!part->complete_at) continue;
+    const auto failure = part->transfer->failure();
+    if (failure)
+      log::warn("a blob is not given to neighbours any more",
+                {{"digest", digest.to_string()}, {"error", failure->to_string()}});
+    const std::uint64_t sent = part->transfer->sent_bytes();
+    if (std::exchange(part->seen_sent, sent) != sent) part->complete_at = now;
+    const auto since = *part->complete_at;
+    if (failure || now - since > options_.seed_time)
+      over.push_back(digest);
+    else if (now - since >= kHeardEvery)
+      waiting.emplace_back(since, digest);
+  }
+  if (waiting.size() <= kMostIdle) return over;
+  std::ranges::sort(waiting);
+  const std::size_t too_many = waiting.size() - kMostIdle;
+  for (std::size_t i = 0; i < too_many; ++i) over.push_back(waiting[i].second);
+  return over;
+}
+
+/// Lines for each parent: what is shared, with how many pieces, and what is not any more.
+std::map<Origin*, std::string> Swarms::news() {
+  const std::lock_guard lock(mutex_);
+  std::map<Origin*, std::string> lists = std::exchange(left_, {});
+  for (const auto& [digest, part] : parts_)
+    lists[&part->origin] +=
+        fmt::format("{} {} {}\n", digest.to_string(), part->introduction.member, part->transfer->count());
+  return lists;
+}
+
 /// So that the parent goes on introducing others to this node, and says where that is over.
 Task<void> Swarms::tell_parent() {
-  std::map<Origin*, std::string> lists;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [digest, part] : parts_)
-      lists[&part->origin] +=
-          fmt::format("{} {} {}\n", digest.to_string(), part->introduction.member, part->transfer->count());
-  }
+  std::map<Origin*, std::string> lists = news();
   for (auto& [origin, list] : lists) {
     Question question;
     question.method = "POST";

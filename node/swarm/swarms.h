@@ -40,6 +40,7 @@ struct SharedAs {
 class Swarms : public swarm::Arrivals {
  public:
   static constexpr std::size_t kMostShared = 4096;        ///< blobs; what comes beyond is not given to neighbours
+  static constexpr std::size_t kMostIdle = 256;           ///< that nobody takes: more cost memory, and can be woken
   static constexpr std::chrono::seconds kHeardEvery{10};  ///< the parent forgets who is silent three times as long
 
   /// All outlive it.
@@ -85,6 +86,8 @@ class Swarms : public swarm::Arrivals {
  private:
   struct Part;
   Task<void> tend();
+  std::vector<Digest> idle(Monotonic now);
+  std::map<Origin*, std::string> news();
   Task<void> measure();
   Task<void> tell_parent();
   Task<Result<swarm::Introduction>> ask(Origin& origin, const std::string& invitation, const SharedAs& shared);
@@ -103,6 +106,7 @@ class Swarms : public swarm::Arrivals {
   mutable std::mutex mutex_;
   std::unordered_map<Digest, std::shared_ptr<Part>> parts_;  // under mutex_
   std::unordered_map<Digest, swarm::Arrival> arriving_;      // under mutex_; of fills that run
+  std::map<Origin*, std::string> left_;                      // lines for the parent, under mutex_
   std::uint64_t ended_received_ = 0;                         // of those that are not in parts_, under mutex_
   std::uint64_t ended_sent_ = 0;                             // the same
   std::uint64_t ended_leased_ = 0;                           // of gatherings, under mutex_

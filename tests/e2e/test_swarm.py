@@ -11,7 +11,7 @@ from wherry.client import Registry
 from wherry.link import Link
 from wherry.process import wait_until
 from wherry.pulls import together
-from wherry.swarm import Site, counted, leased, received
+from wherry.swarm import LEAST, Site, counted, leased, received
 
 SIZE = 6_000_000  # 92 pieces, the last of them short
 
@@ -244,6 +244,28 @@ def test_who_holds_a_blob_and_gives_it_to_nobody_is_woken_when_it_is_wanted(site
         site.master.kill()
         site.master.start()
         wait_until(lambda: counted(site.master, "wherry_swarm_holdings") == 3, "all have said what they hold", 30)
+
+
+def test_who_has_just_stopped_to_give_a_blob_is_woken_at_once(site):
+    digest, blob = push(site)
+    holder = site.node("paris", **{"seed-time": "1s"})
+    assert pull(holder, "team/app", digest).body == blob
+    wait_until(lambda: counted(site.master, "wherry_swarm_holdings") == 1, "it has said what it holds", 30)
+    wait_until(lambda: counted(holder, "wherry_swarm_blobs") == 0, "nobody takes it", 30)
+    with contextlib.closing(Link(site.master.address)) as link:
+        node = site.node("lyon", parent=link)
+        link.bytes_per_second = SIZE // 8
+        assert pull(node, "team/app", digest).body == blob
+    assert received(node, "neighbours") > 0.5 * SIZE
+
+
+def test_of_many_blobs_that_nobody_takes_few_stay_in_the_session(site):
+    node = site.node("paris")
+    digests = [push(site, size=LEAST)[0] for _ in range(300)]
+    for digest in digests:
+        assert pull(node, "team/app", digest).status == 200
+    assert counted(node, "wherry_swarm_blobs") == 300
+    wait_until(lambda: counted(node, "wherry_swarm_blobs") <= 256, "the oldest are left alone", 40)
 
 
 def test_a_parent_that_starts_again_introduces_all_anew(site):
