@@ -50,18 +50,11 @@ struct Draft {
     set_time(::X509_getm_notAfter(certificate.get()), to);
     ::X509_set_pubkey(certificate.get(), key);
   }
-  std::string sign(EVP_PKEY* key) {
+  std::shared_ptr<X509> sign(EVP_PKEY* key) {
     WHERRY_CHECK(::X509_sign(certificate.get(), key, ::EVP_sha256()) > 0);
-    const auto bio = writer();
-    WHERRY_CHECK(::PEM_write_bio_X509(bio.get(), certificate.get()) == 1);
-    return text_of(bio.get());
+    return certificate;
   }
 };
-
-std::shared_ptr<EVP_PKEY> private_key(std::string_view pem) {
-  const auto bio = reader(pem);
-  return {::PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr), ::EVP_PKEY_free};
-}
 
 Result<Owned<X509_REQ>> read_request(std::string_view pem) {
   Owned<X509_REQ> request;
@@ -86,12 +79,12 @@ Result<NodeAuthority> NodeAuthority::load_or_make(const std::string& path) {
   if (!content && content.error().kind() != ErrorKind::kNotFound) return content.error();
   if (!content) {
     const NodeKey key = NodeKey::make();
-    const auto own = private_key(key.pem());
+    EVP_PKEY* const own = key.key_.get();
     const WallTime now = Clock::system().wall();
-    Draft draft(kAuthorityName, kAuthorityName, own.get(), now - kClockSlack, now + kAuthorityValidity);
+    Draft draft(kAuthorityName, kAuthorityName, own, now - kClockSlack, now + kAuthorityValidity);
     add_extension(draft.certificate.get(), NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
     add_extension(draft.certificate.get(), NID_key_usage, "critical,keyCertSign,cRLSign");
-    content = key.pem() + draft.sign(own.get());
+    content = key.pem() + NodeCertificate(draft.sign(own)).pem();
     auto saved = replace_secret_file(path, *content);
     if (!saved) return saved.error();
   }
@@ -127,8 +120,7 @@ Result<NodeCertificate> NodeAuthority::issue(std::string_view request_pem, const
   add_extension(draft.certificate.get(), NID_key_usage, "critical,digitalSignature");
   add_extension(draft.certificate.get(), NID_ext_key_usage, "clientAuth,serverAuth");
   if (!names.empty()) add_extension(draft.certificate.get(), NID_subject_alt_name, names.c_str());
-  const auto own = private_key(key_.pem());
-  return NodeCertificate::from_pem(draft.sign(own.get()));
+  return NodeCertificate(draft.sign(key_.key_.get()));
 }
 
 Result<std::string> NodeAuthority::key_of(std::string_view request_pem) {

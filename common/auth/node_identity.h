@@ -37,6 +37,7 @@ class NodeCertificate {
   bool verify(std::string_view message, std::string_view signature) const;
 
  private:
+  friend class NodeAuthority;
   explicit NodeCertificate(std::shared_ptr<x509_st> certificate);
   std::shared_ptr<x509_st> certificate_;
   std::string name_;
@@ -56,6 +57,7 @@ class NodeKey {
   std::string certificate_request(const std::string& name) const;
 
  private:
+  friend class NodeAuthority;
   explicit NodeKey(std::shared_ptr<evp_pkey_st> key) : key_(std::move(key)) {}
   std::shared_ptr<evp_pkey_st> key_;
 };
