@@ -67,6 +67,7 @@ Task<Result<void>> CheckedBlobs::set_aside(Digest digest, std::optional<store::F
       if (*outcome == store::SetAside::kReplaced) return false;
     }
     transaction.erase(key);
+    transaction.erase(tables::torrent_key(digest));
     return true;
   });
   if (!moved) co_return moved.error();

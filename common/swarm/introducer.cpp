@@ -157,6 +157,7 @@ bool Introducer::would_come(const http::Request& request) const {
 Task<std::optional<std::string>> Introducer::invite(const http::Exchange& exchange, const RepositoryName& repository,
                                                     const Digest& digest, std::unique_ptr<http::Body>& body) {
   const bool wants_voucher = exchange.request().header(registry::kSwarmHeader) == registry::kSwarmVoucher;
+  const auto what = wants_voucher ? Seals::TicketTo::kVoucher : Seals::TicketTo::kSwarm;
   std::uint64_t least = kLeastBytes;
   if (!wants_voucher) least = std::max(least, options_.min_bytes);
   if (body->size() < least || body->size() > kMostBytes) co_return std::nullopt;
@@ -174,7 +175,7 @@ Task<std::optional<std::string>> Introducer::invite(const http::Exchange& exchan
   const std::int64_t until = to_millis(Clock::system().wall() + kTicketValidity);
   co_return fmt::format("{}{}?repository={}&until={}&ticket={}", kPrefix, digest.to_string(),
                         http::percent_encode(repository.text(), "/"), until,
-                        seals_.ticket(digest, repository.text(), *node, until));
+                        seals_.ticket(what, digest, repository.text(), *node, until));
 }
 
 Result<std::string> Introducer::node_name(const http::Request& request) const {
@@ -241,10 +242,10 @@ Task<Result<void>> Introducer::handle(http::Exchange& exchange) {
   constexpr std::string_view kNeighbours = "/neighbours";
   const bool is_lease = place.ends_with(kLease);
   const bool is_neighbours = place.ends_with(kNeighbours);
-  const bool is_voucher = place.ends_with(kVoucher);
+  const bool is_voucher = place.ends_with(kVoucherPlace);
   if (is_lease) place.remove_suffix(kLease.size());
   if (is_neighbours) place.remove_suffix(kNeighbours.size());
-  if (is_voucher) place.remove_suffix(kVoucher.size());
+  if (is_voucher) place.remove_suffix(kVoucherPlace.size());
   const auto digest = Digest::parse(place);
   if (!digest) co_return Error(ErrorKind::kNotFound, "there is nothing at this path");
   if (is_lease) co_return co_await lease(exchange, *digest);
@@ -254,7 +255,7 @@ Task<Result<void>> Introducer::handle(http::Exchange& exchange) {
 }
 
 Task<Result<void>> Introducer::introduce(http::Exchange& exchange, const Digest& digest) {
-  auto reader = reader_of(exchange, digest);
+  auto reader = reader_of(exchange, digest, Seals::TicketTo::kSwarm);
   if (!reader) co_return reader.error();
   auto newcomer = newcomer_of(exchange, std::move(*reader));
   if (!newcomer) co_return newcomer.error();
@@ -277,7 +278,7 @@ Task<Result<SharedTorrent>> Introducer::torrent_of(const RepositoryName& reposit
 
 /// For a node that makes the torrent itself, of its own copy.
 Task<Result<void>> Introducer::voucher(http::Exchange& exchange, const Digest& digest) {
-  auto reader = reader_of(exchange, digest);
+  auto reader = reader_of(exchange, digest, Seals::TicketTo::kVoucher);
   if (!reader) co_return reader.error();
   auto torrent = co_await torrent_of(reader->repository, digest);
   if (!torrent) co_return torrent.error();
@@ -286,7 +287,8 @@ Task<Result<void>> Introducer::voucher(http::Exchange& exchange, const Digest& d
   co_return co_await exchange.send(std::move(response));
 }
 
-Result<Introducer::Reader> Introducer::reader_of(const http::Exchange& exchange, const Digest& digest) const {
+Result<Introducer::Reader> Introducer::reader_of(const http::Exchange& exchange, const Digest& digest,
+                                                 Seals::TicketTo what) const {
   const http::Request& request = exchange.request();
   const auto value = [&](std::string_view name) { return http::query_value(request.query, name).value_or(""); };
   const std::string named = value("repository");
@@ -296,7 +298,8 @@ Result<Introducer::Reader> Introducer::reader_of(const http::Exchange& exchange,
   if (!node) return node.error();
   const auto until = parse_decimal(value("until"), INT64_MAX);
   if (!until || static_cast<std::int64_t>(*until) < to_millis(Clock::system().wall()) ||
-      !auth::equal_secrets(seals_.ticket(digest, named, *node, static_cast<std::int64_t>(*until)), value("ticket")))
+      !auth::equal_secrets(seals_.ticket(what, digest, named, *node, static_cast<std::int64_t>(*until)),
+                           value("ticket")))
     return Error(ErrorKind::kDenied, "that is no ticket of this node's for this blob (any more)");
   return Reader{std::move(*node), std::move(*repository)};
 }

@@ -116,7 +116,7 @@ class Introducer final : public http::Service, public registry::Invitations {
   template <class Work>
   Task<std::invoke_result_t<const Work&, Part&>> at(const Digest& digest, const Work& work);
   /// Who shows a ticket.
-  Result<Reader> reader_of(const http::Exchange& exchange, const Digest& digest) const;
+  Result<Reader> reader_of(const http::Exchange& exchange, const Digest& digest, Seals::TicketTo what) const;
   static Result<Newcomer> newcomer_of(const http::Exchange& exchange, Reader reader);
   /// On the digest's loop.
   Result<Introduction> admit(Part& part, const SharedTorrent& torrent, const Newcomer& newcomer);

@@ -18,6 +18,7 @@ bool is_flat(int depth, Json::parse_event_t, Json&) { return depth <= 4; }
 
 std::string Introduction::encode() const {
   const Json document = {{"torrent", to_base64(torrent.encode())},
+                         {"voucher", to_base64(torrent.voucher())},
                          {"swarm", name},
                          {"repository", repository},
                          {"authority", authority_pem},
@@ -40,6 +41,9 @@ Result<Introduction> Introduction::decode(const Digest& blob, std::string_view t
   if (!bytes) return bad;
   auto torrent = Torrent::decode(blob, *bytes);
   if (!torrent) return bad;
+  const auto voucher = from_base64(text_of("voucher"));
+  if (!voucher || voucher->size() > Torrent::kMostVoucherBytes) return bad;
+  if (!voucher->empty()) torrent = torrent->vouched_by(*voucher);
   Introduction read{.torrent = std::move(*torrent),
                     .name = text_of("swarm"),
                     .repository = text_of("repository"),

@@ -17,7 +17,7 @@ inline constexpr std::string_view kMemberHeader = "Wherry-Member";
 /// Instead of the number of pieces that a member has: it takes part no more.
 inline constexpr std::string_view kGone = "gone";
 /// Behind a blob's digest: where the master's word on its pieces is asked for.
-inline constexpr std::string_view kVoucher = "/voucher";
+inline constexpr std::string_view kVoucherPlace = "/voucher";
 
 struct Introduction {
   static constexpr std::size_t kMostBytes = std::size_t{8} << 20;  ///< as a document

@@ -5,9 +5,10 @@
 
 namespace wherry::swarm {
 
-std::string Seals::ticket(const Digest& digest, std::string_view repository, std::string_view node,
+std::string Seals::ticket(TicketTo what, const Digest& digest, std::string_view repository, std::string_view node,
                           std::int64_t until_ms) const {
   std::string words = digest.binary();
+  words.push_back(what == TicketTo::kSwarm ? 's' : 'v');
   append_text(words, repository);
   append_text(words, node);
   append_be64(words, static_cast<std::uint64_t>(until_ms));

@@ -13,8 +13,9 @@ namespace wherry::swarm {
 /// HMACs under a secret that ends with the process. 64 hexadecimal digits each; compare them with equal_secrets().
 class Seals {
  public:
-  /// That this node may read that blob by that repository, until then.
-  std::string ticket(const Digest& digest, std::string_view repository, std::string_view node,
+  enum class TicketTo { kSwarm, kVoucher };
+  /// That this node may read that blob by that repository, until then, and is invited to that.
+  std::string ticket(TicketTo what, const Digest& digest, std::string_view repository, std::string_view node,
                      std::int64_t until_ms) const;
   /// What a node shows in a swarm: the same whenever it is introduced there.
   std::string member(std::string_view swarm, std::string_view node) const;

@@ -42,7 +42,8 @@ Result<Torrent> Torrent::make(const Digest& blob, std::uint64_t size, std::vecto
   return Torrent(blob, size, std::move(pieces));
 }
 
-Result<bool> Torrent::hash_some(int fd, std::uint64_t size, std::uint64_t bytes, std::vector<Sha256>& roots) {
+Result<bool> Torrent::hash_some(int fd, std::uint64_t size, std::uint64_t bytes, std::vector<Sha256>& roots,
+                                Hasher& whole) {
   const std::uint32_t piece_bytes = piece_bytes_for(size);
   std::vector<std::byte> piece(piece_bytes);
   std::uint64_t offset = std::uint64_t{piece_bytes} * roots.size();
@@ -52,6 +53,7 @@ Result<bool> Torrent::hash_some(int fd, std::uint64_t size, std::uint64_t bytes,
     if (!got) return got.error();
     if (*got != want) return Error(ErrorKind::kCorrupt, "a blob's file is shorter than {} bytes", size);
     roots.push_back(piece_root(std::span(piece).first(want), piece_bytes));
+    whole.update(std::span(piece).first(want));
   }
   return offset >= size;
 }
@@ -70,10 +72,16 @@ Torrent Torrent::vouched_by(std::string voucher) const {
   return vouched;
 }
 
+std::string Torrent::encode_vouched() const {
+  std::string text = encode();
+  if (voucher_.empty()) return text;
+  text.replace(0, 1, std::string{kVouchedVersion, static_cast<char>(voucher_.size())} + voucher_);
+  return text;
+}
+
 std::string Torrent::encode() const {
-  std::string text(1, voucher_.empty() ? kVersion : kVouchedVersion);
-  text.reserve(10 + voucher_.size() + roots_.size() * sizeof(Sha256));
-  if (!voucher_.empty()) text.append(1, static_cast<char>(voucher_.size())).append(voucher_);
+  std::string text(1, kVersion);
+  text.reserve(9 + roots_.size() * sizeof(Sha256));
   append_be64(text, size_);
   for (const Sha256& root : roots_) text.append(as_text(root));
   return text;

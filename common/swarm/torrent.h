@@ -9,6 +9,7 @@
 #include "common/base/error.h"
 #include "common/base/sha256.h"
 #include "common/oci/digest.h"
+#include "common/oci/hasher.h"
 
 namespace wherry::swarm {
 
@@ -29,8 +30,9 @@ class Torrent {
   /// Of pieces whose roots are known. Errors: kInvalid when size and pieces do not go together.
   static Result<Torrent> make(const Digest& blob, std::uint64_t size, std::vector<Sha256> pieces);
   /// The roots of the next pieces of a file, behind those that `roots` has, of about `bytes`. Blocks: one SHA-256 pass
-  /// over them. True when it has all. Errors: kIo, kCorrupt when the file is shorter.
-  static Result<bool> hash_some(int fd, std::uint64_t size, std::uint64_t bytes, std::vector<Sha256>& roots);
+  /// over them, and one by `whole`. True when it has all. Errors: kIo, kCorrupt when the file is shorter.
+  static Result<bool> hash_some(int fd, std::uint64_t size, std::uint64_t bytes, std::vector<Sha256>& roots,
+                                Hasher& whole);
 
   const Digest& blob() const { return blob_; }
   std::uint64_t size() const { return size_; }
@@ -54,8 +56,10 @@ class Torrent {
   /// How many whole pieces lie before that offset; all when it is the end.
   std::uint32_t pieces_before(std::uint64_t offset) const;
 
-  /// Size, roots and voucher, for a row or a message.
+  /// Size and roots, for a message.
   std::string encode() const;
+  /// The same with the voucher, for a row.
+  std::string encode_vouched() const;
   /// Errors: kCorrupt.
   static Result<Torrent> decode(const Digest& blob, std::string_view text);
 

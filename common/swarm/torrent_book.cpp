@@ -14,55 +14,53 @@ constexpr std::uint64_t kBytesATurn = std::uint64_t{16} << 20;
 SharedTorrent TorrentBook::find(const Digest& digest) {
   const auto& torrents = remembered_.here().torrents;
   const auto found = torrents.find(digest);
-  return found == torrents.end() ? nullptr : found->second;
+  return found == torrents.end() ? nullptr : found->second.torrent;
 }
 
 void TorrentBook::remember(const SharedTorrent& torrent) {
   Remembered& here = remembered_.here();
   const std::size_t bytes = torrent->pieces() * sizeof(Sha256);
-  if (here.torrents.size() >= kMostRemembered || here.bytes + bytes > kMostRememberedBytes) here = {};
-  if (here.torrents.insert_or_assign(torrent->blob(), torrent).second) here.bytes += bytes;
+  if (here.torrents.size() >= kMostRemembered || here.bytes + bytes > kMostRememberedBytes) {
+    here.torrents.clear();
+    here.bytes = 0;
+  }
+  const Known known{torrent, Clock::system().monotonic()};
+  if (here.torrents.insert_or_assign(torrent->blob(), known).second) here.bytes += bytes;
 }
 
 Task<Result<SharedTorrent>> TorrentBook::of(registry::Blobs& blobs, RepositoryName repository, Digest digest) {
-  SharedTorrent known = find(digest);
-  if (known != nullptr && !known->voucher().empty()) co_return known;
-  const auto work = [this, &blobs, repository, digest, known] {
-    return find_or_make(blobs, repository, digest, known);
-  };
+  const auto& torrents = remembered_.here().torrents;
+  if (const auto found = torrents.find(digest); found != torrents.end()) {
+    const Known& known = found->second;
+    const bool is_asked_again = Clock::system().monotonic() - known.since >= kAskedAgain;
+    if (!known.torrent->voucher().empty() || !is_asked_again) co_return known.torrent;
+  }
+  const auto work = [this, &blobs, repository, digest] { return find_or_make(blobs, repository, digest); };
   auto made = co_await making_.join(digest.to_string(), work);
   if (made) remember(*made);
   co_return made;
 }
 
-Task<Result<SharedTorrent>> TorrentBook::find_or_make(registry::Blobs& blobs, RepositoryName repository, Digest digest,
-                                                      SharedTorrent known) {
-  if (known == nullptr) {
-    auto kept = co_await stored(digest);
-    if (!kept) co_return kept.error();
-    known = std::move(*kept);
+Task<Result<SharedTorrent>> TorrentBook::find_or_make(registry::Blobs& blobs, RepositoryName repository,
+                                                      Digest digest) {
+  auto torrent = co_await stored(digest);
+  if (!torrent) co_return torrent.error();
+  const bool is_stored = *torrent != nullptr;
+  if (!is_stored) {
+    torrent = co_await make(blobs, repository, digest);
+    if (!torrent) co_return torrent.error();
   }
-  const bool is_stored = known != nullptr;
-  if (known == nullptr) {
-    auto made = co_await make(blobs, repository, digest);
-    if (!made) co_return made.error();
-    known = std::move(*made);
-  }
-  std::string voucher;
-  if (known->voucher().empty()) {
-    auto got = co_await vouch_(repository, known);
-    if (got)
-      voucher = std::move(*got);
-    else
-      log::info("nobody vouches for the pieces of a blob just now",
-                {{"digest", digest.to_string()}, {"error", got.error().to_string()}});
-  }
-  if (!voucher.empty()) known = std::make_shared<const Torrent>(known->vouched_by(std::move(voucher)));
-  if (!voucher.empty() || !is_stored) co_await keep(known);
-  co_return known;
+  const std::string& before = (*torrent)->voucher();
+  auto voucher = co_await vouch_(repository, *torrent);
+  if (!voucher)
+    log::info("nobody vouches for the pieces of a blob just now",
+              {{"digest", digest.to_string()}, {"error", voucher.error().to_string()}});
+  const bool is_new = voucher && *voucher != before;
+  if (is_new) *torrent = std::make_shared<const Torrent>((*torrent)->vouched_by(std::move(*voucher)));
+  if (is_new || !is_stored) co_await keep(*torrent);
+  co_return torrent;
 }
 
-/// Null when there is none.
 Task<Result<SharedTorrent>> TorrentBook::stored(Digest digest) {
   auto row = co_await storage_.names().get(registry::tables::torrent_key(digest));
   if (!row) co_return row.error();
@@ -75,7 +73,16 @@ Task<Result<SharedTorrent>> TorrentBook::stored(Digest digest) {
 Task<void> TorrentBook::keep(SharedTorrent torrent) {
   remember(torrent);
   const auto write = [&](kv::Transaction& transaction) -> Result<void> {
-    transaction.put(registry::tables::torrent_key(torrent->blob()), torrent->encode());
+    const std::string key = registry::tables::torrent_key(torrent->blob());
+    if (torrent->voucher().empty()) {  // the word that was got otherwise is not lost
+      auto row = transaction.get(key);
+      if (!row) return row.error();
+      if (*row) {
+        const auto before = Torrent::decode(torrent->blob(), **row);
+        if (before && before->is_same(*torrent)) return {};
+      }
+    }
+    transaction.put(key, torrent->encode_vouched());
     return {};
   };
   auto kept = co_await storage_.names().transact(write, kv::Durability::kLazy);
@@ -87,12 +94,16 @@ Task<Result<SharedTorrent>> TorrentBook::make(registry::Blobs& blobs, Repository
   if (!body) co_return body.error();
   const std::uint64_t size = (*body)->size();
   std::vector<Sha256> roots;
+  Hasher whole(digest.algorithm());
+  const auto turn = co_await remembered_.here().makes.take();
   for (bool is_done = false; !is_done;) {
     auto some = co_await storage_.blobs().pool().run(
-        [&] { return Torrent::hash_some((*body)->file(), size, kBytesATurn, roots); });
+        [&] { return Torrent::hash_some((*body)->file(), size, kBytesATurn, roots, whole); });
     if (!some) co_return some.error();
     is_done = *some;
   }
+  if (whole.finish() != digest)
+    co_return Error(ErrorKind::kCorrupt, "the file of {} is damaged: it is not shared", digest.to_string());
   auto torrent = Torrent::make(digest, size, std::move(roots));
   if (!torrent) co_return torrent.error();
   co_return std::make_shared<const Torrent>(std::move(*torrent));

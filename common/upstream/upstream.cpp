@@ -172,11 +172,17 @@ Task<Result<BlobSource>> Upstream::blob(Budget::Slot turn, const RepositoryName&
 
 Task<Result<std::string>> Upstream::invitation(const RepositoryName& repository, const Digest& digest,
                                                InvitationOf of) {
-  auto slot = co_await turn(repository, Budget::Use::kFill);
-  if (!slot) co_return slot.error();
+  const bool is_for_swarm = of == InvitationOf::kSwarm;
+  std::optional<Budget::Slot> slot;  // no blob comes for a voucher
+  if (is_for_swarm) {
+    auto taken = co_await turn(repository, Budget::Use::kFill);
+    if (!taken) co_return taken.error();
+    slot = std::move(*taken);
+  }
   Question question = about(repository, "blobs/" + digest.to_string(), ErrorKind::kBlobUnknown);
   std::string wants("1");
-  if (of == InvitationOf::kVoucher) wants = registry::kSwarmVoucher;
+  if (!is_for_swarm) wants = registry::kSwarmVoucher;
+  question.patient = is_for_swarm;
   question.headers.emplace_back(registry::kSwarmHeader, std::move(wants));
   question.answers = {200, 303};
   auto answer = co_await origin_.ask(std::move(question));

@@ -40,6 +40,8 @@ bool ends_a_fill(const Error& error) {
 
 /// So often a fill is introduced to a swarm: anew when the one that it was in has ended.
 constexpr int kMostIntroductions = 3;
+/// Of what a swarm brought: others have their turn on the pool.
+constexpr std::uint64_t kTakenAtOnce = std::uint64_t{16} << 20;
 
 }  // namespace
 
@@ -63,14 +65,14 @@ struct Fills::Running {
   bool preparing = false;
   Event prepared;  ///< the three below are there, or failure says why not
   std::optional<store::BlobWriter> writer;
-  UniqueFd for_readers;                   ///< the writer's file, until the fill has it
-  int introductions = 0;                  ///< to swarms
-  std::optional<swarm::PieceSet> pieces;  ///< that are in the file and right, beyond what the writer has
+  UniqueFd for_readers;                ///< the writer's file, until the fill has it
+  int introductions = 0;               ///< to swarms
+  std::optional<ProvenPieces> pieces;  ///< that are in the file and right, beyond what the writer has
   std::optional<Error> failure;
 
   std::uint64_t front() const { return writer ? writer->size() : 0; }
   bool is_whole() const { return writer && size && front() == *size; }
-  Gaps gaps() const { return size && pieces ? Gaps(*size, *pieces) : Gaps(); }
+  Gaps gaps() const { return size && pieces ? Gaps(*size, pieces->set) : Gaps(); }
 };
 
 /// The fills of one loop.
@@ -311,7 +313,7 @@ Task<Result<void>> Fills::take_from(Part& part, Running& running, Sources::Sourc
   if (!std::exchange(running.preparing, true)) part.scope.spawn(prepare(running));
   bool together =
       swarms_.takes_part() && upstreams_.parent() == &remote->origin() && running.introductions < kMostIntroductions;
-  while (true) {
+  while (!part.stopping) {
     asked = true;
     const std::uint64_t front = running.front();
     const std::optional<std::uint64_t> end = running.gaps().fetch_to(front);
@@ -321,7 +323,18 @@ Task<Result<void>> Fills::take_from(Part& part, Running& running, Sources::Sourc
     asked = false;
     running.sent_by = upstream.url();
     if (!source->invitation().empty()) {
-      auto gathered = co_await gather(running, remote->origin(), *source);
+      ++running.introductions;
+      const SharedAs shared{from.repository, running.fill->digest()};
+      auto introduction = co_await swarms_.introduce(remote->origin(), source->invitation(), shared);
+      if (!introduction && is_down(introduction.error()))
+        co_return Error(ErrorKind::kUpstream, "{}", introduction.error().message());
+      if (!introduction) {  // it is to be had without the others
+        go_alone(running, introduction.error());
+        turn = source->hand_on_turn();
+        together = false;
+        continue;
+      }
+      auto gathered = co_await gather(running, remote->origin(), *source, *introduction);
       if (gathered && running.size) from.said = running.size;
       co_return gathered;
     }
@@ -337,20 +350,15 @@ Task<Result<void>> Fills::take_from(Part& part, Running& running, Sources::Sourc
     turn = source->hand_on_turn();
     together = false;
   }
+  co_return Error(ErrorKind::kUnavailable, "this node is ending");
 }
 
 /// Takes in what a swarm gives. Errors: as drain(); the next one who is asked sends what is missing then.
-Task<Result<void>> Fills::gather(Running& running, Origin& origin, const BlobSource& source) {
-  const Digest& digest = running.fill->digest();
-  ++running.introductions;
-  const SharedAs shared{running.repository, digest};
-  auto introduction = co_await swarms_.introduce(origin, source.invitation(), shared);
-  if (!introduction && introduction.error().kind() == ErrorKind::kUpstream)
-    co_return not_shared(running, introduction.error());
-  if (!introduction) co_return Error(ErrorKind::kUpstream, "{}", introduction.error().message());
-  auto gathered = co_await begin(running, introduction->torrent.size(), source.url());
-  if (gathered) gathered = co_await gather_from(running, origin, *introduction);
-  if (!gathered) swarms_.comes_otherwise(digest);
+Task<Result<void>> Fills::gather(Running& running, Origin& origin, const BlobSource& source,
+                                 const swarm::Introduction& introduction) {
+  auto gathered = co_await begin(running, introduction.torrent.size(), source.url());
+  if (gathered) gathered = co_await gather_from(running, origin, introduction);
+  if (!gathered) swarms_.comes_otherwise(introduction.torrent.blob());
   co_return gathered;
 }
 
@@ -370,16 +378,16 @@ Task<Result<void>> Fills::gather_from(Running& running, Origin& origin, const sw
   if (!held) co_return held;
   if (gathered || running.is_whole()) co_return Result<void>();
   if (!goes_on) co_return storage_failure(gathered.error());
-  co_return not_shared(running, gathered.error());
+  // Once more with those who begin anew; without a swarm where it gives nothing.
+  if (gathered.error().kind() != ErrorKind::kNotFound) go_alone(running, gathered.error());
+  co_return Error(ErrorKind::kUpstream, "{}", gathered.error().message());
 }
 
-/// The blob does not come by its swarm. Gives what that means for the source.
-Error Fills::not_shared(Running& running, const Error& why) {
-  // Once more with those who begin anew; without a swarm where it gives nothing.
-  if (why.kind() != ErrorKind::kNotFound) running.introductions = kMostIntroductions;
+/// No swarm is of use to it.
+void Fills::go_alone(Running& running, const Error& why) {
+  running.introductions = kMostIntroductions;
   log::info("a blob is fetched in another way",
             {{"digest", running.fill->digest().to_string()}, {"why", why.to_string()}});
-  return Error(ErrorKind::kUpstream, "{}", why.message());
 }
 
 /// Makes the file while the source is asked: both take about as long.
@@ -484,12 +492,14 @@ Task<Result<void>> Fills::place(Running& running, Buffer buffer, std::uint64_t a
 
 /// What a swarm brought, from the front on.
 Task<Result<void>> Fills::take_held(Running& running) {
-  const std::uint64_t front = running.front();
+  std::uint64_t front = running.front();
   const std::uint64_t end = running.gaps().held_to(front);
-  if (end == front) co_return Result<void>();
-  auto taken = co_await running.writer->append_written(end - front);
-  if (!taken) co_return storage_failure(taken.error());
-  running.room->written(end);
+  while (front < end) {
+    auto taken = co_await running.writer->append_written(std::min(end - front, kTakenAtOnce));
+    if (!taken) co_return storage_failure(taken.error());
+    front = running.front();
+    running.room->written(front);
+  }
   co_return Result<void>();
 }
 

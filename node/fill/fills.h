@@ -74,8 +74,9 @@ class Fills {
   Task<Result<void>> take_from(Part& part, Running& running, Sources::Source& from, bool& asked);
   void believe_no(const Running& running);
   Task<void> prepare(Running& running);
-  Task<Result<void>> gather(Running& running, Origin& origin, const BlobSource& source);
-  static Error not_shared(Running& running, const Error& why);
+  Task<Result<void>> gather(Running& running, Origin& origin, const BlobSource& source,
+                            const swarm::Introduction& introduction);
+  static void go_alone(Running& running, const Error& why);
   Task<Result<void>> gather_from(Running& running, Origin& origin, const swarm::Introduction& introduction);
   Task<Result<void>> begin(Running& running, std::optional<std::uint64_t> size, const std::string& said_by);
   static void know_size(Running& running, std::uint64_t size);

@@ -146,6 +146,10 @@ Task<void> Swarms::stop() {
 }
 
 Task<Result<swarm::Introduction>> Swarms::ask(Origin& origin, const std::string& invitation, const SharedAs& shared) {
+  {
+    const std::lock_guard lock(mutex_);  // who comes again is in the swarm under the same name
+    left_.erase(shared.digest);
+  }
   Question question;
   question.method = "POST";
   question.target = fmt::format("{}&port={}&site={}&key={}", invitation, session_->port(),
@@ -158,8 +162,9 @@ Task<Result<swarm::Introduction>> Swarms::ask(Origin& origin, const std::string&
   auto introduction = swarm::Introduction::decode(shared.digest, *text);
   if (!introduction) co_return introduction;
   auto checked = co_await vouchers_.check(shared.repository, introduction->torrent);
-  if (!checked) co_return checked.error();
-  co_return introduction;
+  if (checked) co_return introduction;
+  leave(origin, *introduction);
+  co_return checked.error();
 }
 
 Task<Result<swarm::Introduction>> Swarms::introduce(Origin& origin, const std::string& invitation,
@@ -195,12 +200,12 @@ Task<Result<std::shared_ptr<Swarms::Part>>> Swarms::join(Origin& origin, const s
 }
 
 Task<Result<void>> Swarms::gather(Origin& origin, const swarm::Introduction& introduction, store::BlobWriter& writer,
-                                  std::optional<swarm::PieceSet>& known, Gathering::Came came) {
+                                  std::optional<ProvenPieces>& known, Gathering::Came came) {
   const swarm::Torrent& torrent = introduction.torrent;
   const Digest digest = torrent.blob();
-  drop(digest);
+  forget(digest, false);
   swarm::PieceSet have(torrent.pieces());
-  if (known && known->pieces() == torrent.pieces()) have = *known;
+  if (known && known->root == torrent.root()) have = known->set;
   for (std::uint32_t piece = 0; piece < torrent.pieces_before(writer.size()); ++piece) have.add(piece);
   auto joined = co_await join(origin, introduction, writer.file(), have);
   if (!joined) co_return joined.error();
@@ -224,9 +229,9 @@ Task<Result<void>> Swarms::gather(Origin& origin, const swarm::Introduction& int
     co_await sleep_for(kFullPool);
     stopped = co_await disk_.run(stop_writing);
   }
-  known.emplace(torrent.pieces());
+  known.emplace(torrent.root(), swarm::PieceSet(torrent.pieces()));
   for (std::uint32_t piece = 0; piece < torrent.pieces(); ++piece)
-    if (part->transfer->has(piece)) known->add(piece);
+    if (part->transfer->has(piece)) known->set.add(piece);
   bool stays = false;
   {
     const std::lock_guard lock(mutex_);
@@ -248,9 +253,11 @@ Task<Result<void>> Swarms::give(Origin& origin, const std::string& invitation, c
   if (!introduction) co_return introduction.error();
   struct stat held{};
   if (::fstat(file.get(), &held) != 0) co_return system_error(errno, "look at a blob's file");
-  if (static_cast<std::uint64_t>(held.st_size) != introduction->torrent.size())
+  if (static_cast<std::uint64_t>(held.st_size) != introduction->torrent.size()) {
+    leave(origin, *introduction);
     co_return Error(ErrorKind::kUpstream, "the parent says that {} has {} bytes, which is not so", digest.to_string(),
                     introduction->torrent.size());
+  }
   const swarm::PieceSet all(introduction->torrent.pieces(), true);
   auto joined = co_await join(origin, *introduction, file.get(), all);
   if (!joined) co_return joined.error();
@@ -300,7 +307,9 @@ void Swarms::ended(const Part& part) {
   ended_pieces_ += part.new_pieces();
 }
 
-void Swarms::drop(const Digest& digest) {
+void Swarms::drop(const Digest& digest) { forget(digest, true); }
+
+void Swarms::forget(const Digest& digest, bool is_news) {
   std::shared_ptr<Part> part;  // ends outside of the lock
   const std::lock_guard lock(mutex_);
   const auto found = parts_.find(digest);
@@ -308,9 +317,12 @@ void Swarms::drop(const Digest& digest) {
   part = found->second;
   ended(*part);
   parts_.erase(found);
-  // Who begins anew is in the swarm under the same name.
-  if (!arriving_.contains(digest))
-    left_[&part->origin] += fmt::format("{} {} {}\n", digest.to_string(), part->introduction.member, swarm::kGone);
+  if (is_news) left_.insert_or_assign(digest, Left{&part->origin, part->introduction.member});
+}
+
+void Swarms::leave(Origin& origin, const swarm::Introduction& introduction) {
+  const std::lock_guard lock(mutex_);
+  left_.insert_or_assign(introduction.torrent.blob(), Left{&origin, introduction.member});
 }
 
 void Swarms::leave_all() {
@@ -412,7 +424,14 @@ std::vector<Digest> Swarms::idle(Monotonic now) {
 /// Lines for each parent: what is shared, with how many pieces, and what is not any more.
 std::map<Origin*, std::string> Swarms::news() {
   const std::lock_guard lock(mutex_);
-  std::map<Origin*, std::string> lists = std::exchange(left_, {});
+  std::map<Origin*, std::string> lists;
+  std::erase_if(left_, [&](const auto& entry) {
+    const auto& [digest, left] = entry;
+    if (arriving_.contains(digest)) return false;  // it may come again in a moment
+    if (!parts_.contains(digest))
+      lists[left.origin] += fmt::format("{} {} {}\n", digest.to_string(), left.member, swarm::kGone);
+    return true;
+  });
   for (const auto& [digest, part] : parts_)
     lists[&part->origin] +=
         fmt::format("{} {} {}\n", digest.to_string(), part->introduction.member, part->transfer->count());
@@ -435,7 +454,7 @@ Task<void> Swarms::tell_parent() {
     if (!over) continue;
     for (std::string_view rest = *over; !rest.empty();) {
       const std::string_view line = take_line(rest);
-      if (const auto digest = Digest::parse(line)) drop(*digest);
+      if (const auto digest = Digest::parse(line)) forget(*digest, false);
     }
   }
 }

@@ -28,6 +28,12 @@
 
 namespace wherry::node {
 
+/// Pieces of a file that are as the torrent with that root says.
+struct ProvenPieces {
+  Sha256 root;
+  swarm::PieceSet set;
+};
+
 /// A blob, and the repository (by its name here) by which this node may read it.
 struct SharedAs {
   RepositoryName repository;
@@ -61,10 +67,10 @@ class Swarms : public swarm::Arrivals {
   /// Asks for an introduction where the parent invited to; the blob is on its way from then on. Errors: those of
   /// Origin::ask() and Vouchers::check(); kUpstream.
   Task<Result<swarm::Introduction>> introduce(Origin& origin, const std::string& invitation, const SharedAs& shared);
-  /// Brings all of a blob into `writer`; what `known` has, if it is of the blob, is in its file already, and what came
-  /// is in it afterwards, however that ended. Errors: those of Gathering::run().
+  /// Brings all of a blob into `writer`; what `known` has, if it is of this torrent, is in its file already, and what
+  /// came is in it afterwards, however that ended. Errors: those of Gathering::run().
   Task<Result<void>> gather(Origin& origin, const swarm::Introduction& introduction, store::BlobWriter& writer,
-                            std::optional<swarm::PieceSet>& known, Gathering::Came came);
+                            std::optional<ProvenPieces>& known, Gathering::Came came);
   /// Gives a blob that is held whole, in `file`, to who wants it, as one that was just gathered. Errors: those of
   /// introduce(); kUnavailable when kMostShared are shared.
   Task<Result<void>> give(Origin& origin, const std::string& invitation, const SharedAs& shared, UniqueFd file);
@@ -85,6 +91,13 @@ class Swarms : public swarm::Arrivals {
 
  private:
   struct Part;
+  /// This node's place in a swarm that it is in no more.
+  struct Left {
+    Origin* origin;
+    std::string member;
+  };
+  void forget(const Digest& digest, bool is_news);
+  void leave(Origin& origin, const swarm::Introduction& introduction);
   Task<void> tend();
   std::vector<Digest> idle(Monotonic now);
   std::map<Origin*, std::string> news();
@@ -106,7 +119,7 @@ class Swarms : public swarm::Arrivals {
   mutable std::mutex mutex_;
   std::unordered_map<Digest, std::shared_ptr<Part>> parts_;  // under mutex_
   std::unordered_map<Digest, swarm::Arrival> arriving_;      // under mutex_; of fills that run
-  std::map<Origin*, std::string> left_;                      // lines for the parent, under mutex_
+  std::unordered_map<Digest, Left> left_;                    // what the parent is to be told, under mutex_
   std::uint64_t ended_received_ = 0;                         // of those that are not in parts_, under mutex_
   std::uint64_t ended_sent_ = 0;                             // the same
   std::uint64_t ended_leased_ = 0;                           // of gatherings, under mutex_

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "common/async/task.h"
+#include "common/feed/signature.h"
 #include "common/kv/key_value.h"
 #include "common/oci/reference.h"
 #include "common/swarm/torrent_book.h"
@@ -21,16 +22,20 @@ class Vouchers {
   Vouchers(kv::KeyValue& store, std::string key, const Upstreams& upstreams, const FollowedNames& followed)
       : store_(store), key_(std::move(key)), upstreams_(upstreams), followed_(followed) {}
 
-  /// Whether that may be what is shared of the repository. Reads the keys of the feed: two rows. Errors: kUpstream when
+  /// Whether that may be what is shared of the repository. Reads the keys of the feed: two rows. Errors: kDenied when
   /// the parent had to have the master's word for it, and does not; those of the store.
   Task<Result<void>> check(const RepositoryName& repository, const swarm::Torrent& torrent) const;
-  /// The word for one that was made here, from the parent, who has it or gets it; empty for what is not the master's.
-  /// Errors: those of Origin::ask(); kUpstream for another's word.
+  /// The word for one that was made here: the one that it has, if it is of the feed's newest key, or the parent's, who
+  /// has it or gets it; empty for what is not the master's. Not patient: whoever shares the blob waits for it.
+  /// Errors: those of Origin::ask(); kDenied for another's word.
   Task<Result<std::string>> ask(RepositoryName repository, swarm::SharedTorrent torrent) const;
 
  private:
   Task<Result<bool>> is_masters(const RepositoryName& repository) const;
-  Task<Result<void>> verify(const swarm::Torrent& torrent) const;
+  Task<Result<feed::TrustedKeys>> trusted() const;
+  static Result<void> verify(const swarm::Torrent& torrent, const feed::TrustedKeys& keys);
+  static bool is_newest(const swarm::Torrent& torrent, const feed::TrustedKeys& keys);
+  Task<Result<std::string>> ask_parent(const RepositoryName& repository, const swarm::Torrent& torrent) const;
 
   kv::KeyValue& store_;
   const std::string key_;

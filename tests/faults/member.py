@@ -68,12 +68,11 @@ class Swarm:
 
     def __init__(self, document, identity):
         encoded = base64.b64decode(document["torrent"])
-        assert encoded[0] == 2, "the master vouches for it"
-        encoded = encoded[2 + encoded[1] :]
+        assert encoded[0] == 1 and document["voucher"]
         self.name, self.member, self.peers = document["swarm"], document["member"], document["peers"]
-        self.size = int.from_bytes(encoded[:8], "big")
+        self.size = int.from_bytes(encoded[1:9], "big")
         self.piece_bytes = min(max(1 << ((self.size + 2047) // 2048 - 1).bit_length(), 64 << 10), 4 << 20)
-        roots = [encoded[at : at + 32] for at in range(8, len(encoded), 32)]
+        roots = [encoded[at : at + 32] for at in range(9, len(encoded), 32)]
         self.pieces = len(roots)
         file = {"length": self.size, "pieces root": root_of(roots, self.piece_bytes)}
         info = {

@@ -11,33 +11,34 @@ from wherry.proxy import CountingProxy
 from wherry.swarm import Site, leased, received
 
 SIZE = 3_000_000
-PLAIN, VOUCHED = b"\x01", b"\x02"  # how an encoded torrent begins: without the master's word, with it
-
-# Lies about a torrent, which begins with its kind, the length of the voucher and the voucher.
+# Lies about what an introduction says: the torrent, and the master's word on it.
 
 
-def parts_of(torrent):
-    assert torrent[:1] == VOUCHED, "the master vouches for it"
-    end = 2 + torrent[1]
-    return torrent[2:end], torrent[end:]
+def flipped(text):
+    """The last bit of something in base64."""
+    data = base64.b64decode(text)
+    return base64.b64encode(data[:-1] + bytes([data[-1] ^ 1])).decode()
 
 
-def forges_a_piece(torrent):
-    return torrent[:-1] + bytes([torrent[-1] ^ 1])
+def forges_a_piece(said):
+    return {"torrent": flipped(said["torrent"])}
 
 
-def forges_the_word(torrent):
-    voucher, rest = parts_of(torrent)
-    return VOUCHED + bytes([len(voucher)]) + voucher[:-1] + bytes([voucher[-1] ^ 1]) + rest
+def forges_the_word(said):
+    return {"voucher": flipped(said["voucher"])}
 
 
-def shortens_the_word(torrent):
-    voucher, rest = parts_of(torrent)
-    return VOUCHED + bytes([len(voucher) - 1]) + voucher[:-1] + rest
+def shortens_the_word(said):
+    return {"voucher": base64.b64encode(base64.b64decode(said["voucher"])[:-1]).decode()}
 
 
-def keeps_the_word_back(torrent):
-    return PLAIN + parts_of(torrent)[1]
+def keeps_the_word_back(_):
+    return {"voucher": ""}
+
+
+def tells_the_truth(said):
+    assert said["voucher"]
+    return {}
 
 
 LIES = [forges_a_piece, forges_the_word, shortens_the_word, keeps_the_word_back]
@@ -58,7 +59,7 @@ class LyingTier(CountingProxy):
         answer = Registry(self.target).call("POST", handler.path, handler.body, headers)
         assert answer.status == 200, answer
         document = json.loads(answer.body)
-        document["torrent"] = base64.b64encode(self.lie(base64.b64decode(document["torrent"]))).decode()
+        document.update(self.lie(document))
         self.told += 1
         return handler.answer(200, json.dumps(document).encode())
 
@@ -96,7 +97,7 @@ def test_a_tier_that_lies_about_pieces_is_not_followed(site, lie):
 
 
 def test_an_honest_one_passes_the_masters_word_on(site):
-    honest = LyingTier(site.master.address, lambda torrent: parts_of(torrent) and torrent)
+    honest = LyingTier(site.master.address, tells_the_truth)
     node = site.node("paris", parent=honest)
     digest, blob = push_image(site.registry)
     assert pull(node, digest).body == blob

@@ -24,6 +24,18 @@ TEST(Introduction, IsReadAsItWasWritten) {
   EXPECT_EQ(read->name, "0123");
   EXPECT_EQ(read->peers, std::vector<std::string>{"127.0.0.1:1"});
   EXPECT_EQ(read->torrent.pieces(), 2U);
+  EXPECT_EQ(read->torrent.voucher(), "");
+}
+
+TEST(Introduction, BringsTheMastersWord) {
+  const Digest blob = Digest::of(DigestAlgorithm::kSha256, "x");
+  auto introduction = some_introduction(blob);
+  introduction.torrent = introduction.torrent.vouched_by("word");
+  const auto read = Introduction::decode(blob, introduction.encode());
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_EQ(read->torrent.voucher(), "word");
+  introduction.torrent = introduction.torrent.vouched_by(std::string(Torrent::kMostVoucherBytes + 1, 'w'));
+  EXPECT_FALSE(Introduction::decode(blob, introduction.encode()));
 }
 
 TEST(Introduction, NeedNotNameARepositoryButThatMustBeOne) {

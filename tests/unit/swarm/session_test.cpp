@@ -76,7 +76,8 @@ Result<Torrent> torrent_of(const std::string& content, const std::string& file) 
   std::ofstream(file, std::ios::binary) << content;
   const UniqueFd opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   std::vector<Sha256> roots;
-  auto hashed = Torrent::hash_some(opened.get(), content.size(), content.size(), roots);
+  Hasher whole;
+  auto hashed = Torrent::hash_some(opened.get(), content.size(), content.size(), roots, whole);
   if (!hashed) return hashed.error();
   return Torrent::make(Digest::of(DigestAlgorithm::kSha256, content), content.size(), std::move(roots));
 }
