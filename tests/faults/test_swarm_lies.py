@@ -2,11 +2,12 @@
 
 import base64
 import json
+import subprocess
 
 import pytest
 from wherry import oci
 from wherry.client import Registry
-from wherry.process import Master, wait_until
+from wherry.process import BIN, Master, wait_until
 from wherry.proxy import CountingProxy
 from wherry.swarm import Site, leased, received
 
@@ -118,6 +119,23 @@ def test_a_tier_that_makes_the_torrent_itself_gets_the_masters_word_and_keeps_it
     region.restart()
     assert pull(second, digest).body == blob
     assert received(second, "parent") + received(second, "neighbours") >= SIZE
+
+
+def test_after_its_key_was_changed_the_master_says_it_anew(site):
+    """Also to who was told of the newest key alone, by way of a tier that has the word under the older one."""
+    digest, blob = push_image(site.registry)
+    region = site.node("region")
+    assert pull(region, digest).body == blob and received(region, "parent") == SIZE
+    site.master.stop()
+    words = [BIN / "wherry-master", "feed-key", "--data", site.master.data]
+    subprocess.run([*words, "--rotate"], check=True, capture_output=True)
+    newest = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()[-1]
+    site.master.start()
+    region.restart()
+    wait_until(lambda: region.status()["feed"]["state"] == "following", "the region knows the new key")
+    node = site.node("paris", parent=region, more={"parent": {"feed-key": newest}})
+    assert pull(node, digest).body == blob
+    assert received(node, "parent") == SIZE and leased(region) == SIZE
 
 
 def test_without_the_masters_word_blobs_come_all_the_same(site):
