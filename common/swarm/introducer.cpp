@@ -1,5 +1,7 @@
 #include "common/swarm/introducer.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 
 #include "common/async/sleep.h"
@@ -7,6 +9,7 @@
 #include "common/auth/token_gate.h"
 #include "common/base/base64.h"
 #include "common/base/bytes.h"
+#include "common/base/log.h"
 #include "common/base/random.h"
 #include "common/http/problem.h"
 #include "common/http/uri.h"
@@ -20,6 +23,7 @@ namespace {
 
 constexpr std::size_t kMostListBytes = std::size_t{1} << 20;
 constexpr std::chrono::seconds kSweepEvery{10};
+constexpr std::size_t kManyEnded = 64;  // swarms at once: their memory is given back to the system
 
 http::ByteRange range_of(const Torrent& torrent, PieceRun run) {
   const std::uint64_t first = torrent.offset_of(run.first);
@@ -624,8 +628,21 @@ Task<Result<void>> Introducer::holdings(http::Exchange& exchange) {
   const std::int64_t second = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
   std::int64_t swept_in = swept_in_.load();
   if (second - swept_in >= kSweepEvery.count() && swept_in_.compare_exchange_strong(swept_in, second)) {
-    const auto sweep_one = [now](Part& part) { sweep(part, now); };
+    std::size_t ended = 0;
+    const auto sweep_one = [now, &ended](Part& part) {
+      ended += part.swarms.size();
+      sweep(part, now);
+      ended -= part.swarms.size();
+    };
     co_await parts_.visit(sweep_one);
+    if (ended >= kManyEnded) {
+      const auto trim = []() -> Result<void> {
+        ::malloc_trim(0);
+        return {};
+      };
+      auto trimmed = co_await storage_.blobs().pool().run(trim);
+      if (!trimmed) log::debug("memory is given back later", {{"why", trimmed.error().to_string()}});
+    }
   }
   auto noted = co_await holders_.note(*list, site, *node);
   if (!noted) co_return noted;

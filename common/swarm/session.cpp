@@ -278,7 +278,8 @@ lt::settings_pack settings_of(const SessionOptions& options) {
   for (const int off :
        {Pack::enable_dht, Pack::enable_lsd, Pack::enable_upnp, Pack::enable_natpmp, Pack::enable_outgoing_utp,
         Pack::enable_incoming_utp, Pack::smooth_connects, Pack::enable_ip_notifier, Pack::announce_to_all_trackers,
-        Pack::announce_to_all_tiers, Pack::allow_i2p_mixed, Pack::rate_limit_ip_overhead, Pack::piece_extent_affinity})
+        Pack::announce_to_all_tiers, Pack::allow_i2p_mixed, Pack::rate_limit_ip_overhead, Pack::piece_extent_affinity,
+        Pack::seeding_outgoing_connections})
     pack.set_bool(off, false);
   for (const int on : {Pack::allow_multiple_connections_per_ip, Pack::enable_outgoing_tcp, Pack::enable_incoming_tcp,
                        Pack::strict_end_game_mode})

@@ -10,6 +10,8 @@ namespace wherry::node {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{100};
+/// Who holds a blob and is woken is here by then; he waits for who wants it to come to him.
+constexpr std::chrono::milliseconds kFirstLook{300};
 constexpr std::chrono::milliseconds kNothingToLease{250};  // then twice that, ...
 constexpr std::chrono::milliseconds kNothingToLeaseMost{8'000};
 constexpr std::chrono::milliseconds kParentIsAway{2'000};
@@ -139,7 +141,7 @@ Task<void> Gathering::lease(std::shared_ptr<Gathering> self) {
 }
 
 Task<void> Gathering::meet_more(std::shared_ptr<Gathering> self) {
-  for (std::chrono::milliseconds wait = kQuiet; self->ending_ == Ending::kNone; wait *= 2) {
+  for (std::chrono::milliseconds wait = kFirstLook; self->ending_ == Ending::kNone; wait *= 2) {
     co_await self->pause(jittered(wait));
     if (self->ending_ == Ending::kNone && self->transfer_->peers() < swarm::Neighbourhood::kWanted)
       co_await self->ask_for_neighbours();

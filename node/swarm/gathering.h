@@ -29,8 +29,7 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   /// Readers wait at the front: when it stands still for so long, the next kReadAhead pieces are taken first.
   static constexpr std::chrono::milliseconds kReadersPatience{500};
   static constexpr std::uint32_t kReadAhead = 16;
-  /// Who got nothing from a neighbour for so long may lease what was leased to others; who just came asks so long after
-  /// it for more neighbours, if it has few: then twice that, ...
+  /// Who got nothing from a neighbour for so long may lease what was leased to others.
   static constexpr std::chrono::seconds kQuiet{1};
   /// The same where none of what neighbours sent was a whole and right piece for so long.
   static constexpr std::chrono::seconds kUseless{3};

@@ -377,13 +377,15 @@ Task<void> Swarms::measure() {
 }
 
 Task<void> Swarms::tend() {
+  bool many_ended = false;
   while (!stopping_) {
     co_await sleeper_.sleep(kHeardEvery);
     if (stopping_) break;
     banned_ = session_->banned();
     const std::vector<Digest> over = idle(Clock::system().monotonic());
     for (const Digest& digest : over) drop(digest);
-    if (over.size() >= kManyEnded) {
+    // libtorrent lets go of them a moment after they were dropped.
+    if (std::exchange(many_ended, over.size() >= kManyEnded)) {
       const auto trim = []() -> Result<void> {
         ::malloc_trim(0);
         return {};
