@@ -1,15 +1,13 @@
 #include "common/swarm/introducer.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 
+#include "common/async/give_memory_back.h"
 #include "common/async/sleep.h"
 #include "common/auth/password_hash.h"
 #include "common/auth/token_gate.h"
 #include "common/base/base64.h"
 #include "common/base/bytes.h"
-#include "common/base/log.h"
 #include "common/base/random.h"
 #include "common/http/problem.h"
 #include "common/http/uri.h"
@@ -614,6 +612,22 @@ Task<void> Introducer::forget_member(const std::string& node) {
   co_await parts_.visit(leave);
 }
 
+/// Who holds blobs comes by every few seconds, also when nobody is introduced any more; one in kSweepEvery does this.
+Task<void> Introducer::sweep_all() {
+  const Monotonic now = Clock::system().monotonic();
+  const std::int64_t second = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+  std::int64_t swept_in = swept_in_.load();
+  if (second - swept_in < kSweepEvery.count() || !swept_in_.compare_exchange_strong(swept_in, second)) co_return;
+  std::size_t ended = 0;
+  const auto sweep_one = [now, &ended](Part& part) {
+    ended += part.swarms.size();
+    sweep(part, now);
+    ended -= part.swarms.size();
+  };
+  co_await parts_.visit(sweep_one);
+  if (ended >= kManyEnded) co_await give_memory_back(storage_.blobs().pool());
+}
+
 Task<Result<void>> Introducer::holdings(http::Exchange& exchange) {
   const std::string_view query = exchange.request().query;
   const auto value = [&](std::string_view name) { return http::query_value(query, name).value_or(""); };
@@ -623,27 +637,7 @@ Task<Result<void>> Introducer::holdings(http::Exchange& exchange) {
   if (site.size() > kMostSiteBytes) co_return Error(ErrorKind::kInvalid, "site: its name is too long");
   auto list = co_await exchange.read_whole_body(kMostListBytes);
   if (!list) co_return list.error();
-  // Those who hold blobs come by every few seconds, also when nobody is introduced any more.
-  const Monotonic now = Clock::system().monotonic();
-  const std::int64_t second = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
-  std::int64_t swept_in = swept_in_.load();
-  if (second - swept_in >= kSweepEvery.count() && swept_in_.compare_exchange_strong(swept_in, second)) {
-    std::size_t ended = 0;
-    const auto sweep_one = [now, &ended](Part& part) {
-      ended += part.swarms.size();
-      sweep(part, now);
-      ended -= part.swarms.size();
-    };
-    co_await parts_.visit(sweep_one);
-    if (ended >= kManyEnded) {
-      const auto trim = []() -> Result<void> {
-        ::malloc_trim(0);
-        return {};
-      };
-      auto trimmed = co_await storage_.blobs().pool().run(trim);
-      if (!trimmed) log::debug("memory is given back later", {{"why", trimmed.error().to_string()}});
-    }
-  }
+  co_await sweep_all();
   auto noted = co_await holders_.note(*list, site, *node);
   if (!noted) co_return noted;
   const bool has_started_again = co_await holders_.is_new_life(*node, value("life"));

@@ -150,6 +150,7 @@ class Introducer final : public http::Service, public registry::Invitations {
   std::shared_ptr<Swarm> find(Part& part, const Digest& digest);
   /// On the part's loop: ends the swarms in which nobody takes part any more.
   static void sweep(Part& part, Monotonic now);
+  Task<void> sweep_all();
   Result<std::shared_ptr<Swarm>> find_or_make(Part& part, const SharedTorrent& torrent, Monotonic now);
 
   registry::Storage& storage_;

@@ -1,11 +1,11 @@
 #include "node/swarm/swarms.h"
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 
+#include "common/async/give_memory_back.h"
 #include "common/async/sleep.h"
 #include "common/base/base64.h"
 #include "common/base/bytes.h"
@@ -385,14 +385,7 @@ Task<void> Swarms::tend() {
     const std::vector<Digest> over = idle(Clock::system().monotonic());
     for (const Digest& digest : over) drop(digest);
     // libtorrent lets go of them a moment after they were dropped.
-    if (std::exchange(many_ended, over.size() >= kManyEnded)) {
-      const auto trim = []() -> Result<void> {
-        ::malloc_trim(0);
-        return {};
-      };
-      auto trimmed = co_await disk_.run(trim);
-      if (!trimmed) log::debug("memory is given back later", {{"why", trimmed.error().to_string()}});
-    }
+    if (std::exchange(many_ended, over.size() >= kManyEnded)) co_await give_memory_back(disk_);
     co_await tell_parent();
   }
 }
