@@ -1,5 +1,9 @@
 // What it costs a parent to let a node into a swarm.
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
 
 #include "common/auth/node_authority.h"
 
@@ -7,9 +11,9 @@ namespace wherry::auth {
 namespace {
 
 void certify_a_member(benchmark::State& state) {
-  const std::string file = "/dev/shm/wherry-micro-authority.pem";
-  const NodeAuthority authority = NodeAuthority::load_or_make(file).value();
-  std::remove(file.c_str());
+  const auto file = std::filesystem::temp_directory_path() / fmt::format("wherry-micro-{}.pem", ::getpid());
+  const NodeAuthority authority = NodeAuthority::load_or_make(file.string()).value();
+  std::filesystem::remove(file);
   const std::string request = NodeKey::make().certificate_request("swarm");
   const WallTime now = Clock::system().wall();
   for (auto _ : state) {

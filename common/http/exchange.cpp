@@ -149,6 +149,7 @@ Task<Result<void>> Exchange::send(Response response) {
 Task<Result<void>> Exchange::send_head(const Response& response, std::optional<std::uint64_t> length,
                                        std::string_view body, bool more) {
   status_ = response.status();
+  if (on_answer_) std::exchange(on_answer_, nullptr)(status_);
   if (response.closes() || connection_.draining_) keep_alive_ = false;
   if (!length && request_.http_1_0) keep_alive_ = false;
   if (!body_finished() && request_.expects_continue && !continue_sent_) keep_alive_ = false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -57,6 +58,10 @@ class Exchange {
   Task<Result<void>> send_piece(std::string_view piece);
   Task<Result<void>> end_stream();
 
+  /// Calls `told` with the status of the response just before its head is sent: for what has to come before whatever
+  /// the client does next. Once; null: nobody any more.
+  void on_answer(std::function<void(int status)> told) { on_answer_ = std::move(told); }
+
   /// Who ended an answer before its end: the client, or what its bytes came from.
   enum class Cut : std::uint8_t { kNo, kByClient, kBySource };
   Cut cut() const { return cut_; }
@@ -106,6 +111,7 @@ class Exchange {
   Monotonic begun_{};
   Monotonic first_byte_{};
   RequestContext context_;
+  std::function<void(int)> on_answer_;
 };
 
 }  // namespace wherry::http

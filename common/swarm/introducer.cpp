@@ -21,7 +21,6 @@ namespace {
 
 constexpr std::size_t kMostListBytes = std::size_t{1} << 20;
 constexpr std::chrono::seconds kSweepEvery{10};
-constexpr std::size_t kManyEnded = 64;  // swarms at once: their memory is given back to the system
 
 http::ByteRange range_of(const Torrent& torrent, PieceRun run) {
   const std::uint64_t first = torrent.offset_of(run.first);
@@ -32,53 +31,6 @@ http::ByteRange range_of(const Torrent& torrent, PieceRun run) {
 Error not_a_member() { return Error(ErrorKind::kNotFound, "that is no member of a swarm of this blob (any more)"); }
 
 }  // namespace
-
-struct Introducer::Member {
-  std::string node;
-  std::string site;
-  RepositoryName repository;  ///< by which it may read the blob
-  std::int64_t asked_in = 0;  ///< the second in which it last asked for a lease
-};
-
-/// The nodes of one site, in one swarm.
-struct Introducer::Site {
-  explicit Site(std::uint32_t pieces) : board(pieces) {}
-  LeaseBoard board;
-  std::uint64_t leased_bytes = 0;  ///< that were sent
-  std::optional<Monotonic> holders_called_at;
-};
-
-struct Introducer::Swarm {
-  Swarm(SharedTorrent of, std::uint64_t in_epoch)
-      : torrent(std::move(of)), epoch(in_epoch), name(random_hex(16)), neighbours(std::hash<std::string>()(name)) {}
-
-  /// Of those that it has; one that is too many is none.
-  std::string site_for(const std::string& named) {
-    if (!sites.contains(named) && sites.size() >= kMostSites) return {};
-    sites.try_emplace(named, torrent->pieces());
-    return named;
-  }
-  void leave(const std::string& shown) {
-    const auto found = members.find(shown);
-    if (found == members.end()) return;
-    neighbours.leave(found->second.node);
-    members.erase(found);
-  }
-  /// How many may be had at once: the fewer ask, the more each of them.
-  std::uint32_t most_for(Member& member, Monotonic now);
-
-  const SharedTorrent torrent;
-  const std::uint64_t epoch;
-  const std::string name;
-  Neighbourhood neighbours;
-  std::map<std::string, Site> sites;
-  std::unordered_map<std::string, Member> members;  // by what they show
-  Semaphore sends{kSendsAtOnce};
-  std::uint32_t here = 0;  // pieces from the first on that can be given
-  std::weak_ptr<Transfer> coming_by;
-  std::size_t looking = 0;  // who waits for those that cannot yet
-  Askers askers;
-};
 
 /// Who may read the blob.
 struct Introducer::Reader {
@@ -121,12 +73,6 @@ struct Introducer::Part {
   std::unordered_map<Digest, std::shared_ptr<Swarm>> swarms;
   Monotonic swept_at{};
 };
-
-std::uint32_t Introducer::Swarm::most_for(Member& member, Monotonic now) {
-  const std::size_t asking = askers.count(member.asked_in, now);
-  const std::uint64_t bytes = asking >= 4 ? 0 : kMostLeaseBytes / (asking * asking);
-  return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(bytes / torrent->piece_bytes()));
-}
 
 Introducer::Introducer(registry::Storage& storage, registry::Blobs& blobs, TorrentBook& torrents,
                        const Arrivals* arrivals, NodeOf node_of, auth::NodeAuthority authority,
@@ -197,7 +143,7 @@ Task<std::invoke_result_t<const Work&, Introducer::Part&>> Introducer::at(const 
   co_return outcome;
 }
 
-std::shared_ptr<Introducer::Swarm> Introducer::find(Part& part, const Digest& digest) {
+std::shared_ptr<Swarm> Introducer::find(Part& part, const Digest& digest) {
   const auto found = part.swarms.find(digest);
   if (found == part.swarms.end()) return nullptr;
   if (found->second->epoch == epoch_.load()) return found->second;
@@ -207,17 +153,13 @@ std::shared_ptr<Introducer::Swarm> Introducer::find(Part& part, const Digest& di
 
 void Introducer::sweep(Part& part, Monotonic now) {
   part.swept_at = now;
-  std::erase_if(part.swarms, [&](auto& entry) {
-    Swarm& swarm = *entry.second;
-    swarm.neighbours.forget_silent(now);
-    std::erase_if(swarm.members,
-                  [&](const auto& each) { return !swarm.neighbours.members().contains(each.second.node); });
-    return swarm.members.empty();
+  std::erase_if(part.swarms, [now](auto& entry) {
+    entry.second->forget_silent(now);
+    return entry.second->members.empty();
   });
 }
 
-Result<std::shared_ptr<Introducer::Swarm>> Introducer::find_or_make(Part& part, const SharedTorrent& torrent,
-                                                                    Monotonic now) {
+Result<std::shared_ptr<Swarm>> Introducer::find_or_make(Part& part, const SharedTorrent& torrent, Monotonic now) {
   if (now - part.swept_at >= kSweepEvery) sweep(part, now);
   if (auto found = find(part, torrent->blob())) {
     if (found->torrent->is_same(*torrent)) return found;
@@ -240,20 +182,14 @@ Task<Result<void>> Introducer::handle(http::Exchange& exchange) {
   }
   if (place == "members") co_return co_await hear(exchange);
   if (place == "holdings") co_return co_await holdings(exchange);
-  constexpr std::string_view kLease = "/lease";
-  constexpr std::string_view kNeighbours = "/neighbours";
-  const bool is_lease = place.ends_with(kLease);
-  const bool is_neighbours = place.ends_with(kNeighbours);
-  const bool is_voucher = place.ends_with(kVoucherPlace);
-  if (is_lease) place.remove_suffix(kLease.size());
-  if (is_neighbours) place.remove_suffix(kNeighbours.size());
-  if (is_voucher) place.remove_suffix(kVoucherPlace.size());
-  const auto digest = Digest::parse(place);
-  if (!digest) co_return Error(ErrorKind::kNotFound, "there is nothing at this path");
-  if (is_lease) co_return co_await lease(exchange, *digest);
-  if (is_neighbours) co_return co_await neighbours(exchange, *digest);
-  if (is_voucher) co_return co_await voucher(exchange, *digest);
-  co_return co_await introduce(exchange, *digest);
+  const auto slash = std::min(place.find('/'), place.size());
+  const std::string_view what = place.substr(slash);
+  const auto digest = Digest::parse(place.substr(0, slash));
+  if (digest && what.empty()) co_return co_await introduce(exchange, *digest);
+  if (digest && what == kVoucherPlace) co_return co_await voucher(exchange, *digest);
+  if (digest && what == "/lease") co_return co_await lease(exchange, *digest);
+  if (digest && what == "/neighbours") co_return co_await neighbours(exchange, *digest);
+  co_return Error(ErrorKind::kNotFound, "there is nothing at this path");
 }
 
 Task<Result<void>> Introducer::introduce(http::Exchange& exchange, const Digest& digest) {
@@ -332,7 +268,7 @@ Result<Introduction> Introducer::admit(Part& part, const SharedTorrent& torrent,
   const Neighbourhood::Member member{.name = newcomer.reader.node, .address = newcomer.address, .site = site};
   std::vector<std::string> peers;
   for (const auto& each : swarm.neighbours.join(member, now)) peers.push_back(each.address);
-  swarm.members.insert_or_assign(shown, Member{newcomer.reader.node, site, newcomer.reader.repository});
+  swarm.members.insert_or_assign(shown, Swarm::Member{newcomer.reader.node, site, newcomer.reader.repository});
   return Introduction{.torrent = *torrent,
                       .name = swarm.name,
                       .repository = newcomer.reader.repository.text(),
@@ -463,7 +399,7 @@ Result<std::optional<Introducer::Lease>> Introducer::lease_now(const std::shared
   Swarm& swarm = *in;
   const auto set = PieceSet::decode(ask.missing, swarm.torrent->pieces());
   if (!set) return Error(ErrorKind::kInvalid, "the body is not a set of {} pieces", swarm.torrent->pieces());
-  Member& member = swarm.members.at(ask.member);
+  Swarm::Member& member = swarm.members.at(ask.member);
   const Monotonic now = Clock::system().monotonic();
   LeaseBoard& board = swarm.sites.at(member.site).board;
   const std::uint64_t again = board.given_again();
@@ -530,7 +466,7 @@ Task<Result<void>> Introducer::hear(http::Exchange& exchange) {
   const auto home = [this](const Line& line) { return home_of(line.blob); };
   const auto hear_one = [&](Part& part, const Line& line) {
     const std::shared_ptr<Swarm> swarm = find(part, line.blob);
-    const Member* member = nullptr;
+    const Swarm::Member* member = nullptr;
     if (swarm != nullptr)
       if (const auto found = swarm->members.find(line.shown); found != swarm->members.end()) member = &found->second;
     if (line.is_gone) {
@@ -625,7 +561,7 @@ Task<void> Introducer::sweep_all() {
     ended -= part.swarms.size();
   };
   co_await parts_.visit(sweep_one);
-  if (ended >= kManyEnded) co_await give_memory_back(storage_.blobs().pool());
+  if (ended >= kWorthGivingBack) co_await give_memory_back(storage_.blobs().pool());
 }
 
 Task<Result<void>> Introducer::holdings(http::Exchange& exchange) {

@@ -21,13 +21,11 @@
 #include "common/registry/invitations.h"
 #include "common/registry/storage.h"
 #include "common/swarm/arrivals.h"
-#include "common/swarm/askers.h"
 #include "common/swarm/holders.h"
 #include "common/swarm/introduction.h"
-#include "common/swarm/lease_board.h"
-#include "common/swarm/neighbourhood.h"
 #include "common/swarm/seals.h"
 #include "common/swarm/site_map.h"
+#include "common/swarm/swarm.h"
 #include "common/swarm/torrent_book.h"
 
 namespace wherry::swarm {
@@ -49,14 +47,18 @@ using NodeOf = std::function<Result<std::optional<auth::Identity>>(const http::R
 
 /// A registered node that asks for a large blob, and says that it takes part in swarms, is sent (303) to
 ///
-///     POST /wherry/v1/swarm/DIGEST?repository=&ticket=&port=&site=&key=     an Introduction
-///     POST /wherry/v1/swarm/DIGEST/voucher?repository=&until=&ticket=      the master's word on its pieces, or nothing
-///     POST /wherry/v1/swarm/DIGEST/lease[?starved=1] (Wherry-Member)       206: pieces; 204: none to give now;
-///                                                                          202: what is not here yet is on its way
-///     POST /wherry/v1/swarm/DIGEST/neighbours?known= (Wherry-Member)        more of them, for who knows few
-///     POST /wherry/v1/swarm/members        (list of DIGEST MEMBER PIECES)   still here, or "gone"; gives those that
-///     ended POST /wherry/v1/swarm/holdings?site=&life=&told= (list of + or -, DIGEST)   what it holds; gives what
-///     others want of it
+///     POST /wherry/v1/swarm/DIGEST?repository=&until=&ticket=&port=&site=&key=
+///         an Introduction
+///     POST /wherry/v1/swarm/DIGEST/voucher?repository=&until=&ticket=
+///         the master's word on its pieces, or nothing
+///     POST /wherry/v1/swarm/DIGEST/lease[?starved=1]      (Wherry-Member, the pieces that are missing)
+///         206: pieces; 204: none to give now; 202: what is not here yet is on its way
+///     POST /wherry/v1/swarm/DIGEST/neighbours?known=      (Wherry-Member)
+///         more of them, for who knows few
+///     POST /wherry/v1/swarm/members                       (lines of DIGEST MEMBER PIECES, or "gone")
+///         who is still here; gives those that ended
+///     POST /wherry/v1/swarm/holdings?site=&life=&told=    (lines of + or -, DIGEST)
+///         what it holds; gives what others want of it
 ///
 /// The ticket says that this node may read that blob, as the registry found when it asked; the certificate that it gets
 /// is of this swarm alone, by an authority of this parent's own, for a day. When a node is removed all swarms end and
@@ -67,17 +69,14 @@ class Introducer final : public http::Service, public registry::Invitations {
  public:
   static constexpr std::size_t kMostSwarms = 1024;     ///< on each loop
   static constexpr std::size_t kMostMembers = 16'384;  ///< of one
-  static constexpr std::size_t kSendsAtOnce = 4;       ///< of one: the first who waits is to have his soon
   /// For their turn, in one; others come again: what is missing around one is soon out of date. With 16,384, the last
   /// of 1,000 simulated nodes was done at 1.39 times the bound instead of 1.29.
   static constexpr std::size_t kMostWaiting = 16;
   /// So long who asks for what is still to come waits for it here: then he is told to come again.
   static constexpr std::chrono::milliseconds kLongestLook{2'000};
   static constexpr std::chrono::milliseconds kLookEvery{20};
-  static constexpr std::uint64_t kMostLeaseBytes = std::uint64_t{1} << 20;  ///< at once, to who is alone
   static constexpr std::size_t kSeenAtOnce = 1024;      ///< members that are looked at for a site_map() in one go
   static constexpr std::chrono::seconds kCallEvery{2};  ///< holders of a site
-  static constexpr std::size_t kMostSites = 256;        ///< of one; who names another one beyond is of none
   static constexpr std::chrono::seconds kTicketValidity{60};
   static constexpr std::chrono::hours kCertificateValidity{24};
 
@@ -104,9 +103,6 @@ class Introducer final : public http::Service, public registry::Invitations {
   Task<SiteMap> site_map();
 
  private:
-  struct Member;
-  struct Site;
-  struct Swarm;
   struct Part;
   struct Reader;
   struct Newcomer;

@@ -11,12 +11,6 @@ constexpr std::uint64_t kBytesATurn = std::uint64_t{16} << 20;
 
 }  // namespace
 
-SharedTorrent TorrentBook::find(const Digest& digest) {
-  const auto& torrents = remembered_.here().torrents;
-  const auto found = torrents.find(digest);
-  return found == torrents.end() ? nullptr : found->second.torrent;
-}
-
 void TorrentBook::remember(const SharedTorrent& torrent) {
   Remembered& here = remembered_.here();
   const std::size_t bytes = torrent->pieces() * sizeof(Sha256);

@@ -39,8 +39,6 @@ class TorrentBook {
   Task<Result<SharedTorrent>> of(registry::Blobs& blobs, RepositoryName repository, Digest digest);
   /// One that came from a parent. Never an error: it can be made again.
   Task<void> keep(SharedTorrent torrent);
-  /// One that is remembered on this loop, or null.
-  SharedTorrent find(const Digest& digest);
   Task<void> stop() { return making_.stop(); }
 
  private:

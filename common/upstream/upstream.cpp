@@ -44,6 +44,13 @@ bool may_answer(const http::ContentRange& sent, std::uint64_t offset, const std:
   return offset > 0 && range.first == offset && range.last() + 1 == sent.total;
 }
 
+/// Where an answer of 303 sends who takes part in swarms.
+Result<std::string> place_in(const http::ClientHead& head, const std::string& url) {
+  std::string place(head.header("location"));
+  if (place.starts_with(registry::kSwarmPath) && place.contains('?')) return place;
+  return Error(ErrorKind::kUpstream, "{} sends us to what is no swarm: {}", url, place);
+}
+
 /// The next page's `last` in a Link header, or empty.
 std::string next_of(std::string_view link) {
   const auto open = link.find('<');
@@ -153,10 +160,9 @@ Task<Result<BlobSource>> Upstream::blob(Budget::Slot turn, const RepositoryName&
   if (!transfer) co_return transfer.error();
   const http::ClientHead& head = (*transfer)->head();
   if (head.status() == 303) {
-    std::string place(head.header("location"));
-    if (!place.starts_with(registry::kSwarmPath))
-      co_return Error(ErrorKind::kUpstream, "{} sends us to what is no swarm: {}", url(), place);
-    co_return BlobSource(origin_, std::move(turn), std::move(place));
+    auto place = place_in(head, url());
+    if (!place) co_return place.error();
+    co_return BlobSource(origin_, std::move(turn), std::move(*place));
   }
   if (head.status() == 200) {
     const auto size = head.content_length();
@@ -187,10 +193,9 @@ Task<Result<std::string>> Upstream::invitation(const RepositoryName& repository,
   question.answers = {200, 303};
   auto answer = co_await origin_.ask(std::move(question));
   if (!answer) co_return answer.error();
-  std::string place((*answer)->head().header("location"));
-  if ((*answer)->head().status() != 303 || !place.starts_with(registry::kSwarmPath) || !place.contains('?'))
+  if ((*answer)->head().status() != 303)
     co_return Error(ErrorKind::kUpstream, "{} does not invite to the swarm of {}", url(), digest.to_string());
-  co_return place;
+  co_return place_in((*answer)->head(), url());
 }
 
 Task<Result<NamePage>> Upstream::names(Question question, std::string member) {

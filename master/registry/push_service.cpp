@@ -44,11 +44,14 @@ void PushService::refused(const http::Exchange& exchange, const registry::Route&
 
 Task<Result<void>> PushService::handle_write(http::Exchange& exchange, const registry::Route& route,
                                              const auth::Visitor& visitor) {
-  auto outcome = co_await change(exchange, route, visitor);
   const bool is_of_note = route.endpoint == Endpoint::kManifest || route.endpoint == Endpoint::kBlob;
-  if (is_of_note && outcome)
-    note(exchange, route, visitor, exchange.status() < 300 ? audit::Outcome::kOk : audit::Outcome::kFailed, {});
-  if (is_of_note && !outcome) {
+  const auto answered = [&](int status) {
+    note(exchange, route, visitor, status < 300 ? audit::Outcome::kOk : audit::Outcome::kFailed, {});
+  };
+  if (is_of_note) exchange.on_answer(answered);
+  auto outcome = co_await change(exchange, route, visitor);
+  exchange.on_answer(nullptr);
+  if (is_of_note && !exchange.responded()) {
     const bool denied = outcome.error().kind() == ErrorKind::kDenied;
     note(exchange, route, visitor, denied ? audit::Outcome::kDenied : audit::Outcome::kFailed,
          outcome.error().message());

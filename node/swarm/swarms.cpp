@@ -16,7 +16,6 @@
 namespace wherry::node {
 namespace {
 
-constexpr std::size_t kManyEnded = 64;              // at once: their memory is given back to the system
 constexpr std::chrono::milliseconds kFullPool{10};  // until one that has no room is asked again
 
 }  // namespace
@@ -385,7 +384,7 @@ Task<void> Swarms::tend() {
     const std::vector<Digest> over = idle(Clock::system().monotonic());
     for (const Digest& digest : over) drop(digest);
     // libtorrent lets go of them a moment after they were dropped.
-    if (std::exchange(many_ended, over.size() >= kManyEnded)) co_await give_memory_back(disk_);
+    if (std::exchange(many_ended, over.size() >= kWorthGivingBack)) co_await give_memory_back(disk_);
     co_await tell_parent();
   }
 }

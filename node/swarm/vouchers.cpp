@@ -12,7 +12,9 @@ Task<Result<void>> Vouchers::check(const RepositoryName& repository, const swarm
   if (!*masters) co_return Result<void>();
   auto keys = co_await trusted();
   if (!keys) co_return keys.error();
-  co_return verify(torrent, *keys);
+  auto signer = signer_of(torrent, *keys);
+  if (!signer) co_return signer.error();
+  co_return Result<void>();
 }
 
 /// What may be the master's is, as long as not all that the feed tells of is here.
@@ -30,7 +32,7 @@ Task<Result<feed::TrustedKeys>> Vouchers::trusted() const {
   co_return keys;
 }
 
-Result<void> Vouchers::verify(const swarm::Torrent& torrent, const feed::TrustedKeys& keys) {
+Result<std::uint64_t> Vouchers::signer_of(const swarm::Torrent& torrent, const feed::TrustedKeys& keys) {
   const std::string blob = torrent.blob().to_string();
   if (torrent.voucher().empty())
     return Error(ErrorKind::kDenied, "the parent does not have the master's word on the pieces of {}", blob);
@@ -40,7 +42,7 @@ Result<void> Vouchers::verify(const swarm::Torrent& torrent, const feed::Trusted
     checked = word->verify(keys);
   else
     checked = word.error();
-  if (checked) return checked;
+  if (checked) return word->key_id;
   return Error(ErrorKind::kDenied, "what the parent says of the pieces of {} is not the master's word: {}", blob,
                checked.error().message());
 }
@@ -51,23 +53,17 @@ Task<Result<std::string>> Vouchers::ask(RepositoryName repository, swarm::Shared
   if (!*masters) co_return std::string();
   auto keys = co_await trusted();
   if (!keys) co_return keys.error();
-  const bool is_good = verify(*torrent, *keys).has_value();
-  if (is_good && is_newest(*torrent, *keys)) co_return torrent->voucher();
+  const auto signer = signer_of(*torrent, *keys);
+  // Who was told of the newest key alone knows no other.
+  if (signer && *signer == keys->all().back().id()) co_return torrent->voucher();
   auto voucher = co_await ask_parent(repository, *torrent);
   if (voucher) {
-    const auto checked = verify(torrent->vouched_by(*voucher), *keys);
+    const auto checked = signer_of(torrent->vouched_by(*voucher), *keys);
     if (checked) co_return voucher;
     voucher = checked.error();
   }
-  if (is_good) co_return torrent->voucher();
+  if (signer) co_return torrent->voucher();
   co_return voucher;
-}
-
-/// Who was told of the newest key alone knows no other.
-bool Vouchers::is_newest(const swarm::Torrent& torrent, const feed::TrustedKeys& keys) {
-  const auto word =
-      feed::SignedRoot::decode(torrent.blob().to_string(), torrent.size(), torrent.root(), torrent.voucher());
-  return word && !keys.empty() && word->key_id == keys.all().back().id();
 }
 
 Task<Result<std::string>> Vouchers::ask_parent(const RepositoryName& repository, const swarm::Torrent& torrent) const {

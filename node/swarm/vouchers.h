@@ -33,8 +33,8 @@ class Vouchers {
  private:
   Task<Result<bool>> is_masters(const RepositoryName& repository) const;
   Task<Result<feed::TrustedKeys>> trusted() const;
-  static Result<void> verify(const swarm::Torrent& torrent, const feed::TrustedKeys& keys);
-  static bool is_newest(const swarm::Torrent& torrent, const feed::TrustedKeys& keys);
+  /// The id of the key that vouches for it. Errors: kDenied when none of these does.
+  static Result<std::uint64_t> signer_of(const swarm::Torrent& torrent, const feed::TrustedKeys& keys);
   Task<Result<std::string>> ask_parent(const RepositoryName& repository, const swarm::Torrent& torrent) const;
 
   kv::KeyValue& store_;

@@ -257,6 +257,17 @@ def test_who_has_just_stopped_to_give_a_blob_is_woken_at_once(site):
         link.bytes_per_second = SIZE // 8
         assert pull(node, "team/app", digest).body == blob
     assert received(node, "neighbours") > 0.5 * SIZE
+    # Nobody is in its swarm any more: the parent forgets it, although nobody else is introduced.
+    other = site.node("nice")
+    assert pull(other, "team/app", push(site)[0]).status == 200
+    for each in (holder, node):
+        each.stop()
+
+    def shared():
+        return [each["digest"] for each in site.api("GET", "/api/v1/swarms").json["swarms"]["listed"]]
+
+    assert digest in shared()
+    wait_until(lambda: digest not in shared(), "it is over", 90)
 
 
 def test_of_many_blobs_that_nobody_takes_few_stay_in_the_session(site):

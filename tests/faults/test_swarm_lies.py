@@ -5,8 +5,9 @@ import json
 import subprocess
 
 import pytest
+from member import Identity
 from wherry import oci
-from wherry.client import Registry
+from wherry.client import Broken, Registry
 from wherry.process import BIN, Master, wait_until
 from wherry.proxy import CountingProxy
 from wherry.swarm import Site, leased, received
@@ -161,3 +162,44 @@ def test_what_is_not_the_masters_is_shared_by_the_parents_word(site, area, run_s
         assert pull(node, digest, repository).body == blob
     assert received(nodes[1], "neighbours") > 0.5 * SIZE
     assert leased(region) < 1.5 * SIZE
+
+
+def test_a_damaged_file_is_not_vouched_for_and_is_shared_once_it_is_whole_again(site):
+    digest, blob = push_image(site.registry)
+    file = site.master.blob_file(digest)
+    file.chmod(0o600)
+    with open(file, "r+b") as damaged:
+        damaged.seek(SIZE - 100)
+        damaged.write(bytes(50))
+    first, second = site.node("paris"), site.node("lyon")
+    try:
+        assert pull(first, digest).body != blob
+    except Broken:
+        pass  # the connection broke where the file is damaged
+    assert not first.blob_file(digest).exists() and leased(site.master) == 0
+    assert any("is damaged" in str(line) for line in site.master.log_lines())
+    wait_until(lambda: not file.exists(), "it is set aside")
+    assert site.registry.push_blob("team/app", blob).status == 201
+    assert pull(second, digest).body == blob
+    assert received(second, "parent") == SIZE
+
+
+def test_who_is_invited_to_the_word_alone_is_not_introduced(site, area):
+    digest, _ = push_image(site.registry)
+    node = Identity(area, site.registry, site.token("paris"))
+    place = f"/v2/team/app/blobs/{digest}"
+    answers = [node.ask(site.registry, "GET", place, **{"Wherry-Swarm": wanted}) for wanted in ("1", "voucher")]
+    to_swarm, to_word = (answer.headers["Location"] for answer in answers)
+
+    def word(place):
+        path, query = place.split("?")
+        return node.ask(site.registry, "POST", f"{path}/voucher?{query}")
+
+    assert word(to_word).status == 200 and len(word(to_word).body) == 72
+    assert node.introduced(site.registry, to_swarm, 1234).status == 200
+    assert node.introduced(site.registry, to_word, 1234).status == 403
+    assert word(to_swarm).status == 403
+    other = Identity(area, site.registry, site.token("lyon"))
+    assert other.introduced(site.registry, to_swarm, 1234).status == 403
+    anybody = site.registry.call("POST", to_word.replace("?", "/voucher?"), b"")
+    assert anybody.status == 401
