@@ -25,6 +25,7 @@ def add_options(parser, **defaults):
     parser.add_argument("--ways", default="swarm,plain", help="which, in turns")
     parser.add_argument("--sites", type=int, default=1)
     parser.add_argument("--site-mbit", type=float, help="of each site's link to the master; without it all hang at one switch")
+    parser.add_argument("--no-bridges", action="store_true", help="nodes meet nobody of another site: each gets all from the parent")
     parser.add_argument("--min-bytes", default="1MiB", help="swarm.min-bytes of master and nodes")
     parser.add_argument("--json", help="write all figures to this file")
     parser.add_argument("--keep-logs", help="copy the servers' logs there")
@@ -139,7 +140,8 @@ class Bed:
         nodes = []
         for i, machine in enumerate(self.machines):
             name = f"node-{i}-{self.count}"
-            swarm = {"site": f"site-{i % self.options.sites}", "min-bytes": self.options.min_bytes} if way == "swarm" else None
+            site, bridge = f"site-{i % self.options.sites}", not self.options.no_bridges
+            swarm = {"site": site, "bridge": bridge, "min-bytes": self.options.min_bytes} if way == "swarm" else None
             node = BedNode(self.area, machine, self.master, name, swarm)
             self.closing.append(node.end)
             nodes.append(node)

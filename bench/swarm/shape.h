@@ -33,7 +33,7 @@ struct Shape {
 struct Outcome {
   std::vector<double> seconds;    ///< of each node from its start to its last piece, sorted
   double first_piece_median = 0;  ///< seconds
-  double copies = 0;              ///< bytes that left the parent over the blob's, over sites
+  double copies = 0;              ///< bytes that left the parent over the blob's
   std::uint64_t again = 0;        ///< leases of pieces that had been given before
   std::uint64_t twice = 0;        ///< pieces that came to a node both ways
   std::uint64_t asks = 0;         ///< for leases, that reached the parent

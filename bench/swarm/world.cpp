@@ -34,7 +34,8 @@ World::World(const Shape& shape)
       random_(shape.seed),
       parent_up_(shape.sends),
       neighbourhood_(shape.seed),
-      boards_(shape.sites, swarm::LeaseBoard(pieces_)) {
+      scatter_(pieces_),
+      sites_(shape.sites, swarm::Scatter::Site(pieces_)) {
   nodes_.reserve(shape.nodes);
   for (std::uint32_t node = 0; node < shape.nodes; ++node) {
     nodes_.emplace_back(shape.slots, pieces_);
@@ -52,8 +53,8 @@ Outcome World::run() {
   std::ranges::sort(outcome_.seconds);
   std::ranges::sort(firsts_);
   outcome_.first_piece_median = firsts_[firsts_.size() / 2];
-  outcome_.copies = static_cast<double>(parent_bytes_) / static_cast<double>(shape_.blob_bytes * shape_.sites);
-  for (const auto& board : boards_) outcome_.again += board.given_again();
+  outcome_.copies = static_cast<double>(parent_bytes_) / static_cast<double>(shape_.blob_bytes);
+  for (const auto& site : sites_) outcome_.again += site.board().given_again();
   for (const Node& node : nodes_)
     outcome_.neighbours_most = std::max<std::uint64_t>(outcome_.neighbours_most, node.neighbours.size());
   outcome_.events = events_.added();
@@ -113,9 +114,13 @@ void World::meet(std::uint32_t node) {
 
 void World::connect(std::uint32_t one, std::uint32_t other) {
   Node& self = nodes_[one];
-  self.neighbours.push_back({other});
-  for (std::uint32_t piece = 0; piece < pieces_; ++piece)
-    if (nodes_[other].announced.has(piece)) ++self.near[piece];
+  const bool far = one % shape_.sites != other % shape_.sites;
+  self.neighbours.push_back({other, far});
+  for (std::uint32_t piece = 0; piece < pieces_; ++piece) {
+    if (!nodes_[other].announced.has(piece)) continue;
+    ++self.seen[piece];
+    if (!far) ++self.near[piece];
+  }
 }
 
 void World::ask(std::uint32_t node) {
@@ -154,8 +159,9 @@ bool World::is_starved(const Node& node) const {
 }
 
 bool World::give(const Ask& ask) {
-  auto& board = boards_[ask.node % shape_.sites];
-  const auto run = board.lease(ask.missing, pieces_, static_cast<std::uint32_t>(shape_.run), ask.starved, clock());
+  auto& site = sites_[ask.node % shape_.sites];
+  const auto run =
+      scatter_.lease(site, ask.missing, pieces_, static_cast<std::uint32_t>(shape_.run), ask.starved, clock());
   if (!run) return false;
   ++sending_;
   for (std::uint32_t piece = run->first; piece < run->first + run->count; ++piece) {
@@ -185,7 +191,7 @@ void World::request_rarest(std::uint32_t node, Neighbour& of) {
     std::uint32_t rarity = ~std::uint32_t{0};
     std::uint64_t equals = 0;
     Bits::each_of_without(nodes_[of.node].announced, self.taken, [&](std::size_t piece) {
-      const std::uint32_t near = self.near[piece];
+      const std::uint32_t near = self.seen[piece];
       if (near > rarity) return;
       equals = near < rarity ? 1 : equals + 1;
       rarity = near;
@@ -208,7 +214,8 @@ void World::announced(std::uint32_t node, std::uint32_t piece) {
   nodes_[node].announced.add(piece);
   for (const Neighbour& each : nodes_[node].neighbours) {
     Node& other = nodes_[each.node];
-    ++other.near[piece];
+    ++other.seen[piece];
+    if (!each.far) ++other.near[piece];
     if (other.taken.has(piece)) continue;
     Neighbour& self = neighbour_of(each.node, node);
     if (self.asked < shape_.pipeline) request(each.node, self, piece);

@@ -11,8 +11,8 @@
 #include "bench/swarm/events.h"
 #include "bench/swarm/shape.h"
 #include "bench/swarm/uplink.h"
-#include "common/swarm/lease_board.h"
 #include "common/swarm/neighbourhood.h"
+#include "common/swarm/scatter.h"
 
 namespace wherry::bench {
 
@@ -27,17 +27,19 @@ class World {
  private:
   struct Neighbour {
     std::uint32_t node;
+    bool far;                 // of another site
     std::uint32_t asked = 0;  // pieces on their way from it
   };
   struct Node {
     Node(std::uint64_t slots, std::size_t pieces)
-        : up(slots), has(pieces), announced(pieces), taken(pieces), near(pieces) {}
+        : up(slots), has(pieces), announced(pieces), taken(pieces), near(pieces), seen(pieces) {}
     Uplink up;
     Nanos down_free{};
     Bits has;
     Bits announced;                   // of `has`: what its neighbours know of
     Bits taken;                       // what it has or is being sent
-    std::vector<std::uint16_t> near;  // how many neighbours have each piece
+    std::vector<std::uint16_t> near;  // how many neighbours of its site have each piece
+    std::vector<std::uint16_t> seen;  // and of all neighbours
     std::vector<Neighbour> neighbours;
     std::vector<std::uint32_t> to_meet;
     std::vector<std::uint32_t> runs_leaving;  // pieces left of its leases that the parent has to send
@@ -92,7 +94,8 @@ class World {
   std::uint64_t sending_ = 0;
   std::deque<Ask> waiting_;
   swarm::Neighbourhood neighbourhood_;
-  std::vector<swarm::LeaseBoard> boards_;  // of each site
+  swarm::Scatter scatter_;
+  std::vector<swarm::Scatter::Site> sites_;
   std::uint64_t done_ = 0;
   std::uint64_t asks_this_second_ = 0;
   Nanos second_{};

@@ -43,6 +43,7 @@ struct Introducer::Newcomer {
   Reader reader;
   std::string address;
   std::string site;
+  bool may_bridge;
   std::string key;  ///< the request for its certificate
 };
 
@@ -251,7 +252,8 @@ Result<Introducer::Newcomer> Introducer::newcomer_of(const http::Exchange& excha
   if (site.size() > kMostSiteBytes) return Error(ErrorKind::kInvalid, "site: its name is too long");
   auto key = from_base64url(value("key"));
   if (!key) return Error(ErrorKind::kInvalid, "key: that is no request for a certificate in base64url");
-  return Newcomer{std::move(reader), std::move(address), std::move(site), std::move(*key)};
+  const bool may_bridge = value("bridge") != "0";
+  return Newcomer{std::move(reader), std::move(address), std::move(site), may_bridge, std::move(*key)};
 }
 
 Result<Introduction> Introducer::admit(Part& part, const SharedTorrent& torrent, const Newcomer& newcomer) {
@@ -265,7 +267,8 @@ Result<Introduction> Introducer::admit(Part& part, const SharedTorrent& torrent,
   auto certificate = authority_.certify_member(newcomer.key, swarm.name, Clock::system().wall(), kCertificateValidity);
   if (!certificate) return certificate.error();
   const std::string site = swarm.site_for(newcomer.site);
-  const Neighbourhood::Member member{.name = newcomer.reader.node, .address = newcomer.address, .site = site};
+  const Neighbourhood::Member member{
+      .name = newcomer.reader.node, .address = newcomer.address, .site = site, .may_bridge = newcomer.may_bridge};
   std::vector<std::string> peers;
   for (const auto& each : swarm.neighbours.join(member, now)) peers.push_back(each.address);
   swarm.members.insert_or_assign(shown, Swarm::Member{newcomer.reader.node, site, newcomer.reader.repository});
@@ -333,7 +336,7 @@ Task<Result<void>> Introducer::lease(http::Exchange& exchange, const Digest& dig
   if (sent)
     count_lease(*outcome->lease);
   else
-    outcome->lease->swarm->sites.at(outcome->lease->site).board.came_back(outcome->lease->run);
+    outcome->lease->swarm->came_back(outcome->lease->site, outcome->lease->run);
   co_await here.enter();
   co_return sent;
 }
@@ -401,10 +404,10 @@ Result<std::optional<Introducer::Lease>> Introducer::lease_now(const std::shared
   if (!set) return Error(ErrorKind::kInvalid, "the body is not a set of {} pieces", swarm.torrent->pieces());
   Swarm::Member& member = swarm.members.at(ask.member);
   const Monotonic now = Clock::system().monotonic();
-  LeaseBoard& board = swarm.sites.at(member.site).board;
-  const std::uint64_t again = board.given_again();
-  const auto run = board.lease(*set, swarm.here, swarm.most_for(member, now), ask.starved, now);
-  leased_again_.add(board.given_again() - again);
+  Scatter::Site& site = swarm.sites.at(member.site).given;
+  const std::uint64_t again = site.board().given_again();
+  const auto run = swarm.scatter.lease(site, *set, swarm.here, swarm.most_for(member, now), ask.starved, now);
+  leased_again_.add(site.board().given_again() - again);
   std::optional<Lease> lease;
   if (run) lease.emplace(in, member.repository, member.site, *run, std::move(coming));
   return lease;
@@ -510,7 +513,7 @@ Task<void> Introducer::see(Part& part, SiteMap& map) {
     for (auto at = members.begin(); at != members.end();) {
       const auto& [name, member] = *at++;
       if (Clock::system().monotonic() - member.heard_at < Neighbourhood::kSilence)
-        map.member(shown, member.site, name, torrent.bytes_of_some(member.pieces));
+        map.member(shown, member.site, name, torrent.bytes_of_some(member.pieces), member.is_bridge);
       if (++seen % kSeenAtOnce != 0) continue;
       const std::string last = name;
       co_await Loop::current().yield();

@@ -47,8 +47,8 @@ using NodeOf = std::function<Result<std::optional<auth::Identity>>(const http::R
 
 /// A registered node that asks for a large blob, and says that it takes part in swarms, is sent (303) to
 ///
-///     POST /wherry/v1/swarm/DIGEST?repository=&until=&ticket=&port=&site=&key=
-///         an Introduction
+///     POST /wherry/v1/swarm/DIGEST?repository=&until=&ticket=&port=&site=&key=[&bridge=0]
+///         an Introduction; bridge=0: it is to meet nobody of another site
 ///     POST /wherry/v1/swarm/DIGEST/voucher?repository=&until=&ticket=
 ///         the master's word on its pieces, or nothing
 ///     POST /wherry/v1/swarm/DIGEST/lease[?starved=1]      (Wherry-Member, the pieces that are missing)

@@ -43,6 +43,7 @@ class LeaseBoard {
   /// Of those: once more.
   std::uint64_t given_again() const { return again_; }
   bool all_given() const { return never_given_.count() == 0; }
+  const PieceSet& never_given() const { return never_given_; }
 
  private:
   PieceRun give(std::uint32_t first, std::uint32_t count, Monotonic now);

@@ -6,9 +6,13 @@ namespace wherry::swarm {
 
 std::vector<Neighbourhood::Member> Neighbourhood::join(const Member& member, Monotonic now) {
   leave(member.name);
-  std::vector<Member*> looked_at = some_of(sites_[member.site], now);
+  Site& site = sites_[member.site];
+  const bool bridges = member.may_bridge && site.bridges < kBridges;
+  const bool has_others = sites_.size() > 1;
+  std::vector<Member*> looked_at = some_of(site.members, now);
   std::ranges::sort(looked_at, {}, &Member::known_by);
-  const std::size_t lacks = member.known_by < kWanted ? kWanted - member.known_by : 0;
+  const std::size_t wanted = bridges && has_others ? kWantedByBridge : kWanted;
+  const std::size_t lacks = member.known_by < wanted ? wanted - member.known_by : 0;
   looked_at.resize(std::min({looked_at.size(), kIntroduced, lacks}));
   std::vector<Member> chosen;
   for (Member* each : looked_at) {
@@ -18,9 +22,14 @@ std::vector<Neighbourhood::Member> Neighbourhood::join(const Member& member, Mon
   Member& own = members_[member.name] = member;
   own.heard_at = now;
   own.known_by += static_cast<std::uint32_t>(chosen.size());
-  auto& site = sites_[member.site];
-  own.place = site.size();
-  site.push_back(&own);
+  own.place = site.members.size();
+  own.is_bridge = bridges;
+  site.members.push_back(&own);
+  if (!own.is_bridge) return chosen;
+  for (Member* each : some_bridges(member.site, now)) chosen.push_back(*each);
+  if (has_others) own.known_by += kWanted;  // so others of its site are introduced first
+  ++site.bridges;
+  bridges_.push_back(&own);
   return chosen;
 }
 
@@ -33,6 +42,15 @@ std::vector<Neighbourhood::Member*> Neighbourhood::some_of(std::vector<Member*>&
     std::swap(site[i]->place, site[other]->place);
     if (now - site[i]->heard_at < kSilence) some.push_back(site[i]);
   }
+  return some;
+}
+
+std::vector<Neighbourhood::Member*> Neighbourhood::some_bridges(const std::string& not_of, Monotonic now) {
+  std::vector<Member*> others;
+  for (Member* each : bridges_)
+    if (each->site != not_of && now - each->heard_at < kSilence) others.push_back(each);
+  std::vector<Member*> some;
+  std::ranges::sample(others, std::back_inserter(some), kBridgesMet, random_);
   return some;
 }
 
@@ -51,11 +69,16 @@ void Neighbourhood::leave(const std::string& name) {
   const auto found = members_.find(name);
   if (found == members_.end()) return;
   const auto site = sites_.find(found->second.site);
-  Member* last = site->second.back();
+  Site& of = site->second;
+  Member* last = of.members.back();
   last->place = found->second.place;
-  site->second[last->place] = last;
-  site->second.pop_back();
-  if (site->second.empty()) sites_.erase(site);
+  of.members[last->place] = last;
+  of.members.pop_back();
+  if (found->second.is_bridge) {
+    --of.bridges;
+    std::erase(bridges_, &found->second);
+  }
+  if (of.members.empty()) sites_.erase(site);
   members_.erase(found);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <functional>
 
 #include "common/base/base64.h"
 
@@ -25,6 +26,24 @@ void PieceSet::remove(std::uint32_t piece) {
   if ((words_[piece / 64] & bit) == 0) return;
   words_[piece / 64] &= ~bit;
   --count_;
+}
+
+template <class Combine>
+PieceSet& PieceSet::combine(const PieceSet& other, const Combine& combined) {
+  count_ = 0;
+  for (std::size_t i = 0; i < words_.size(); ++i) {
+    words_[i] = combined(words_[i], other.words_[i]);
+    count_ += static_cast<std::uint32_t>(std::popcount(words_[i]));
+  }
+  return *this;
+}
+
+PieceSet& PieceSet::operator&=(const PieceSet& other) { return combine(other, std::bit_and<>()); }
+
+PieceSet& PieceSet::operator|=(const PieceSet& other) { return combine(other, std::bit_or<>()); }
+
+PieceSet& PieceSet::operator-=(const PieceSet& other) {
+  return combine(other, [](std::uint64_t own, std::uint64_t others) { return own & ~others; });
 }
 
 std::uint32_t PieceSet::next(std::uint32_t from) const {

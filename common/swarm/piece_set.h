@@ -25,6 +25,10 @@ class PieceSet {
   /// True when it was not in it.
   bool add(std::uint32_t piece);
   void remove(std::uint32_t piece);
+  /// Of as many pieces, as the other operand of these is, too.
+  PieceSet& operator&=(const PieceSet& other);
+  PieceSet& operator|=(const PieceSet& other);
+  PieceSet& operator-=(const PieceSet& other);
   /// The first one from `from` on, or pieces() when there is none.
   std::uint32_t next(std::uint32_t from) const;
 
@@ -34,6 +38,9 @@ class PieceSet {
   static std::optional<PieceSet> decode(std::string_view text, std::uint32_t pieces);
 
  private:
+  template <class Combine>
+  PieceSet& combine(const PieceSet& other, const Combine& combined);
+
   std::uint32_t pieces_;
   std::vector<std::uint64_t> words_;
   std::uint32_t count_;

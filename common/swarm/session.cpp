@@ -24,6 +24,7 @@
 #include "common/base/bytes.h"
 #include "common/base/check.h"
 #include "common/base/clock.h"
+#include "common/base/sha256.h"
 #include "common/net/address.h"
 #include "common/swarm/store_disk.h"
 
@@ -76,11 +77,19 @@ std::string dh_parameters() {
   return {text, static_cast<std::size_t>(size)};
 }
 
+/// How the name begins by which a node of that site shows itself to its neighbours: 20 bytes, the rest by chance.
+std::string beginning_of_name(const std::string& site) {
+  const Sha256 hash = sha256(site);
+  return "-WH-" + to_hex(std::span(hash).first(4)) + "-";
+}
+
 /// What one neighbour says that it has, as far as it is heard.
 class Neighbour final : public lt::peer_plugin {
  public:
-  Neighbour(std::shared_ptr<TransferState> state, const lt::peer_connection_handle& connection)
+  /// `site`: how the names of those of this site begin.
+  Neighbour(std::shared_ptr<TransferState> state, std::string_view site, const lt::peer_connection_handle& connection)
       : state_(std::move(state)),
+        site_(site),
         connection_(connection),
         host_(connection.remote().address().to_string()),
         has_(pieces()) {
@@ -122,6 +131,7 @@ class Neighbour final : public lt::peer_plugin {
   /// libtorrent shuts a port out; who was shut out comes again from another one.
   bool on_handshake(lt::span<const char>) override {
     is_met_ = true;
+    is_far_ = !connection_.pid().to_string().starts_with(site_);
     keep_hashes_to_ourselves();
     if (state_->banned.contains(host_))
       connection_.disconnect(lt::errors::banned_by_ip_filter, lt::operation_t::bittorrent);
@@ -154,7 +164,7 @@ class Neighbour final : public lt::peer_plugin {
     if (is_believed_) state_->near[piece].fetch_add(1);
   }
   void believe(bool yes) {
-    if (is_gone_ || std::exchange(is_believed_, yes) == yes) return;
+    if (is_gone_ || is_far_ || std::exchange(is_believed_, yes) == yes) return;
     for (std::uint32_t piece = has_.next(0); piece < pieces(); piece = has_.next(piece + 1))
       if (yes)
         state_->near[piece].fetch_add(1);
@@ -181,21 +191,23 @@ class Neighbour final : public lt::peer_plugin {
   static constexpr std::size_t kMostBanned = 1000;
 
   const std::shared_ptr<TransferState> state_;
+  const std::string_view site_;
   lt::peer_connection_handle connection_;
   const std::string host_;
   PieceSet has_;
   Monotonic gave_at_{};
   bool is_believed_ = false;
+  bool is_far_ = false;
   bool is_met_ = false;
   bool is_gone_ = false;
 };
 
 class Watch final : public lt::torrent_plugin {
  public:
-  explicit Watch(std::shared_ptr<TransferState> state) : state_(std::move(state)) {}
+  Watch(std::shared_ptr<TransferState> state, std::string site) : state_(std::move(state)), site_(std::move(site)) {}
   std::shared_ptr<lt::peer_plugin> new_connection(const lt::peer_connection_handle& connection) override {
     std::erase_if(neighbours_, [](const auto& each) { return each.expired(); });
-    auto neighbour = std::make_shared<Neighbour>(state_, connection);
+    auto neighbour = std::make_shared<Neighbour>(state_, site_, connection);
     neighbours_.push_back(neighbour);
     return neighbour;
   }
@@ -215,6 +227,7 @@ class Watch final : public lt::torrent_plugin {
 
  private:
   const std::shared_ptr<TransferState> state_;
+  const std::string site_;  // outlives its neighbours
   std::vector<std::weak_ptr<Neighbour>>
       neighbours_;  // at most those connected, and those that went since the last came
 };
@@ -274,6 +287,7 @@ lt::settings_pack settings_of(const SessionOptions& options) {
   Pack pack;
   pack.set_str(Pack::listen_interfaces, options.listen + "s");  // s: TLS alone
   pack.set_str(Pack::user_agent, "wherry");
+  pack.set_str(Pack::peer_fingerprint, beginning_of_name(options.site));
   pack.set_str(Pack::dht_bootstrap_nodes, "");
   for (const int off :
        {Pack::enable_dht, Pack::enable_lsd, Pack::enable_upnp, Pack::enable_natpmp, Pack::enable_outgoing_utp,
@@ -333,7 +347,8 @@ std::shared_ptr<lt::session> make_named(const char* name, lt::session_params par
 
 class LibtorrentSession final : public Session {
  public:
-  explicit LibtorrentSession(const SessionOptions& options) : files_(std::make_shared<BlobFiles>()) {
+  explicit LibtorrentSession(const SessionOptions& options)
+      : files_(std::make_shared<BlobFiles>()), site_(beginning_of_name(options.site)) {
     lt::session_params params(settings_of(options), {});  // no plugins: nobody is told of anybody
     params.disk_io_constructor = [files = files_](lt::io_context& network, const lt::settings_interface&,
                                                   lt::counters&) -> std::unique_ptr<lt::disk_interface> {
@@ -369,8 +384,9 @@ class LibtorrentSession final : public Session {
         for (std::uint32_t piece = have.next(0); piece < have.pieces(); piece = have.next(piece + 1))
           params.have_pieces.set_bit(lt::piece_index_t(static_cast<int>(piece)));
       }
-      params.extensions.emplace_back(
-          [state](const lt::torrent_handle&, lt::client_data_t) { return std::make_shared<Watch>(state); });
+      params.extensions.emplace_back([state, site = site_](const lt::torrent_handle&, lt::client_data_t) {
+        return std::make_shared<Watch>(state, site);
+      });
       const std::string path = params.save_path;
       lt::error_code error;
       lt::torrent_handle handle = session_->add_torrent(std::move(params), error);
@@ -399,6 +415,7 @@ class LibtorrentSession final : public Session {
 
  private:
   const std::shared_ptr<BlobFiles> files_;
+  const std::string site_;  // how the names of those of this site begin
   const std::string dh_parameters_ = dh_parameters();
   std::shared_ptr<lt::session> session_;
   std::uint16_t port_ = 0;  // to ask for it is to wait for the network thread

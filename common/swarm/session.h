@@ -20,6 +20,7 @@ struct SessionOptions {
   std::uint64_t upload_bytes_per_second = 0;  ///< to other nodes; 0: any
   std::uint64_t download_bytes_per_second = 0;
   int connections = 200;  ///< of all swarms together
+  std::string site;       ///< neighbours of another one are far: what they have is not near
 };
 
 /// What lets a node into one swarm: nobody else gets a byte.
@@ -45,7 +46,7 @@ class Transfer {
   static constexpr std::chrono::seconds kCredit{2};
   /// Whether a neighbour says that it has it.
   virtual bool is_claimed(std::uint32_t piece) const = 0;
-  /// The same of those who are believed.
+  /// The same of those of this site who are believed.
   virtual bool is_near(std::uint32_t piece) const = 0;
   virtual std::uint32_t peers() const = 0;
   virtual std::uint64_t received_bytes() const = 0;

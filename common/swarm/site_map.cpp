@@ -33,7 +33,8 @@ void SiteMap::Holding::add(const Holding& other) {
   whole_bytes += other.whole_bytes;
 }
 
-void SiteMap::member(Swarm& swarm, const std::string& site, const std::string& node, std::uint64_t held_bytes) {
+void SiteMap::member(Swarm& swarm, const std::string& site, const std::string& node, std::uint64_t held_bytes,
+                     bool bridges) {
   const bool has_all = held_bytes >= swarm.size_bytes_;
   const Holding holding{.gathering = has_all ? 0U : 1U,
                         .giving = has_all ? 1U : 0U,
@@ -43,7 +44,9 @@ void SiteMap::member(Swarm& swarm, const std::string& site, const std::string& n
   swarm.sites_[site].holding.add(holding);
   Site& at = sites_[site];
   at.holding.add(holding);
-  at.nodes[node].add(holding);
+  Node& shown = at.nodes[node];
+  shown.holding.add(holding);
+  if (bridges) ++shown.bridges;
 }
 
 void SiteMap::add(Swarm swarm) {
@@ -104,11 +107,12 @@ ordered_json SiteMap::to_json() const {
   for (const auto& [name, each] : sites_) {
     if (sites.size() == kMostSites) break;
     ordered_json listed = ordered_json::array();
-    for (const auto& [node, holding] : each.nodes) {
+    for (const auto& [name_of_node, node] : each.nodes) {
       if (room == 0) break;
       --room;
-      ordered_json shown = {{"name", node}};
-      shown.update(holding_json(holding));
+      ordered_json shown = {{"name", name_of_node}};
+      shown.update(holding_json(node.holding));
+      shown["bridges"] = node.bridges;
       listed.push_back(std::move(shown));
     }
     ordered_json site = {{"site", name}, {"swarms", each.swarms}};

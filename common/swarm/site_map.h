@@ -50,8 +50,8 @@ class SiteMap {
     std::map<std::string, AtSite> sites_;
   };
 
-  /// A node that takes part; what it holds is of swarm's blob.
-  void member(Swarm& swarm, const std::string& site, const std::string& node, std::uint64_t held_bytes);
+  /// A node that takes part; what it holds is of swarm's blob; `bridges`: to other sites.
+  void member(Swarm& swarm, const std::string& site, const std::string& node, std::uint64_t held_bytes, bool bridges);
   /// That is all of it. One that nobody takes part in is left out.
   void add(Swarm swarm);
 
@@ -60,12 +60,16 @@ class SiteMap {
   nlohmann::ordered_json to_json() const;
 
  private:
+  struct Node {
+    Holding holding;
+    std::uint64_t bridges = 0;  ///< swarms in which it is one
+  };
   struct Site {
     Holding holding;
     std::uint64_t swarms = 0;
     std::uint64_t leased_bytes = 0;
     std::uint64_t leased_of_bytes = 0;  ///< the sizes of the blobs that those are of
-    std::map<std::string, Holding> nodes;
+    std::map<std::string, Node> nodes;
   };
   static nlohmann::ordered_json to_json(const Swarm& swarm);
   static bool is_before(const Swarm& one, const Swarm& other);

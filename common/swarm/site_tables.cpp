@@ -55,7 +55,7 @@ std::string site_tables(const ordered_json& map) {
                          human_bytes(number_at(*site, "leased_bytes")), copies_of(*site)});
     for (const ordered_json* node : objects_in(part_at(below, "listed")))
       node_rows.push_back({text_at(*node, "name"), site_name(*site), count_of(*node, "gathering"),
-                           count_of(*node, "giving"), held_of(*node)});
+                           count_of(*node, "giving"), count_of(*node, "bridges"), held_of(*node)});
   }
   std::vector<std::vector<std::string>> swarm_rows;
   const auto listed = objects_in(part_at(swarms, "listed"));
@@ -67,7 +67,7 @@ std::string site_tables(const ordered_json& map) {
   std::string text =
       text_table({"SITE", "NODES", "SWARMS", "GATHERING", "GIVING", "HELD", "LEASED", "COPIES"}, site_rows) +
       more_of(sites, static_cast<double>(site_rows.size()), "sites");
-  text += "\n" + text_table({"NODE", "SITE", "GATHERING", "GIVING", "HELD"}, node_rows);
+  text += "\n" + text_table({"NODE", "SITE", "GATHERING", "GIVING", "BRIDGES", "HELD"}, node_rows);
   if (const auto shown = static_cast<double>(node_rows.size()); shown < nodes)
     text += fmt::format("and {:.0f} more nodes\n", nodes - shown);
   text +=

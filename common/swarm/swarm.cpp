@@ -7,7 +7,11 @@
 namespace wherry::swarm {
 
 Swarm::Swarm(SharedTorrent of, std::uint64_t in_epoch)
-    : torrent(std::move(of)), epoch(in_epoch), name(random_hex(16)), neighbours(std::hash<std::string>()(name)) {}
+    : torrent(std::move(of)),
+      epoch(in_epoch),
+      name(random_hex(16)),
+      neighbours(std::hash<std::string>()(name)),
+      scatter(torrent->pieces()) {}
 
 std::string Swarm::site_for(const std::string& named) {
   if (!sites.contains(named) && sites.size() >= kMostSites) return {};

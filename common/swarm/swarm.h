@@ -12,8 +12,8 @@
 #include "common/base/clock.h"
 #include "common/oci/reference.h"
 #include "common/swarm/askers.h"
-#include "common/swarm/lease_board.h"
 #include "common/swarm/neighbourhood.h"
+#include "common/swarm/scatter.h"
 #include "common/swarm/torrent_book.h"
 
 namespace wherry::swarm {
@@ -35,8 +35,8 @@ struct Swarm {
 
   /// The nodes of one site.
   struct Site {
-    explicit Site(std::uint32_t pieces) : board(pieces) {}
-    LeaseBoard board;
+    explicit Site(std::uint32_t pieces) : given(pieces) {}
+    Scatter::Site given;
     std::uint64_t leased_bytes = 0;  ///< that were sent
     std::optional<Monotonic> holders_called_at;
   };
@@ -50,6 +50,8 @@ struct Swarm {
   void leave(const std::string& shown);
   /// The same for those who have not been heard for Neighbourhood::kSilence.
   void forget_silent(Monotonic now);
+  /// What was leased to somebody of that site did not arrive.
+  void came_back(const std::string& site, PieceRun run) { scatter.came_back(sites.at(site).given, run); }
   /// How many pieces that one may have at once: the fewer ask, the more each of them.
   std::uint32_t most_for(Member& member, Monotonic now);
 
@@ -57,6 +59,7 @@ struct Swarm {
   const std::uint64_t epoch;
   const std::string name;
   Neighbourhood neighbours;
+  Scatter scatter;
   std::map<std::string, Site> sites;
   std::unordered_map<std::string, Member> members;  ///< by what they show
   Semaphore sends{kSendsAtOnce};

@@ -37,9 +37,11 @@ Json listed(Json items, std::size_t most) {
 }
 
 Json map_schema() {
-  const Json node = object_of(with_holding({{"name", words()}}));
+  Json node = with_holding({{"name", words()}});
+  node["bridges"] = whole_number();
+  node["bridges"]["description"] = "swarms in which it meets nodes of other sites";
   Json site = with_leases({{"site", words()}, {"swarms", whole_number()}});
-  site["nodes"] = listed(node, SiteMap::kMostNodes);
+  site["nodes"] = listed(object_of(std::move(node)), SiteMap::kMostNodes);
   const Json at_site = object_of(with_leases({{"site", words()}}));
   Json swarm = with_leases({{"digest", words()}, {"repository", words()}, {"size_bytes", whole_number()}});
   swarm["sites"] = listed(at_site, SiteMap::kMostSitesOfOne);

@@ -28,7 +28,7 @@ Holdings::Holdings(registry::Storage& storage, const Upstreams& upstreams, Swarm
     : storage_(storage),
       upstreams_(upstreams),
       swarms_(swarms),
-      site_(options.site),
+      site_(options.session.site),
       least_bytes_(std::max(options.introducer.min_bytes, swarm::kLeastBytes)) {}
 
 void Holdings::start() {

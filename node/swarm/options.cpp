@@ -14,7 +14,8 @@ Result<SwarmOptions> SwarmOptions::read(ConfigSection& file) {
   if (!section) return section.error();
   SwarmOptions options;
   auto read = section->read("listen", options.session.listen);
-  if (read) read = section->read("site", options.site);
+  if (read) read = section->read("site", options.session.site);
+  if (read) read = section->read("bridge", options.may_bridge);
   if (read) read = section->read_bytes("min-bytes", options.introducer.min_bytes);
   if (read) read = section->read_bytes("upload-bytes-per-second", options.session.upload_bytes_per_second);
   if (read) read = section->read_bytes("download-bytes-per-second", options.session.download_bytes_per_second);
@@ -27,7 +28,7 @@ Result<SwarmOptions> SwarmOptions::read(ConfigSection& file) {
     const auto address = SocketAddress::parse(options.session.listen);
     if (!address) return Error(ErrorKind::kInvalid, "{}: {}", section->place_of("listen"), address.error().message());
   }
-  if (options.site.size() > swarm::kMostSiteBytes)
+  if (options.session.site.size() > swarm::kMostSiteBytes)
     return Error(ErrorKind::kInvalid, "{}: at most {} bytes", section->place_of("site"), swarm::kMostSiteBytes);
   auto finished = section->finish();
   if (!finished) return finished.error();

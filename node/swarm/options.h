@@ -13,7 +13,7 @@ namespace wherry::node {
 
 struct SwarmOptions {
   swarm::SessionOptions session;                                  ///< swarm.listen; empty: this node takes part in none
-  std::string site;                                               ///< swarm.site: the nodes beside it
+  bool may_bridge = true;                                         ///< swarm.bridge: to other sites
   std::chrono::milliseconds seed_time{std::chrono::minutes(10)};  ///< swarm.seed-time: after a blob is here
   swarm::IntroducerOptions introducer;                            ///< swarm.min-bytes, for its own children
 

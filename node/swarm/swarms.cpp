@@ -152,7 +152,8 @@ Task<Result<swarm::Introduction>> Swarms::ask(Origin& origin, const std::string&
   Question question;
   question.method = "POST";
   question.target = fmt::format("{}&port={}&site={}&key={}", invitation, session_->port(),
-                                http::percent_encode(options_.site), to_base64url(key_request_));
+                                http::percent_encode(options_.session.site), to_base64url(key_request_));
+  if (!options_.may_bridge) question.target += "&bridge=0";
   question.answers = {200};
   auto answer = co_await origin.ask(std::move(question));
   if (!answer) co_return answer.error();
@@ -340,7 +341,7 @@ void Swarms::leave_all() {
 }
 
 SharedBlobs Swarms::list(std::size_t most) const {
-  SharedBlobs blobs{.listen = options_.session.listen, .site = options_.site};
+  SharedBlobs blobs{.listen = options_.session.listen, .site = options_.session.site};
   std::vector<const Part*> order;
   const auto is_before = [](const Part* one, const Part* other) {
     const bool gathers = one->gathering != nullptr;

@@ -232,7 +232,7 @@ def test_who_holds_a_blob_and_gives_it_to_nobody_is_woken_when_it_is_wanted(site
     before = leased(site.master)
     with contextlib.closing(Link(site.master.address)) as link:
         node = site.node("lyon", parent=link)
-        stranger = site.node("tokyo", site="tokyo")
+        stranger = site.node("tokyo", site="tokyo", bridge=False)
         link.bytes_per_second = SIZE // 4
         assert pull(node, "team/app", digest).body == blob
         link.bytes_per_second = None

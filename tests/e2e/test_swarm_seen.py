@@ -132,7 +132,7 @@ def test_what_the_documents_say_has_one_form(site):
 
 def test_the_master_shows_all_sites_and_who_is_there(site):
     digest, blob = push(site)
-    nodes = [site.node(name, site=name[:5]) for name in ("paris-1", "paris-2", "tokyo-1")]
+    nodes = [site.node(name, site=name[:5], bridge=name != "tokyo-1") for name in ("paris-1", "paris-2", "tokyo-1")]
     for node in nodes:
         assert pull(node, digest).body == blob
 
@@ -157,7 +157,8 @@ def test_the_master_shows_all_sites_and_who_is_there(site):
     table = of_master(site.master)
     assert re.search(r"paris +2 +1 +0 +2 +11\.4 MiB of 11\.4 MiB +[567]\.\d MiB +1\.[012]\d\n", table), table
     assert re.search(r"tokyo +1 +1 +0 +1 +5\.7 MiB of 5\.7 MiB +5\.7 MiB +1\.00\n", table), table
-    assert re.search(r"paris-2 +paris +0 +1 +5\.7 MiB", table) and f"{digest[:19]}  5.7 MiB" in table, table
+    assert [node["bridges"] for node in paris["nodes"]["listed"] + tokyo["nodes"]["listed"]] == [1, 1, 0]
+    assert re.search(r"paris-2 +paris +0 +1 +1 +5\.7 MiB", table) and f"{digest[:19]}  5.7 MiB" in table, table
 
 
 def test_a_node_shows_who_shares_below_it(site, area, run_server):

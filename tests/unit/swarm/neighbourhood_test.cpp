@@ -21,6 +21,20 @@ Neighbourhood::Member member(const std::string& name, const std::string& site = 
   return {name, name + ":6881", site};
 }
 
+/// It is not willing to meet anybody of another site.
+Neighbourhood::Member homely(const std::string& name, const std::string& site) {
+  Neighbourhood::Member one = member(name, site);
+  one.may_bridge = false;
+  return one;
+}
+
+std::set<std::string> bridges_of(const Neighbourhood& all, const std::string& site) {
+  std::set<std::string> bridges;
+  for (const auto& [name, each] : all.members())
+    if (each.is_bridge && each.site == site) bridges.insert(name);
+  return bridges;
+}
+
 std::set<std::string> names_of(const std::vector<Neighbourhood::Member>& members) {
   std::set<std::string> names;
   for (const auto& each : members) names.insert(each.name);
@@ -91,21 +105,73 @@ TEST(NeighbourhoodTest, NobodyMeetsItselfOrAnybodyTwice) {
   EXPECT_EQ(all.members().size(), 8U) << "who asks again is one";
 }
 
-TEST(NeighbourhoodTest, SitesStayApart) {
+TEST(NeighbourhoodTest, SitesMeetByTheirBridgesAlone) {
   Neighbourhood all(1);
-  for (int i = 0; i < 40; ++i) {
-    const std::string site = i % 2 == 0 ? "paris" : "rome";
-    for (const auto& each : all.join(member("n" + std::to_string(i), site), kBegin)) EXPECT_EQ(each.site, site);
+  std::size_t met_abroad = 0;
+  for (int i = 0; i < 60; ++i) {
+    const std::string name = "n" + std::to_string(i);
+    const std::string site = i % 3 == 0 ? "paris" : i % 3 == 1 ? "rome" : "oslo";
+    std::size_t abroad = 0;
+    for (const auto& each : all.join(member(name, site), kBegin)) {
+      if (each.site == site) continue;
+      ++abroad;
+      EXPECT_TRUE(each.is_bridge && all.members().at(name).is_bridge) << each.name << " " << name;
+    }
+    EXPECT_LE(abroad, Neighbourhood::kBridgesMet);
+    met_abroad += abroad;
   }
-  EXPECT_TRUE(all.join(member("alone", "oslo"), kBegin).empty());
+  EXPECT_GE(met_abroad, 5U);
+  EXPECT_EQ(bridges_of(all, "paris"), (std::set<std::string>{"n0", "n3"})) << "the first who came";
+  EXPECT_EQ(bridges_of(all, "rome"), (std::set<std::string>{"n1", "n4"}));
+}
+
+TEST(NeighbourhoodTest, WhoDoesNotWantToMeetsNobodyOfAnotherSite) {
+  Neighbourhood all(1);
+  all.join(member("a"), kBegin);
+  EXPECT_TRUE(all.join(homely("b", "rome"), kBegin).empty());
+  EXPECT_TRUE(bridges_of(all, "rome").empty());
+  EXPECT_EQ(names_of(all.join(member("c", "rome"), kBegin)), (std::set<std::string>{"a", "b"}));
+}
+
+TEST(NeighbourhoodTest, WhenABridgeLeavesTheNextOneWhoAsksIsOneInItsPlace) {
+  Neighbourhood all(1);
+  for (const char* const name : {"a", "b", "c", "d"}) all.join(member(name), kBegin);
+  all.join(member("far", "rome"), kBegin);
+  all.leave("a");
+  EXPECT_EQ(bridges_of(all, "paris"), (std::set<std::string>{"b"}));
+  EXPECT_TRUE(names_of(all.join(member("d"), kBegin)).contains("far"));
+  EXPECT_EQ(bridges_of(all, "paris"), (std::set<std::string>{"b", "d"}));
+  EXPECT_FALSE(names_of(all.join(member("c"), kBegin)).contains("far"));
+  EXPECT_TRUE(names_of(all.join(member("b"), kBegin)).contains("far")) << "who is one stays one";
+}
+
+TEST(NeighbourhoodTest, ABridgeIsLeftRoomForOtherSites) {
+  Neighbourhood all(1);
+  all.join(member("a"), kBegin);
+  all.join(member("b", "rome"), kBegin);
+  for (int i = 0; i < 40; ++i) all.join(member("n" + std::to_string(i)), kBegin);
+  Neighbourhood::Member again = member("a");
+  again.known_by = Neighbourhood::kWantedByBridge;
+  EXPECT_EQ(names_of(all.join(again, kBegin)), (std::set<std::string>{"b"})) << "nobody more of its own";
+  std::size_t met = 0;
+  for (int i = 0; i < 200; ++i)
+    if (names_of(all.join(member("m" + std::to_string(i)), kBegin)).contains("a")) ++met;
+  EXPECT_LE(met, 2U);
+}
+
+TEST(NeighbourhoodTest, SilentBridgesAreMetNoMore) {
+  Neighbourhood all(1);
+  all.join(member("silent", "rome"), kBegin);
+  const Monotonic later = kBegin + Neighbourhood::kSilence;
+  EXPECT_TRUE(all.join(member("a"), later).empty());
 }
 
 TEST(NeighbourhoodTest, WhoMovedIsMetWhereItIsNow) {
   Neighbourhood all(1);
   all.join(member("a"), kBegin);
   all.join({"a", "elsewhere:1", "rome"}, kBegin);
-  EXPECT_TRUE(all.join(member("b"), kBegin).empty());
-  const auto met = all.join(member("c", "rome"), kBegin);
+  EXPECT_TRUE(all.join(homely("b", "paris"), kBegin).empty());
+  const auto met = all.join(homely("c", "rome"), kBegin);
   ASSERT_EQ(met.size(), 1U);
   EXPECT_EQ(met[0].address, "elsewhere:1");
 }
@@ -156,7 +222,7 @@ TEST(NeighbourhoodTest, WhoComesAndGoesInAnyOrderLeavesOnlyThoseWhoStay) {
     there[name] = site;
     for (const auto& each : all.join(member(name, site), kBegin)) {
       ASSERT_TRUE(there.contains(each.name));
-      ASSERT_EQ(there[each.name], site);
+      ASSERT_TRUE(there[each.name] == site || (each.is_bridge && all.members().at(name).is_bridge));
       ASSERT_NE(each.name, name);
     }
     ASSERT_EQ(all.members().size(), there.size());

@@ -57,6 +57,34 @@ TEST(PieceSet, ATextGivesBackWhatItWasMadeOf) {
   }
 }
 
+TEST(PieceSet, AreCombinedPieceByPieceAndCounted) {
+  std::mt19937_64 random(9);
+  for (std::uint32_t pieces = 1; pieces < 150; ++pieces) {
+    PieceSet one(pieces);
+    PieceSet other(pieces);
+    for (std::uint32_t piece = 0; piece < pieces; ++piece) {
+      if (random() % 2 != 0) one.add(piece);
+      if (random() % 2 != 0) other.add(piece);
+    }
+    PieceSet both = one;
+    PieceSet either = one;
+    PieceSet without = one;
+    both &= other;
+    either |= other;
+    without -= other;
+    std::uint32_t in_both = 0;
+    for (std::uint32_t piece = 0; piece < pieces; ++piece) {
+      ASSERT_EQ(both.has(piece), one.has(piece) && other.has(piece));
+      ASSERT_EQ(either.has(piece), one.has(piece) || other.has(piece));
+      ASSERT_EQ(without.has(piece), one.has(piece) && !other.has(piece));
+      if (both.has(piece)) ++in_both;
+    }
+    EXPECT_EQ(both.count(), in_both);
+    EXPECT_EQ(without.count(), one.count() - in_both);
+    EXPECT_EQ(either.count(), one.count() + other.count() - in_both);
+  }
+}
+
 TEST(PieceSet, TheFirstPieceIsTheLowestBitOfTheFirstByte) {
   PieceSet set(10);
   set.add(0);

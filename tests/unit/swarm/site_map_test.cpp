@@ -22,12 +22,12 @@ ordered_json two_sites() {
   first.leased("paris", 1000);
   first.leased("paris", 200);
   first.leased("tokyo", 500);
-  map.member(first, "paris", "a", 1000);
-  map.member(first, "paris", "b", 300);
-  map.member(first, "tokyo", "c", 0);
+  map.member(first, "paris", "a", 1000, false);
+  map.member(first, "paris", "b", 300, true);
+  map.member(first, "tokyo", "c", 0, false);
   map.add(std::move(first));
   auto second = swarm_of("second");
-  map.member(second, "paris", "a", 1000);
+  map.member(second, "paris", "a", 1000, false);
   map.add(std::move(second));
   return map.to_json();
 }
@@ -39,8 +39,8 @@ TEST(SiteMap, AddsUpBySiteByNodeAndInAll) {
   EXPECT_EQ(map["sites"]["count"], 2);
   EXPECT_EQ(map["sites"]["listed"][0], ordered_json::parse(R"({"site":"paris","swarms":2,"gathering":1,"giving":2,
     "held_bytes":2300,"whole_bytes":3000,"leased_bytes":1200,"copies":1.2,"nodes":{"count":2,"listed":[
-    {"name":"a","gathering":0,"giving":2,"held_bytes":2000,"whole_bytes":2000},
-    {"name":"b","gathering":1,"giving":0,"held_bytes":300,"whole_bytes":1000}]}})"));
+    {"name":"a","gathering":0,"giving":2,"held_bytes":2000,"whole_bytes":2000,"bridges":0},
+    {"name":"b","gathering":1,"giving":0,"held_bytes":300,"whole_bytes":1000,"bridges":1}]}})"));
   EXPECT_EQ(map["sites"]["listed"][1]["site"], "tokyo");
   EXPECT_EQ(map["sites"]["listed"][1]["copies"], 0.5);
 }
@@ -48,11 +48,11 @@ TEST(SiteMap, AddsUpBySiteByNodeAndInAll) {
 TEST(SiteMap, ListsFirstWhereSomebodyGathers) {
   SiteMap map;
   auto given = swarm_of("given");
-  for (const char* const node : {"a", "b", "c"}) map.member(given, "paris", node, 1000);
+  for (const char* const node : {"a", "b", "c"}) map.member(given, "paris", node, 1000, false);
   map.add(std::move(given));
   auto gathered = swarm_of("gathered");
   gathered.leased("paris", 1200);
-  map.member(gathered, "paris", "a", 999);
+  map.member(gathered, "paris", "a", 999, false);
   map.add(std::move(gathered));
   const ordered_json swarms = map.to_json()["swarms"];
   EXPECT_EQ(swarms["count"], 2);
@@ -78,14 +78,14 @@ TEST(SiteMap, CountsAllAndListsAsManyAsItSays) {
   const std::size_t nodes = SiteMap::kMostNodes / 2 + 1;  // at each of two sites
   for (std::size_t i = 0; i < 3 * SiteMap::kMostSwarms; ++i) {
     auto swarm = swarm_of("blob" + std::to_string(i));
-    map.member(swarm, "a", "node", i == 0 ? 0 : 1000);
+    map.member(swarm, "a", "node", i == 0 ? 0 : 1000, false);
     map.add(std::move(swarm));
   }
   auto wide = swarm_of("wide");
   for (std::size_t i = 0; i < SiteMap::kMostSites + 10; ++i)
-    map.member(wide, "site-" + std::to_string(i), "node", 1000);
+    map.member(wide, "site-" + std::to_string(i), "node", 1000, false);
   for (std::size_t i = 0; i < nodes; ++i)
-    for (const char* const site : {"a", "b"}) map.member(wide, site, "node-" + std::to_string(i), 1000);
+    for (const char* const site : {"a", "b"}) map.member(wide, site, "node-" + std::to_string(i), 1000, false);
   map.add(std::move(wide));
   const ordered_json shown = map.to_json();
   EXPECT_EQ(shown["swarms"]["count"], 3 * SiteMap::kMostSwarms + 1);
@@ -113,10 +113,10 @@ TEST(SiteTables, ShowSitesNodesAndBlobs) {
             "paris  2      2       1          2       2.2 KiB of 2.9 KiB  1.2 KiB  1.20\n"
             "tokyo  1      1       1          0       0 B of 1000 B       500 B    0.50\n"
             "\n"
-            "NODE  SITE   GATHERING  GIVING  HELD\n"
-            "a     paris  0          2       2.0 KiB of 2.0 KiB\n"
-            "b     paris  1          0       300 B of 1000 B\n"
-            "c     tokyo  1          0       0 B of 1000 B\n"
+            "NODE  SITE   GATHERING  GIVING  BRIDGES  HELD\n"
+            "a     paris  0          2       0        2.0 KiB of 2.0 KiB\n"
+            "b     paris  1          0       1        300 B of 1000 B\n"
+            "c     tokyo  1          0       0        0 B of 1000 B\n"
             "\n"
             "BLOB                 SIZE    SITES  GATHERING  GIVING  LEASED   COPIES  REPOSITORY\n" +
                 blob("first").to_string().substr(0, 19) +
@@ -128,7 +128,7 @@ TEST(SiteTables, ShowSitesNodesAndBlobs) {
 TEST(SiteTables, WhatOthersSayMakesATerminalDoNothing) {
   SiteMap map;
   auto swarm = swarm_of("x");
-  map.member(swarm, "\x1b[2J\xff", "node", 0);
+  map.member(swarm, "\x1b[2J\xff", "node", 0, false);
   map.add(std::move(swarm));
   EXPECT_EQ(site_tables(map.to_json()).find('\x1b'), std::string::npos);
   for (const char* const text :
