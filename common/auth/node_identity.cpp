@@ -49,6 +49,7 @@ NodeCertificate::NodeCertificate(std::shared_ptr<x509_st> certificate) : certifi
   char* hex = serial ? ::BN_bn2hex(serial.get()) : nullptr;
   if (hex != nullptr) serial_ = hex;
   ::OPENSSL_free(hex);
+  not_before_ = time_of(::X509_get0_notBefore(certificate_.get()));
   not_after_ = time_of(::X509_get0_notAfter(certificate_.get()));
   const Owned<GENERAL_NAMES> names(
       static_cast<GENERAL_NAMES*>(::X509_get_ext_d2i(certificate_.get(), NID_subject_alt_name, nullptr, nullptr)));
@@ -93,12 +94,21 @@ std::string NodeCertificate::der() const {
 }
 
 Result<void> NodeCertificate::check(const NodeCertificate& authority, WallTime now) const {
+  auto issued = check_issuer(authority);
+  if (!issued) return issued;
+  return check_time(now);
+}
+
+Result<void> NodeCertificate::check_issuer(const NodeCertificate& authority) const {
   if (::X509_verify(certificate_.get(), ::X509_get0_pubkey(authority.certificate_.get())) != 1)
     return unauthorized("was not issued by this registry's authority");
   if (::X509_check_ca(certificate_.get()) != 0 || !is_node_name(name_)) return unauthorized("is not that of a node");
+  return {};
+}
+
+Result<void> NodeCertificate::check_time(WallTime now) const {
   if (now > not_after_) return unauthorized("has expired");
-  if (now + std::chrono::minutes(5) < time_of(::X509_get0_notBefore(certificate_.get())))
-    return unauthorized("does not hold yet: is the clock right?");
+  if (now + std::chrono::minutes(5) < not_before_) return unauthorized("does not hold yet: is the clock right?");
   return {};
 }
 

@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "common/auth/known_certificates.h"
 #include "common/base/base64.h"
 #include "common/base/bytes.h"
 #include "common/base/sha256.h"
@@ -58,20 +59,18 @@ Result<NodeCertificate> check_request(std::string_view authorization, const Requ
                                       const NodeCertificate& authority, WallTime now) {
   if (!is_signed_request(authorization) || authorization.size() > kMaxHeaderBytes)
     return refused("it is not signed by a node");
-  const auto der = from_base64(parameter(authorization, "certificate"));
-  const auto signature = from_base64(parameter(authorization, "signature"));
   const auto millis = parse_decimal(parameter(authorization, "time"), INT64_MAX / 2);
-  if (!der || !signature || !millis) return refused("its Authorization header is not in its form");
-  auto certificate = NodeCertificate::from_der(*der);
-  if (!certificate) return refused(certificate.error().message());
-  auto right = certificate->check(authority, now);
-  if (!right) return right.error();
-  if (!certificate->verify(words_of(words, static_cast<std::int64_t>(*millis)), *signature))
+  if (!millis) return refused("its Authorization header is not in its form");
+  static thread_local KnownCertificates certificates;
+  auto known = certificates.find(parameter(authorization, "certificate"), authority, now);
+  if (!known) return known.error();
+  if (!KnownCertificates::verify(**known, words_of(words, static_cast<std::int64_t>(*millis)),
+                                 parameter(authorization, "signature")))
     return refused("its signature is wrong");
   const auto skew = now - from_millis(static_cast<std::int64_t>(*millis));
   if (skew > kMostSkew || skew < -kMostSkew)
     return refused("its time is more than five minutes from this server's: set the clock");
-  return certificate;
+  return (*known)->certificate;
 }
 
 Result<NodeCertificate> check_request(const http::Request& request, std::string_view body,
