@@ -25,6 +25,7 @@ def add_options(parser, **defaults):
     parser.add_argument("--ways", default="swarm,plain", help="which, in turns")
     parser.add_argument("--sites", type=int, default=1)
     parser.add_argument("--site-mbit", type=float, help="of each site's link to the master; without it all hang at one switch")
+    parser.add_argument("--isolated-sites", action="store_true", help="that reach the master, and not one another")
     parser.add_argument("--no-bridges", action="store_true", help="nodes meet nobody of another site: each gets all from the parent")
     parser.add_argument("--min-bytes", default="1MiB", help="swarm.min-bytes of master and nodes")
     parser.add_argument("--json", help="write all figures to this file")
@@ -97,7 +98,7 @@ class Bed:
 
     def set_up(self):
         options = self.options
-        self.switch = Switch(options.sites, options.site_mbit)
+        self.switch = Switch(options.sites, options.site_mbit, options.isolated_sites)
         self.parent = self.machine("parent", "10.77.0.1", Switch.MIDDLE, options.parent_mbit)
         self.machines = [
             self.machine(f"n{i}", f"10.77.{1 + i // 200}.{1 + i % 200}", self.switch.bridge_of(i % options.sites), options.mbit)

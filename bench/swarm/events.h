@@ -15,7 +15,6 @@ enum class Happens : std::uint8_t {
   kMet,        ///< `node` is connected to whom it was introduced
   kAsk,        ///< `node` asks for a lease (again)
   kAsked,      ///< that reached the parent
-  kRefused,    ///< there was none, and `node` knows it
   kRequested,  ///< `node` is asked by `other` for `piece`
   kSent,       ///< a block left `node`
   kArrived,    ///< all of `piece` came to `node` from `other`

@@ -97,7 +97,8 @@ class Switch:
 
     MIDDLE = "switch"
 
-    def __init__(self, sites, site_mbit):
+    def __init__(self, sites, site_mbit, isolated=False):
+        """`isolated`: sites reach what hangs in the middle, and not one another."""
         run(["sh", "-ec", f"ip link set lo up; ip link add {self.MIDDLE} type bridge; ip link set {self.MIDDLE} up"])
         self.sites = []
         for site in range(sites if site_mbit else 0):
@@ -105,7 +106,8 @@ class Switch:
             run(["sh", "-ec", f"""ip link add {bridge} type bridge; ip link set {bridge} up
                 ip link add {near} type veth peer name {far}
                 ip link set {near} master {self.MIDDLE} up; ip link set {far} master {bridge} up
-                {_shape(near, site_mbit)}; {_shape(far, site_mbit)}"""])
+                {_shape(near, site_mbit)}; {_shape(far, site_mbit)}
+                bridge link set dev {near} isolated {"on" if isolated else "off"}"""])
             self.sites.append(near)
 
     def bridge_of(self, site):

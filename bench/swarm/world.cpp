@@ -35,7 +35,7 @@ World::World(const Shape& shape)
       parent_up_(shape.sends),
       neighbourhood_(shape.seed),
       scatter_(pieces_),
-      sites_(shape.sites, swarm::Scatter::Site(pieces_)) {
+      boards_(shape.sites, swarm::LeaseBoard(pieces_)) {
   nodes_.reserve(shape.nodes);
   for (std::uint32_t node = 0; node < shape.nodes; ++node) {
     nodes_.emplace_back(shape.slots, pieces_);
@@ -54,7 +54,7 @@ Outcome World::run() {
   std::ranges::sort(firsts_);
   outcome_.first_piece_median = firsts_[firsts_.size() / 2];
   outcome_.copies = static_cast<double>(parent_bytes_) / static_cast<double>(shape_.blob_bytes);
-  for (const auto& site : sites_) outcome_.again += site.board().given_again();
+  for (const auto& board : boards_) outcome_.again += board.given_again();
   for (const Node& node : nodes_)
     outcome_.neighbours_most = std::max<std::uint64_t>(outcome_.neighbours_most, node.neighbours.size());
   outcome_.events = events_.added();
@@ -68,7 +68,6 @@ void World::happen(const Event& event) {
     case Happens::kMet: return meet(event.node);
     case Happens::kAsk: return ask(event.node);
     case Happens::kAsked: return asked(event.node);
-    case Happens::kRefused: return refuse(event.node);
     case Happens::kRequested:
       nodes_[event.node].up.want(event.other, event.piece, bytes_of(event.piece));
       return send(event.node);
@@ -141,14 +140,16 @@ void World::asked(std::uint32_t node) {
   neighbourhood_.heard(std::to_string(node), clock());
   const Node& self = nodes_[node];
   Ask ask{node, swarm::PieceSet(pieces_), is_starved(self)};
-  for (std::uint32_t piece = 0; piece < pieces_; ++piece)
-    if (self.near[piece] == 0 && !self.taken.has(piece)) ask.missing.add(piece);
+  for (std::uint32_t piece = 0; piece < pieces_; ++piece) {
+    if (self.near[piece] > 0 || self.has.has(piece)) continue;
+    if (!self.taken.has(piece) || self.crossing.has(piece)) ask.missing.add(piece);
+  }
   if (sending_ < shape_.sends) {
-    if (!give(ask)) events_.add(now_ + shape_.one_way, Happens::kRefused, node);
+    if (!give(ask)) refuse(ask);
   } else if (waiting_.size() < shape_.waiting) {
     waiting_.push_back(std::move(ask));
   } else {
-    events_.add(now_ + shape_.one_way, Happens::kRefused, node);
+    refuse(ask);
   }
 }
 
@@ -158,10 +159,21 @@ bool World::is_starved(const Node& node) const {
   return (node.neighbours.empty() && node.to_meet.empty()) || now_ - node.heard_at >= kPatience;
 }
 
-bool World::give(const Ask& ask) {
-  auto& site = sites_[ask.node % shape_.sites];
-  const auto run =
-      scatter_.lease(site, ask.missing, pieces_, static_cast<std::uint32_t>(shape_.run), ask.starved, clock());
+bool World::give(Ask& ask) {
+  const swarm::Scatter::Ask wants{.missing = ask.missing,
+                                  .there = pieces_,
+                                  .most = static_cast<std::uint32_t>(shape_.run),
+                                  .starved = false,
+                                  .bridged = neighbourhood_.is_bridged(site_of(ask.node))};
+  auto& board = boards_[ask.node % shape_.sites];
+  auto answer = scatter_.lease(board, nodes_[ask.node].crosses, wants, clock());
+  if (!answer.run && ask.starved) {
+    swarm::Scatter::Ask again = wants;
+    again.starved = true;
+    answer = scatter_.lease(board, nodes_[ask.node].crosses, again, clock());
+  }
+  ask.crosses = answer.crosses;
+  const auto run = answer.run;
   if (!run) return false;
   ++sending_;
   for (std::uint32_t piece = run->first; piece < run->first + run->count; ++piece) {
@@ -176,12 +188,13 @@ bool World::give(const Ask& ask) {
   return true;
 }
 
-void World::refuse(std::uint32_t node) {
-  Node& self = nodes_[node];
+void World::refuse(const Ask& ask) {
+  Node& self = nodes_[ask.node];
   --self.asking;
-  self.pause = std::clamp(2 * self.pause, shape_.come_again, shape_.come_again_most);
-  const auto spread = Nanos(static_cast<Nanos::rep>(random_() % static_cast<std::uint64_t>(self.pause.count() + 1)));
-  events_.add(now_ + self.pause / 2 + spread, Happens::kAsk, node);
+  Nanos pause = swarm::Crossing::kAgain;
+  if (!ask.crosses) pause = self.pause = std::clamp(2 * self.pause, shape_.come_again, shape_.come_again_most);
+  const auto spread = Nanos(static_cast<Nanos::rep>(random_() % static_cast<std::uint64_t>(pause.count() + 1)));
+  events_.add(now_ + 2 * shape_.one_way + pause / 2 + spread, Happens::kAsk, ask.node);
 }
 
 void World::request_rarest(std::uint32_t node, Neighbour& of) {
@@ -206,6 +219,7 @@ void World::request(std::uint32_t node, Neighbour& of, std::uint32_t piece) {
   ++of.asked;
   ++nodes_[node].requested;
   nodes_[node].taken.add(piece);
+  if (of.far) nodes_[node].crossing.add(piece);
   events_.add(now_ + shape_.one_way, Happens::kRequested, of.node, node, piece);
 }
 
@@ -245,9 +259,9 @@ void World::parent_sent(std::uint32_t node) {
   if (!ends_run(nodes_[node].runs_leaving)) return;
   --sending_;
   while (sending_ < shape_.sends && !waiting_.empty()) {
-    const Ask next = std::move(waiting_.front());
+    Ask next = std::move(waiting_.front());
     waiting_.pop_front();
-    if (!give(next)) events_.add(now_ + shape_.one_way, Happens::kRefused, next.node);
+    if (!give(next)) refuse(next);
   }
 }
 

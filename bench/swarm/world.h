@@ -32,12 +32,14 @@ class World {
   };
   struct Node {
     Node(std::uint64_t slots, std::size_t pieces)
-        : up(slots), has(pieces), announced(pieces), taken(pieces), near(pieces), seen(pieces) {}
+        : up(slots), has(pieces), announced(pieces), taken(pieces), crossing(pieces), near(pieces), seen(pieces) {}
     Uplink up;
     Nanos down_free{};
     Bits has;
-    Bits announced;                   // of `has`: what its neighbours know of
-    Bits taken;                       // what it has or is being sent
+    Bits announced;  // of `has`: what its neighbours know of
+    Bits taken;      // what it has or is being sent
+    Bits crossing;   // what is, or was, being sent by another site
+    swarm::Crossing crosses;
     std::vector<std::uint16_t> near;  // how many neighbours of its site have each piece
     std::vector<std::uint16_t> seen;  // and of all neighbours
     std::vector<Neighbour> neighbours;
@@ -55,7 +57,8 @@ class World {
   struct Ask {
     std::uint32_t node;
     swarm::PieceSet missing;
-    bool starved;  // nothing was on its way to it
+    bool starved;          // nothing was on its way to it
+    bool crosses = false;  // it is to wait for other sites
   };
 
   void happen(const Event& event);
@@ -66,8 +69,8 @@ class World {
   void ask(std::uint32_t node);
   void asked(std::uint32_t node);
   bool is_starved(const Node& node) const;
-  bool give(const Ask& ask);
-  void refuse(std::uint32_t node);
+  bool give(Ask& ask);
+  void refuse(const Ask& ask);
   void request_rarest(std::uint32_t node, Neighbour& of);
   void request(std::uint32_t node, Neighbour& of, std::uint32_t piece);
   void announced(std::uint32_t node, std::uint32_t piece);
@@ -95,7 +98,7 @@ class World {
   std::deque<Ask> waiting_;
   swarm::Neighbourhood neighbourhood_;
   swarm::Scatter scatter_;
-  std::vector<swarm::Scatter::Site> sites_;
+  std::vector<swarm::LeaseBoard> boards_;  // of each site
   std::uint64_t done_ = 0;
   std::uint64_t asks_this_second_ = 0;
   Nanos second_{};

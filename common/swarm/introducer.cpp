@@ -62,6 +62,7 @@ struct Introducer::Outcome {
   Semaphore::Held turn;      ///< while it is sent
   bool comes_later = false;  ///< there is none now, and pieces are on their way
   bool crowded = false;      ///< too many wait: not at once
+  bool crosses = false;      ///< what he misses comes from other sites: not at once
 };
 
 struct Introducer::Ask {
@@ -92,10 +93,9 @@ Introducer::Introducer(registry::Storage& storage, registry::Blobs& blobs, Torre
       leased_bytes_(metrics.counter("wherry_swarm_leased_bytes_total", "Bytes of pieces sent into swarms")),
       leased_pieces_(metrics.counter("wherry_swarm_leased_pieces_total", "Pieces sent into swarms")),
       leased_again_(metrics.counter("wherry_swarm_leased_again_total", "Pieces that had to be sent once more")),
-      scattered_(
-          metrics.counter("wherry_swarm_scattered_total", "Blobs of which pieces were sent, once for each site")),
+      scattered_(metrics.counter("wherry_swarm_scattered_total", "Swarms into which pieces were sent")),
       scattered_bytes_(metrics.counter("wherry_swarm_scattered_bytes_total",
-                                       "Sizes of blobs of which pieces were sent, once for each site")) {}
+                                       "Sizes of the blobs of swarms into which pieces were sent")) {}
 
 Introducer::~Introducer() = default;
 
@@ -327,7 +327,7 @@ Task<Result<void>> Introducer::lease(http::Exchange& exchange, const Digest& dig
   if (!outcome) co_return outcome.error();
   if (!outcome->lease) {
     http::Response none(outcome->comes_later ? 202 : 204);
-    if (outcome->crowded) none.header("Retry-After", "1");
+    if (outcome->crowded || outcome->crosses) none.header("Retry-After", std::to_string(Crossing::kAgain.count()));
     co_return co_await exchange.send(std::move(none));
   }
   auto sent = co_await send_lease(exchange, *outcome->lease);
@@ -359,9 +359,8 @@ Task<Result<Introducer::Outcome>> Introducer::next_lease(Part& part, const Diges
     }
     // Who waited may have been forgotten meanwhile.
     if (swarm->epoch != epoch_.load() || !swarm->members.contains(ask.member)) co_return not_a_member();
-    auto lease = lease_now(swarm, ask, std::move(*coming));
-    if (!lease) co_return lease.error();
-    outcome.lease = std::move(*lease);
+    auto looked = lease_now(swarm, ask, std::move(*coming), outcome);
+    if (!looked) co_return looked.error();
     if (outcome.lease) co_return outcome;
     outcome.turn.end();
     outcome.comes_later = swarm->here < swarm->torrent->pieces();
@@ -397,20 +396,25 @@ Task<Result<std::shared_ptr<Transfer>>> Introducer::look(Swarm& swarm) {
   co_return std::shared_ptr<Transfer>();
 }
 
-Result<std::optional<Introducer::Lease>> Introducer::lease_now(const std::shared_ptr<Swarm>& in, const Ask& ask,
-                                                               std::shared_ptr<Transfer> coming) {
+Result<void> Introducer::lease_now(const std::shared_ptr<Swarm>& in, const Ask& ask, std::shared_ptr<Transfer> coming,
+                                   Outcome& outcome) {
   Swarm& swarm = *in;
   const auto set = PieceSet::decode(ask.missing, swarm.torrent->pieces());
   if (!set) return Error(ErrorKind::kInvalid, "the body is not a set of {} pieces", swarm.torrent->pieces());
   Swarm::Member& member = swarm.members.at(ask.member);
   const Monotonic now = Clock::system().monotonic();
-  Scatter::Site& site = swarm.sites.at(member.site).given;
-  const std::uint64_t again = site.board().given_again();
-  const auto run = swarm.scatter.lease(site, *set, swarm.here, swarm.most_for(member, now), ask.starved, now);
-  leased_again_.add(site.board().given_again() - again);
-  std::optional<Lease> lease;
-  if (run) lease.emplace(in, member.repository, member.site, *run, std::move(coming));
-  return lease;
+  LeaseBoard& board = swarm.sites.at(member.site).board;
+  const std::uint64_t again = board.given_again();
+  const Scatter::Ask wants{.missing = *set,
+                           .there = swarm.here,
+                           .most = swarm.most_for(member, now),
+                           .starved = ask.starved,
+                           .bridged = swarm.neighbours.is_bridged(member.site)};
+  const Scatter::Answer answer = swarm.scatter.lease(board, member.crossing, wants, now);
+  leased_again_.add(board.given_again() - again);
+  outcome.crosses = answer.crosses;
+  if (answer.run) outcome.lease.emplace(in, member.repository, member.site, *answer.run, std::move(coming));
+  return {};
 }
 
 Task<Result<void>> Introducer::send_lease(http::Exchange& exchange, const Lease& lease) {
@@ -432,12 +436,11 @@ Task<Result<void>> Introducer::send_lease(http::Exchange& exchange, const Lease&
 
 void Introducer::count_lease(const Lease& lease) {
   const Torrent& torrent = *lease.swarm->torrent;
-  std::uint64_t& bytes = lease.swarm->sites.at(lease.site).leased_bytes;
-  if (bytes == 0) {
+  if (!std::exchange(lease.swarm->is_scattered, true)) {
     scattered_.add();
     scattered_bytes_.add(torrent.size());
   }
-  bytes += range_of(torrent, lease.run).count;
+  lease.swarm->sites.at(lease.site).leased_bytes += range_of(torrent, lease.run).count;
   leased_pieces_.add(lease.run.count);
 }
 

@@ -52,7 +52,8 @@ using NodeOf = std::function<Result<std::optional<auth::Identity>>(const http::R
 ///     POST /wherry/v1/swarm/DIGEST/voucher?repository=&until=&ticket=
 ///         the master's word on its pieces, or nothing
 ///     POST /wherry/v1/swarm/DIGEST/lease[?starved=1]      (Wherry-Member, the pieces that are missing)
-///         206: pieces; 204: none to give now; 202: what is not here yet is on its way
+///         206: pieces; 204: none to give now, or (Retry-After) what is missing comes from other sites; 202: what is
+///         not here yet is on its way
 ///     POST /wherry/v1/swarm/DIGEST/neighbours?known=      (Wherry-Member)
 ///         more of them, for who knows few
 ///     POST /wherry/v1/swarm/members                       (lines of DIGEST MEMBER PIECES, or "gone")
@@ -120,8 +121,8 @@ class Introducer final : public http::Service, public registry::Invitations {
   struct Ask;
   /// On the digest's loop: once it is his turn, and there is one for him; he waits for what is still to come.
   Task<Result<Outcome>> next_lease(Part& part, const Digest& digest, const Ask& ask);
-  Result<std::optional<Lease>> lease_now(const std::shared_ptr<Swarm>& in, const Ask& ask,
-                                         std::shared_ptr<Transfer> coming);
+  Result<void> lease_now(const std::shared_ptr<Swarm>& in, const Ask& ask, std::shared_ptr<Transfer> coming,
+                         Outcome& outcome);
   std::optional<Arrival> arrival_of(const Digest& digest) const;
   /// Sees how much of the blob is here; gives by what the rest comes, null once it is held. Errors: kNotFound when it
   /// cannot be had that way any more.

@@ -8,10 +8,11 @@ std::vector<Neighbourhood::Member> Neighbourhood::join(const Member& member, Mon
   leave(member.name);
   Site& site = sites_[member.site];
   const bool bridges = member.may_bridge && site.bridges < kBridges;
-  const bool has_others = sites_.size() > 1;
+  std::vector<Member*> others;
+  if (bridges) others = some_bridges(member.site, now);
   std::vector<Member*> looked_at = some_of(site.members, now);
   std::ranges::sort(looked_at, {}, &Member::known_by);
-  const std::size_t wanted = bridges && has_others ? kWantedByBridge : kWanted;
+  const std::size_t wanted = !others.empty() ? kWantedByBridge : kWanted;
   const std::size_t lacks = member.known_by < wanted ? wanted - member.known_by : 0;
   looked_at.resize(std::min({looked_at.size(), kIntroduced, lacks}));
   std::vector<Member> chosen;
@@ -26,8 +27,8 @@ std::vector<Neighbourhood::Member> Neighbourhood::join(const Member& member, Mon
   own.is_bridge = bridges;
   site.members.push_back(&own);
   if (!own.is_bridge) return chosen;
-  for (Member* each : some_bridges(member.site, now)) chosen.push_back(*each);
-  if (has_others) own.known_by += kWanted;  // so others of its site are introduced first
+  for (Member* each : others) chosen.push_back(*each);
+  if (!others.empty()) own.known_by += kWanted;  // so others of its site are introduced first
   ++site.bridges;
   bridges_.push_back(&own);
   return chosen;
@@ -80,6 +81,11 @@ void Neighbourhood::leave(const std::string& name) {
   }
   if (of.members.empty()) sites_.erase(site);
   members_.erase(found);
+}
+
+bool Neighbourhood::is_bridged(const std::string& site) const {
+  const auto found = sites_.find(site);
+  return found != sites_.end() && found->second.bridges > 0;
 }
 
 std::size_t Neighbourhood::forget_silent(Monotonic now) {

@@ -54,6 +54,8 @@ class Neighbourhood {
   /// It says that it has so many pieces. Nothing happens when it is not known.
   void has(const std::string& name, std::uint32_t pieces);
   void leave(const std::string& name);
+  /// Whether some of that site meet those of others.
+  bool is_bridged(const std::string& site) const;
   /// Forgets whom nothing was heard of; gives how many.
   std::size_t forget_silent(Monotonic now);
 

@@ -2,33 +2,33 @@
 
 namespace wherry::swarm {
 
-std::optional<PieceRun> Scatter::lease(Site& site, const PieceSet& missing, std::uint32_t there, std::uint32_t most,
-                                       bool starved, Monotonic now) {
-  const auto run = lease_of(site, missing, there, most, starved, now);
-  if (run)
-    for (std::uint32_t piece = run->first; piece < run->first + run->count; ++piece) never_given_.remove(piece);
-  return run;
+Scatter::Answer Scatter::lease(LeaseBoard& board, Crossing& crossing, const Ask& ask, Monotonic now) {
+  if (!ask.bridged) return {board.lease(ask.missing, ask.there, ask.most, ask.starved, now)};
+  const Answer answer = lease_bridged(board, crossing, ask, now);
+  if (answer.run)
+    for (std::uint32_t piece = answer.run->first; piece < answer.run->first + answer.run->count; ++piece)
+      never_given_.remove(piece);
+  return answer;
 }
 
-std::optional<PieceRun> Scatter::lease_of(Site& site, const PieceSet& missing, std::uint32_t there, std::uint32_t most,
-                                          bool starved, Monotonic now) {
-  const bool is_the_only_one = never_given_.count() == site.board_.never_given().count();
-  if (!is_the_only_one) {
-    PieceSet elsewhere = site.board_.never_given();
-    elsewhere -= never_given_;
+Scatter::Answer Scatter::lease_bridged(LeaseBoard& board, Crossing& crossing, const Ask& ask, Monotonic now) const {
+  PieceSet elsewhere = board.never_given();
+  elsewhere -= never_given_;
+  if (elsewhere.count() > 0) {
+    PieceSet crosses = elsewhere;
+    crosses &= ask.missing;
     // Who is starved takes everybody at his word: what he does not miss need not be there.
-    if (!starved) site.crossing_.note(elsewhere, missing, now);
-    PieceSet fresh = missing;
+    if (!ask.starved) crossing.note(elsewhere.count() - crosses.count(), now);
+    PieceSet fresh = ask.missing;
     fresh &= never_given_;
-    if (const auto run = site.board_.lease(fresh, there, most, false, now)) return run;
-    elsewhere &= missing;
-    if (!starved && site.crossing_.is_worth_waiting_for(elsewhere.count(), now)) return std::nullopt;
+    if (const auto run = board.lease(fresh, ask.there, ask.most, false, now)) return {run};
+    if (!ask.starved && crossing.is_worth_waiting_for(crosses.count(), now)) return {std::nullopt, true};
   }
-  return site.board_.lease(missing, there, most, starved, now);
+  return {board.lease(ask.missing, ask.there, ask.most, ask.starved, now)};
 }
 
-void Scatter::came_back(Site& site, PieceRun run) {
-  site.board_.came_back(run);
+void Scatter::came_back(LeaseBoard& board, PieceRun run) {
+  board.came_back(run);
   for (std::uint32_t piece = run.first; piece < run.first + run.count; ++piece) never_given_.add(piece);
 }
 

@@ -159,12 +159,12 @@ class Neighbour final : public lt::peer_plugin {
   }
   std::uint32_t pieces() const { return static_cast<std::uint32_t>(state_->near.size()); }
   void says(std::uint32_t piece) {
-    if (piece >= pieces() || !has_.add(piece)) return;
+    if (is_far_ || piece >= pieces() || !has_.add(piece)) return;
     state_->claimed[piece].fetch_add(1);
     if (is_believed_) state_->near[piece].fetch_add(1);
   }
   void believe(bool yes) {
-    if (is_gone_ || is_far_ || std::exchange(is_believed_, yes) == yes) return;
+    if (is_gone_ || std::exchange(is_believed_, yes) == yes) return;
     for (std::uint32_t piece = has_.next(0); piece < pieces(); piece = has_.next(piece + 1))
       if (yes)
         state_->near[piece].fetch_add(1);

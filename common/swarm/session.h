@@ -20,7 +20,7 @@ struct SessionOptions {
   std::uint64_t upload_bytes_per_second = 0;  ///< to other nodes; 0: any
   std::uint64_t download_bytes_per_second = 0;
   int connections = 200;  ///< of all swarms together
-  std::string site;       ///< neighbours of another one are far: what they have is not near
+  std::string site;       ///< what neighbours of another one have is not near
 };
 
 /// What lets a node into one swarm: nobody else gets a byte.
@@ -44,9 +44,9 @@ class Transfer {
   virtual std::uint32_t count() const = 0;
   /// So long a neighbour is believed after each block that it gave, and a second more at most.
   static constexpr std::chrono::seconds kCredit{2};
-  /// Whether a neighbour says that it has it.
+  /// Whether a neighbour of this site says that it has it.
   virtual bool is_claimed(std::uint32_t piece) const = 0;
-  /// The same of those of this site who are believed.
+  /// The same of those who are believed.
   virtual bool is_near(std::uint32_t piece) const = 0;
   virtual std::uint32_t peers() const = 0;
   virtual std::uint64_t received_bytes() const = 0;

@@ -52,6 +52,8 @@ void SiteMap::member(Swarm& swarm, const std::string& site, const std::string& n
 void SiteMap::add(Swarm swarm) {
   if (swarm.all_.members() == 0) return;
   ++swarms_;
+  const auto was_leased = [](const auto& entry) { return entry.second.leased_bytes > 0; };
+  if (std::ranges::any_of(swarm.sites_, was_leased)) leased_of_bytes_ += swarm.size_bytes_;
   for (const auto& [name, part] : swarm.sites_) {
     Site& site = sites_[name];
     ++site.swarms;
@@ -75,10 +77,8 @@ bool SiteMap::is_before(const Swarm& one, const Swarm& other) {
 ordered_json SiteMap::to_json(const Swarm& swarm) {
   ordered_json listed = ordered_json::array();
   std::uint64_t leased_bytes = 0;
-  std::uint64_t of_bytes = 0;
   for (const auto& [name, part] : swarm.sites_) {
     leased_bytes += part.leased_bytes;
-    if (part.leased_bytes > 0) of_bytes += swarm.size_bytes_;
     if (listed.size() == kMostSitesOfOne) continue;
     ordered_json site = {{"site", name}};
     site.update(holding_json(part.holding));
@@ -88,7 +88,7 @@ ordered_json SiteMap::to_json(const Swarm& swarm) {
   ordered_json shown = {
       {"digest", swarm.blob_.to_string()}, {"repository", swarm.repository_}, {"size_bytes", swarm.size_bytes_}};
   shown.update(holding_json(swarm.all_));
-  add_leases(shown, leased_bytes, of_bytes);
+  add_leases(shown, leased_bytes, swarm.size_bytes_);
   shown["sites"] = {{"count", swarm.sites_.size()}, {"listed", std::move(listed)}};
   return shown;
 }
@@ -101,7 +101,6 @@ ordered_json SiteMap::to_json() const {
     nodes += each.nodes.size();
     all.holding.add(each.holding);
     all.leased_bytes += each.leased_bytes;
-    all.leased_of_bytes += each.leased_of_bytes;
   }
   std::size_t room = kMostNodes;
   for (const auto& [name, each] : sites_) {
@@ -129,7 +128,7 @@ ordered_json SiteMap::to_json() const {
   for (const Swarm* swarm : order) swarms.push_back(to_json(*swarm));
   ordered_json totals = {{"swarms", swarms_}, {"sites", sites_.size()}, {"nodes", nodes}};
   totals.update(holding_json(all.holding));
-  add_leases(totals, all.leased_bytes, all.leased_of_bytes);
+  add_leases(totals, all.leased_bytes, leased_of_bytes_);
   return {{"totals", std::move(totals)},
           {"sites", {{"count", sites_.size()}, {"listed", std::move(sites)}}},
           {"swarms", {{"count", swarms_}, {"listed", std::move(swarms)}}}};

@@ -56,7 +56,8 @@ class SiteMap {
   void add(Swarm swarm);
 
   /// `totals`, `sites` and `swarms`: an object each, the latter two with `count` and `listed`. `copies` is what left
-  /// the parent over the size of what it is of, once for each site: 1 when each piece did so once; null before any did.
+  /// the parent over the size of what it is of: 1 when each piece did so once; null before any did. Of a site it is
+  /// that site's part of it.
   nlohmann::ordered_json to_json() const;
 
  private:
@@ -77,6 +78,7 @@ class SiteMap {
   std::map<std::string, Site> sites_;
   std::vector<Swarm> listed_;  // and some more, until they are too many
   std::uint64_t swarms_ = 0;
+  std::uint64_t leased_of_bytes_ = 0;  // the sizes of the blobs of which something left
 };
 
 }  // namespace wherry::swarm

@@ -14,9 +14,8 @@ Swarm::Swarm(SharedTorrent of, std::uint64_t in_epoch)
       scatter(torrent->pieces()) {}
 
 std::string Swarm::site_for(const std::string& named) {
-  if (!sites.contains(named) && sites.size() >= kMostSites) return {};
-  sites.try_emplace(named, torrent->pieces());
-  return named;
+  const bool has_room = sites.contains(named) || sites.size() < kMostSites;
+  return sites.try_emplace(has_room ? named : std::string(), torrent->pieces()).first->first;
 }
 
 void Swarm::leave(const std::string& shown) {

@@ -31,12 +31,13 @@ struct Swarm {
     std::string site;
     RepositoryName repository;  ///< by which it may read the blob
     std::int64_t asked_in = 0;  ///< the second in which it last asked for a lease
+    Crossing crossing = {};
   };
 
   /// The nodes of one site.
   struct Site {
-    explicit Site(std::uint32_t pieces) : given(pieces) {}
-    Scatter::Site given;
+    explicit Site(std::uint32_t pieces) : board(pieces) {}
+    LeaseBoard board;
     std::uint64_t leased_bytes = 0;  ///< that were sent
     std::optional<Monotonic> holders_called_at;
   };
@@ -44,14 +45,14 @@ struct Swarm {
   /// In an epoch of its parent's, by a new name.
   Swarm(SharedTorrent of, std::uint64_t in_epoch);
 
-  /// Of those that it has; one that is too many is none.
+  /// Of those that it has; who names one that is too many is of none.
   std::string site_for(const std::string& named);
   /// Who shows that takes part no more.
   void leave(const std::string& shown);
   /// The same for those who have not been heard for Neighbourhood::kSilence.
   void forget_silent(Monotonic now);
   /// What was leased to somebody of that site did not arrive.
-  void came_back(const std::string& site, PieceRun run) { scatter.came_back(sites.at(site).given, run); }
+  void came_back(const std::string& site, PieceRun run) { scatter.came_back(sites.at(site).board, run); }
   /// How many pieces that one may have at once: the fewer ask, the more each of them.
   std::uint32_t most_for(Member& member, Monotonic now);
 
@@ -63,7 +64,8 @@ struct Swarm {
   std::map<std::string, Site> sites;
   std::unordered_map<std::string, Member> members;  ///< by what they show
   Semaphore sends{kSendsAtOnce};
-  std::uint32_t here = 0;  ///< pieces from the first on that can be given
+  bool is_scattered = false;  ///< something was sent
+  std::uint32_t here = 0;     ///< pieces from the first on that can be given
   std::weak_ptr<Transfer> coming_by;
   std::size_t looking = 0;  ///< who waits for those that cannot yet
   Askers askers;

@@ -37,8 +37,8 @@ struct TransferState {
   }
 
   std::vector<std::atomic<bool>> passed;            ///< pieces that are in the file and right
-  std::vector<std::atomic<std::uint16_t>> claimed;  ///< how many neighbours say that they have each
-  std::vector<std::atomic<std::uint16_t>> near;     ///< of those, how many of this site gave something of late
+  std::vector<std::atomic<std::uint16_t>> claimed;  ///< how many neighbours of this site say that they have each
+  std::vector<std::atomic<std::uint16_t>> near;     ///< of those, how many gave something of late
   std::atomic<bool> ready{false};                   ///< pieces are taken
   std::atomic<std::uint32_t> passed_count{0};
   std::atomic<std::uint32_t> peers{0};

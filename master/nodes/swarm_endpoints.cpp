@@ -23,7 +23,7 @@ Json with_leases(Json properties) {
   properties = with_holding(std::move(properties));
   properties["leased_bytes"] = whole_number();
   properties["copies"] = {{"type", Json::array({"number", "null"})},
-                          {"description", "leased_bytes over the sizes of what those are of, once for each site"}};
+                          {"description", "leased_bytes over the sizes of what those are of"}};
   return properties;
 }
 

@@ -5,6 +5,7 @@
 #include "common/base/bytes.h"
 #include "common/base/random.h"
 #include "common/http/range.h"
+#include "common/swarm/crossing.h"
 
 namespace wherry::node {
 namespace {
@@ -179,6 +180,7 @@ Task<std::chrono::milliseconds> Gathering::lease_once(std::chrono::milliseconds&
   switch (leased) {
     case Leased::kTaken: nothing = kNothingToLease; co_return std::chrono::milliseconds(0);
     case Leased::kNoneNow: co_return jittered(std::exchange(nothing, std::min(2 * nothing, kNothingToLeaseMost)));
+    case Leased::kCrosses: co_return jittered(swarm::Crossing::kAgain);
     case Leased::kFailed: co_return jittered(kParentIsAway);
     default: co_return kTick;
   }
@@ -201,7 +203,7 @@ Task<Gathering::Leased> Gathering::ask_for_lease(bool starved) {
     wait_begins_anew(Clock::system().monotonic());
     co_return (*answer)->head().header("retry-after").empty() ? Leased::kComesLater : Leased::kNoneNow;
   }
-  if (status == 204) co_return Leased::kNoneNow;
+  if (status == 204) co_return (*answer)->head().header("retry-after").empty() ? Leased::kNoneNow : Leased::kCrosses;
   if (status == 404) {
     if (ending_ == Ending::kNone) begin_anew();
     co_return Leased::kNothingMissing;

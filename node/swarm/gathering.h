@@ -63,7 +63,7 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   Task<Result<void>> take_in(store::BlobWriter& writer, const Came& came);
   static Task<void> lease(std::shared_ptr<Gathering> self);
   Task<std::chrono::milliseconds> lease_once(std::chrono::milliseconds& nothing);
-  enum class Leased { kNothingMissing, kNoneNow, kComesLater, kTaken, kFailed };
+  enum class Leased { kNothingMissing, kNoneNow, kComesLater, kCrosses, kTaken, kFailed };
   Task<Leased> ask_for_lease(bool starved);
   Task<Result<void>> take_lease(http::Transfer& answer);
   static Task<void> meet_more(std::shared_ptr<Gathering> self);

@@ -23,7 +23,7 @@ def site(area, run_server):
 
 @pytest.fixture
 def thin(site):
-    """The parent's link, which all nodes share: what all three of its sites want takes 18 s."""
+    """The parent's link, which all nodes share: a copy for each of three sites takes 18 s."""
     with contextlib.closing(Link(site.master.address)) as link:
         site.parent_url = link.url
         yield link
@@ -57,7 +57,7 @@ def bridges(site):
 def test_sites_get_from_one_another_what_left_the_parent_for_one_of_them(site, thin):
     digest, blob = push(site)
     nodes = nodes_of(site, ("paris", "rome", "oslo"))
-    thin.bytes_per_second = SIZE // 6
+    thin.shared_bytes_per_second = SIZE // 6
     pull_all(nodes, digest, blob)
     assert leased(site.master) < 1.5 * SIZE  # three times without bridges
     assert set(bridges(site).values()) == {1}  # of two nodes both are
@@ -68,12 +68,12 @@ def test_a_site_meets_another_one_by_two_of_its_nodes_alone(site, thin):
     first = [site.node(f"paris-{number}", site="paris") for number in range(4)]
     pull_all(first, digest, blob)
     far = site.node("rome", site="rome", **SLOW)
-    thin.bytes_per_second = SIZE // 6
+    thin.shared_bytes_per_second = SIZE // 6
     with ThreadPoolExecutor() as threads:
         answer = threads.submit(pull, far, digest)
         wait_until(lambda: counted(far, "wherry_swarm_neighbours") == 2, "it knows two of Paris")
         assert answer.result(60).body == blob
-    assert received(far, "neighbours") > 0.5 * SIZE
+    assert received(far, "neighbours") > 0.3 * SIZE  # it came late: the parent sends it what it can meanwhile
     assert sorted(bridges(site).values()) == [0, 0, 1, 1, 1]
     assert json.loads(far.observed("/status.json"))["swarms"]["count"] == 1
 
@@ -103,7 +103,7 @@ def test_sites_get_all_from_the_parent(site, how):
 def test_a_bridge_that_is_killed_keeps_its_site_from_nothing(site, thin):
     digest, blob = push(site)
     paris, rome = [[site.node(f"{place}-{number}", site=place) for number in range(3)] for place in ("paris", "rome")]
-    thin.bytes_per_second = SIZE // 6
+    thin.shared_bytes_per_second = SIZE // 6
 
     def pull_one(number):
         node = [*paris, *rome][number]

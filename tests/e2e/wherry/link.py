@@ -9,7 +9,9 @@ import time
 class Link:
     def __init__(self, target):
         self.target = target
-        self.bytes_per_second = None  # towards the one who connected
+        self.bytes_per_second = None  # towards the one who connected, of each connection
+        self.shared_bytes_per_second = None  # the same of all together
+        self._free_at = 0.0  # under _lock: when what all were sent is through
         self.bytes_up = self.bytes_down = 0  # that were passed on; down is towards the one who connected
         self._flowing = threading.Event()
         self._flowing.set()
@@ -87,13 +89,22 @@ class Link:
         near.close()
         far.close()
 
+    def _turn(self, count):
+        """How long so many bytes wait for those of all before them, and for themselves."""
+        with self._lock:
+            now = time.monotonic()
+            self._free_at = max(self._free_at, now) + count / self.shared_bytes_per_second
+            return self._free_at - now
+
     def _pump(self, source, sink, downwards):
         try:
-            while piece := source.recv(1024 if downwards and self.bytes_per_second else 65536):
+            while piece := source.recv(1024 if downwards and self.bytes_per_second else 16384 if self.shared_bytes_per_second else 65536):
                 self._flowing.wait()
                 rate = self.bytes_per_second
                 if downwards and rate:
                     time.sleep(len(piece) / rate)
+                if downwards and self.shared_bytes_per_second:
+                    time.sleep(self._turn(len(piece)))
                 with self._lock:
                     self.bytes_up += 0 if downwards else len(piece)
                     self.bytes_down += len(piece) if downwards else 0

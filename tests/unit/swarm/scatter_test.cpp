@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 namespace wherry::swarm {
 namespace {
@@ -17,16 +18,21 @@ constexpr Monotonic kStart = Monotonic(seconds(1));
 class ScatterTest : public ::testing::Test {
  protected:
   struct AtSite {
-    Scatter::Site given{kPieces};
+    LeaseBoard board{kPieces};
+    Crossing crossing;
     PieceSet missing{kPieces, true};
+    bool bridged = true;
   };
 
-  /// "FIRST+COUNT", or "none"; who gets it has it at once.
+  /// "FIRST+COUNT", "none", or "crosses"; who gets it has it at once.
   std::string lease(AtSite& site, std::uint32_t most = 1, bool starved = false) {
-    const auto run = scatter_.lease(site.given, site.missing, kPieces, most, starved, now_);
-    if (!run) return "none";
-    for (std::uint32_t piece = run->first; piece < run->first + run->count; ++piece) site.missing.remove(piece);
-    return std::to_string(run->first) + "+" + std::to_string(run->count);
+    const Scatter::Ask ask{site.missing, kPieces, most, starved, site.bridged};
+    const auto answer = scatter_.lease(site.board, site.crossing, ask, now_);
+    if (answer.crosses) return "crosses";
+    if (!answer.run) return "none";
+    for (std::uint32_t piece = answer.run->first; piece < answer.run->first + answer.run->count; ++piece)
+      site.missing.remove(piece);
+    return std::to_string(answer.run->first) + "+" + std::to_string(answer.run->count);
   }
 
   Scatter scatter_{kPieces};
@@ -55,7 +61,7 @@ TEST_F(ScatterTest, SitesThatDoNotReachOneAnotherAreGivenAllAtOnceAllTheSame) {
   EXPECT_EQ(lease(rome_, 10), "0+6");
   EXPECT_EQ(lease(paris_, 10), "6+4");
   EXPECT_EQ(lease(paris_, 10), "none");
-  EXPECT_EQ(paris_.given.board().given_again() + rome_.given.board().given_again(), 0U);
+  EXPECT_EQ(paris_.board.given_again() + rome_.board.given_again(), 0U);
 }
 
 TEST_F(ScatterTest, WhatBridgesBringIsNotGivenAsLongAsTheyBringIt) {
@@ -64,26 +70,49 @@ TEST_F(ScatterTest, WhatBridgesBringIsNotGivenAsLongAsTheyBringIt) {
   now_ += milliseconds(500);
   rome_.missing.remove(0);  // it came from Paris
   EXPECT_EQ(lease(rome_, 2), "9+1") << "nobody has it yet";
-  EXPECT_EQ(lease(rome_, 2), "none");
-  EXPECT_EQ(rome_.given.crossing().count(), 1U);
+  EXPECT_EQ(lease(rome_, 2), "crosses");
   EXPECT_EQ(lease(rome_, 1, true), "1+1") << "but who is starved does not wait";
-  now_ += Crossing::kMark;
-  EXPECT_EQ(lease(rome_, 2), "none") << "one came a moment ago";
-  now_ += Crossing::kMark;
-  EXPECT_EQ(lease(rome_, 2), "2+2") << "nothing came since";
+  now_ += milliseconds(1000);
+  rome_.missing.remove(2);
+  rome_.missing.remove(3);
+  rome_.missing.remove(4);
+  EXPECT_EQ(lease(rome_, 2), "crosses") << "and some more came";
+  now_ += milliseconds(1000);
+  EXPECT_EQ(lease(rome_, 2), "5+1") << "the last one did not, in time";
+}
+
+TEST_F(ScatterTest, EachWaitsForWhatHeHimselfSeesCome) {
+  lease(paris_, 10);
+  AtSite liar;  // of Rome, too, and asks for little
+  std::swap(liar.board, rome_.board);
+  EXPECT_EQ(lease(liar), "0+1");
+  for (std::uint32_t piece = 3; piece < kPieces; ++piece) liar.missing.remove(piece);
+  now_ += milliseconds(500);
+  EXPECT_EQ(lease(liar), "crosses");
+  std::swap(liar.board, rome_.board);
+  EXPECT_EQ(lease(rome_), "1+1");
+}
+
+TEST_F(ScatterTest, WhatASiteWithoutBridgesWasGivenNobodyElseWaitsFor) {
+  rome_.bridged = false;
+  EXPECT_EQ(lease(rome_, 4), "0+4");
+  EXPECT_EQ(lease(paris_, 10), "0+10");
+  EXPECT_EQ(lease(rome_, 10), "4+6");
 }
 
 TEST_F(ScatterTest, WhatDidNotArriveIsGivenToAnySite) {
   EXPECT_EQ(lease(paris_, 10), "0+10");
-  scatter_.came_back(paris_.given, {4, 2});
+  scatter_.came_back(paris_.board, {4, 2});
   EXPECT_EQ(lease(rome_, 10), "4+2");
 }
 
-TEST_F(ScatterTest, WhoIsStarvedIsNoWitness) {
+TEST_F(ScatterTest, WhoIsStarvedSaysNothingOfWhatComes) {
   lease(paris_, 10);
+  EXPECT_EQ(lease(rome_), "0+1");
   rome_.missing.remove(3);  // somebody who sends nothing says that he has it
-  EXPECT_EQ(lease(rome_, 1, true), "0+1");
-  EXPECT_EQ(rome_.given.crossing().count(), 0U);
+  EXPECT_EQ(lease(rome_, 1, true), "1+1");
+  rome_.missing.add(3);
+  EXPECT_EQ(lease(rome_), "2+1");
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ ordered_json two_sites() {
 TEST(SiteMap, AddsUpBySiteByNodeAndInAll) {
   const ordered_json map = two_sites();
   EXPECT_EQ(map["totals"], ordered_json::parse(R"({"swarms":2,"sites":2,"nodes":3,"gathering":2,"giving":2,
-    "held_bytes":2300,"whole_bytes":4000,"leased_bytes":1700,"copies":0.85})"));
+    "held_bytes":2300,"whole_bytes":4000,"leased_bytes":1700,"copies":1.7})"));
   EXPECT_EQ(map["sites"]["count"], 2);
   EXPECT_EQ(map["sites"]["listed"][0], ordered_json::parse(R"({"site":"paris","swarms":2,"gathering":1,"giving":2,
     "held_bytes":2300,"whole_bytes":3000,"leased_bytes":1200,"copies":1.2,"nodes":{"count":2,"listed":[
@@ -120,7 +120,7 @@ TEST(SiteTables, ShowSitesNodesAndBlobs) {
             "\n"
             "BLOB                 SIZE    SITES  GATHERING  GIVING  LEASED   COPIES  REPOSITORY\n" +
                 blob("first").to_string().substr(0, 19) +
-                "  1000 B  2      2          1       1.7 KiB  0.85    team/first\n" +
+                "  1000 B  2      2          1       1.7 KiB  1.70    team/first\n" +
                 blob("second").to_string().substr(0, 19) +
                 "  1000 B  1      0          1       0 B      -       team/second\n");
 }

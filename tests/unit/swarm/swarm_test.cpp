@@ -1,0 +1,32 @@
+#include "common/swarm/swarm.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "common/swarm/merkle.h"
+
+namespace wherry::swarm {
+namespace {
+
+SharedTorrent torrent() {
+  const std::uint64_t size = kLeastBytes;
+  const std::uint32_t pieces = static_cast<std::uint32_t>((size + piece_bytes_for(size) - 1) / piece_bytes_for(size));
+  return std::make_shared<const Torrent>(
+      Torrent::make(Digest::of(DigestAlgorithm::kSha256, "blob"), size, std::vector<Sha256>(pieces)).value());
+}
+
+TEST(Swarm, WhoNamesASiteTooManyIsOfNoneAndThereIsOne) {
+  Swarm swarm(torrent(), 1);
+  for (std::size_t i = 0; i < Swarm::kMostSites; ++i)
+    EXPECT_EQ(swarm.site_for("site-" + std::to_string(i)), "site-" + std::to_string(i));
+  for (const char* const more : {"one-more", "another"}) {
+    EXPECT_EQ(swarm.site_for(more), "");
+    EXPECT_EQ(swarm.sites.at("").board.given(), 0U);
+  }
+  EXPECT_EQ(swarm.site_for("site-7"), "site-7");
+  EXPECT_EQ(swarm.sites.size(), Swarm::kMostSites + 1);
+}
+
+}  // namespace
+}  // namespace wherry::swarm
