@@ -80,6 +80,7 @@ class Swarm:
             "file tree": {self.name: {"": file}}, "meta version": 2, "name": self.name,
             "piece length": self.piece_bytes, "private": 1, "ssl-cert": document["authority"],
         }  # fmt: skip
+        self.own_name = NAME + b"%07d" % (time.monotonic_ns() % 10**7)  # one, so that two connections are known to be to one
         self.hash = hashlib.sha256(bencode(info)).digest()[:20]
         folder = identity.key.parent
         certificate = folder / f"{identity.name}-{self.name}.pem"
@@ -116,12 +117,12 @@ def bencode(value):
 class Neighbour:
     """A connection to one, after the handshakes."""
 
-    def __init__(self, connection, info_hash):
+    def __init__(self, connection, swarm):
         self.connection = connection
         self.lock = threading.Lock()
-        connection.sendall(GREETING + info_hash + NAME + b"%07d" % (time.monotonic_ns() % 10**7))
+        connection.sendall(GREETING + swarm.hash + swarm.own_name)
         theirs = self._read(68)
-        assert theirs[28:48] == info_hash, "that is another swarm"
+        assert theirs[28:48] == swarm.hash, "that is another swarm"
 
     def _read(self, count):
         data = b""
@@ -266,7 +267,7 @@ class Member:
                 encrypted = self.swarm.answers.wrap_socket(connection, server_side=True)
             with self._lock:
                 self._open[key] = encrypted
-            self._speak(Neighbour(encrypted, self.swarm.hash))
+            self._speak(Neighbour(encrypted, self.swarm))
         except OSError:
             pass
         finally:

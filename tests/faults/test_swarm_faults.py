@@ -108,7 +108,7 @@ def test_a_parent_that_dies_before_all_has_left_it(area, site):
 
 def test_a_swarm_finishes_without_its_parent_once_all_has_left_it(site):
     blob = push(site)
-    nodes = [site.node(f"node-{number}", **{"upload-bytes-per-second": 1 << 20}) for number in range(5)]
+    nodes = [site.node(f"node-{number}", **{"upload-bytes-per-second": 1 << 19}) for number in range(5)]
     pulls = begin_pulls(nodes, blob)
 
     def all_has_left():
@@ -240,7 +240,7 @@ def test_a_node_of_another_project_is_not_introduced_and_gets_no_byte(area, run_
             with pytest.raises(OSError):
                 stranger.swarm.calls.verify_mode = ssl.CERT_NONE
                 with stranger.swarm.calls.wrap_socket(connection, server_hostname=friend.swarm.hash.hex()) as encrypted:
-                    Neighbour(encrypted, friend.swarm.hash)
+                    Neighbour(encrypted, friend.swarm)
     finally:
         friend.close()
         stranger.close()

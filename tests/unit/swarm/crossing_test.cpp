@@ -7,10 +7,10 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr Monotonic kStart = Monotonic(seconds(1));
-
 class CrossingTest : public ::testing::Test {
  protected:
+  static constexpr Monotonic kStart = Monotonic(seconds(1));
+
   void near(std::uint32_t count, int second) { crossing_.note(count, kStart + seconds(second)); }
   bool waits_for(std::uint32_t count, int second) {
     return crossing_.is_worth_waiting_for(count, kStart + seconds(second));

@@ -11,12 +11,11 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr std::uint32_t kPieces = 10;
-constexpr Monotonic kStart = Monotonic(seconds(1));
-
 /// Two sites; what each misses is kept as the test goes.
 class ScatterTest : public ::testing::Test {
  protected:
+  static constexpr std::uint32_t kPieces = 10;
+
   struct AtSite {
     LeaseBoard board{kPieces};
     Crossing crossing;
@@ -38,7 +37,7 @@ class ScatterTest : public ::testing::Test {
   Scatter scatter_{kPieces};
   AtSite paris_;
   AtSite rome_;
-  Monotonic now_ = kStart;
+  Monotonic now_ = Monotonic(seconds(1));
 };
 
 TEST_F(ScatterTest, ASiteThatIsAloneIsGivenAllInOrder) {

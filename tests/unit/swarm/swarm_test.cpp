@@ -9,7 +9,7 @@
 namespace wherry::swarm {
 namespace {
 
-SharedTorrent torrent() {
+SharedTorrent smallest_torrent() {
   const std::uint64_t size = kLeastBytes;
   const std::uint32_t pieces = static_cast<std::uint32_t>((size + piece_bytes_for(size) - 1) / piece_bytes_for(size));
   return std::make_shared<const Torrent>(
@@ -17,7 +17,7 @@ SharedTorrent torrent() {
 }
 
 TEST(Swarm, WhoNamesASiteTooManyIsOfNoneAndThereIsOne) {
-  Swarm swarm(torrent(), 1);
+  Swarm swarm(smallest_torrent(), 1);
   for (std::size_t i = 0; i < Swarm::kMostSites; ++i)
     EXPECT_EQ(swarm.site_for("site-" + std::to_string(i)), "site-" + std::to_string(i));
   for (const char* const more : {"one-more", "another"}) {
