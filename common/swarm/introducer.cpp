@@ -327,7 +327,8 @@ Task<Result<void>> Introducer::lease(http::Exchange& exchange, const Digest& dig
   if (!outcome) co_return outcome.error();
   if (!outcome->lease) {
     http::Response none(outcome->comes_later ? 202 : 204);
-    if (outcome->crowded || outcome->crosses) none.header("Retry-After", std::to_string(Crossing::kAgain.count()));
+    const bool is_later = outcome->comes_later ? outcome->crowded : outcome->crosses;
+    if (is_later) none.header("Retry-After", outcome->crosses ? std::to_string(Crossing::kAgain.count()) : "1");
     co_return co_await exchange.send(std::move(none));
   }
   auto sent = co_await send_lease(exchange, *outcome->lease);
