@@ -254,7 +254,7 @@ class Member:
                 host, port = peer.split(":")
                 connection = socket.create_connection((host, int(port)), 5, (self.host, 0))
                 self.did["called"] += 1
-            connection.settimeout(30)
+            connection.settimeout(5)  # who is called shakes hands, or has no room
             key = peer or f"{id(connection)}"
             with self._lock:
                 if key in self._open or self.ended.is_set():
@@ -265,8 +265,11 @@ class Member:
                 encrypted = self.swarm.calls.wrap_socket(connection, server_hostname=self.swarm.hash.hex())
             else:
                 encrypted = self.swarm.answers.wrap_socket(connection, server_side=True)
+            encrypted.settimeout(30)
             with self._lock:
                 self._open[key] = encrypted
+                if self.ended.is_set():  # meanwhile, and what is shut then is what was there before
+                    return
             self._speak(Neighbour(encrypted, self.swarm))
         except OSError:
             pass
