@@ -65,7 +65,7 @@ void simulate(const Options& options, std::uint64_t nodes) {
   const Shape shape = shape_of(options, nodes);
   const Outcome outcome = World(shape).run();
   const std::uint32_t piece_bytes = swarm::piece_bytes_for(shape.blob_bytes);
-  const auto pieces = static_cast<std::uint32_t>((shape.blob_bytes + piece_bytes - 1) / piece_bytes);
+  const std::uint32_t pieces = swarm::pieces_for(shape.blob_bytes);
   const IntroducerCost cost = introducer_cost(nodes, shape.sites, pieces);
   const double unit = static_cast<double>(shape.blob_bytes) * 8 / (options.rate * 1e6);
   const auto at = [&](double share) {

@@ -30,7 +30,7 @@ double seconds(Nanos time) { return std::chrono::duration<double>(time).count();
 World::World(const Shape& shape)
     : shape_(shape),
       piece_bytes_(swarm::piece_bytes_for(shape.blob_bytes)),
-      pieces_(static_cast<std::uint32_t>((shape.blob_bytes + piece_bytes_ - 1) / piece_bytes_)),
+      pieces_(swarm::pieces_for(shape.blob_bytes)),
       random_(shape.seed),
       parent_up_(shape.sends),
       neighbourhood_(shape.seed),
@@ -142,7 +142,7 @@ void World::asked(std::uint32_t node) {
   Ask ask{node, swarm::PieceSet(pieces_), is_starved(self)};
   for (std::uint32_t piece = 0; piece < pieces_; ++piece) {
     if (self.near[piece] > 0 || self.has.has(piece)) continue;
-    if (!self.taken.has(piece) || self.crossing.has(piece)) ask.missing.add(piece);
+    if (!self.taken.has(piece) || self.from_far.has(piece)) ask.missing.add(piece);
   }
   if (sending_ < shape_.sends) {
     if (!give(ask)) refuse(ask);
@@ -160,18 +160,14 @@ bool World::is_starved(const Node& node) const {
 }
 
 bool World::give(Ask& ask) {
-  const swarm::Scatter::Ask wants{.missing = ask.missing,
-                                  .there = pieces_,
-                                  .most = static_cast<std::uint32_t>(shape_.run),
-                                  .starved = false,
-                                  .bridged = neighbourhood_.is_bridged(site_of(ask.node))};
   auto& board = boards_[ask.node % shape_.sites];
-  auto answer = scatter_.lease(board, nodes_[ask.node].crosses, wants, clock());
-  if (!answer.run && ask.starved) {
-    swarm::Scatter::Ask again = wants;
-    again.starved = true;
-    answer = scatter_.lease(board, nodes_[ask.node].crosses, again, clock());
-  }
+  const auto most = static_cast<std::uint32_t>(shape_.run);
+  const bool bridged = neighbourhood_.is_bridged(site_of(ask.node));
+  const auto lease = [&](bool starved) {
+    return scatter_.lease(board, nodes_[ask.node].crossing, {ask.missing, pieces_, most, starved, bridged}, clock());
+  };
+  auto answer = lease(false);
+  if (!answer.run && ask.starved) answer = lease(true);
   ask.crosses = answer.crosses;
   const auto run = answer.run;
   if (!run) return false;
@@ -219,7 +215,7 @@ void World::request(std::uint32_t node, Neighbour& of, std::uint32_t piece) {
   ++of.asked;
   ++nodes_[node].requested;
   nodes_[node].taken.add(piece);
-  if (of.far) nodes_[node].crossing.add(piece);
+  if (of.far) nodes_[node].from_far.add(piece);
   events_.add(now_ + shape_.one_way, Happens::kRequested, of.node, node, piece);
 }
 

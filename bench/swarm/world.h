@@ -32,14 +32,14 @@ class World {
   };
   struct Node {
     Node(std::uint64_t slots, std::size_t pieces)
-        : up(slots), has(pieces), announced(pieces), taken(pieces), crossing(pieces), near(pieces), seen(pieces) {}
+        : up(slots), has(pieces), announced(pieces), taken(pieces), from_far(pieces), near(pieces), seen(pieces) {}
     Uplink up;
     Nanos down_free{};
     Bits has;
     Bits announced;  // of `has`: what its neighbours know of
     Bits taken;      // what it has or is being sent
-    Bits crossing;   // what is, or was, being sent by another site
-    swarm::Crossing crosses;
+    Bits from_far;   // what is, or was, being sent by another site
+    swarm::Crossing crossing;
     std::vector<std::uint16_t> near;  // how many neighbours of its site have each piece
     std::vector<std::uint16_t> seen;  // and of all neighbours
     std::vector<Neighbour> neighbours;

@@ -6,11 +6,11 @@ namespace wherry::auth {
 
 Result<KnownCertificates::Known*> KnownCertificates::find(std::string_view shown, const NodeCertificate& authority,
                                                           WallTime now) {
-  auto found = known_.find(shown);
-  if (found != known_.end() && !found->second.authority.is_same(authority)) {  // it has joined another master since
-    known_.erase(found);
-    found = known_.end();
+  if (!authority_ || !authority_->is_same(authority)) {
+    known_.clear();
+    authority_ = authority;
   }
+  auto found = known_.find(shown);
   if (found == known_.end()) {
     const auto der = from_base64(shown);
     if (!der) return Error(ErrorKind::kUnauthorized, "the node's certificate is not in base64");
@@ -18,21 +18,21 @@ Result<KnownCertificates::Known*> KnownCertificates::find(std::string_view shown
     if (!certificate) return Error(ErrorKind::kUnauthorized, "{}", certificate.error().message());
     auto issued = certificate->check_issuer(authority);
     if (!issued) return issued.error();
-    if (known_.size() >= kMost) known_.erase(known_.begin());
-    found = known_.emplace(std::string(shown), Known{std::move(*certificate), authority, {}, {}}).first;
+    if (known_.size() >= kMost) known_.erase(known_.begin());  // any one: it is checked once more
+    found = known_.emplace(shown, std::move(*certificate)).first;
   }
-  auto in_time = found->second.certificate.check_time(now);
+  auto in_time = found->second.certificate().check_time(now);
   if (!in_time) return in_time.error();
   return &found->second;
 }
 
-bool KnownCertificates::verify(Known& known, std::string_view words, std::string_view signature) {
-  if (known.words == words && known.signature == signature) return true;
+bool KnownCertificates::Known::has_signed(std::string_view words, std::string_view signature) {
+  if (words_ == words && signature_ == signature) return true;
   const auto bytes = from_base64(signature);
-  if (!bytes || !known.certificate.verify(words, *bytes)) return false;
+  if (!bytes || !certificate_.verify(words, *bytes)) return false;
   if (words.size() + signature.size() > kMostWordsBytes) return true;
-  known.words = words;
-  known.signature = signature;
+  words_ = words;
+  signature_ = signature;
   return true;
 }
 

@@ -64,13 +64,13 @@ Result<NodeCertificate> check_request(std::string_view authorization, const Requ
   static thread_local KnownCertificates certificates;
   auto known = certificates.find(parameter(authorization, "certificate"), authority, now);
   if (!known) return known.error();
-  if (!KnownCertificates::verify(**known, words_of(words, static_cast<std::int64_t>(*millis)),
-                                 parameter(authorization, "signature")))
+  const std::string signed_words = words_of(words, static_cast<std::int64_t>(*millis));
+  if (!(*known)->has_signed(signed_words, parameter(authorization, "signature")))
     return refused("its signature is wrong");
   const auto skew = now - from_millis(static_cast<std::int64_t>(*millis));
   if (skew > kMostSkew || skew < -kMostSkew)
     return refused("its time is more than five minutes from this server's: set the clock");
-  return (*known)->certificate;
+  return (*known)->certificate();
 }
 
 Result<NodeCertificate> check_request(const http::Request& request, std::string_view body,

@@ -327,8 +327,8 @@ Task<Result<void>> Introducer::lease(http::Exchange& exchange, const Digest& dig
   if (!outcome) co_return outcome.error();
   if (!outcome->lease) {
     http::Response none(outcome->comes_later ? 202 : 204);
-    const bool is_later = outcome->comes_later ? outcome->crowded : outcome->crosses;
-    if (is_later) none.header("Retry-After", outcome->crosses ? std::to_string(Crossing::kAgain.count()) : "1");
+    if (outcome->comes_later && outcome->crowded) none.header("Retry-After", "1");
+    if (!outcome->comes_later && outcome->crosses) none.header("Retry-After", std::to_string(Crossing::kAgain.count()));
     co_return co_await exchange.send(std::move(none));
   }
   auto sent = co_await send_lease(exchange, *outcome->lease);
@@ -360,9 +360,14 @@ Task<Result<Introducer::Outcome>> Introducer::next_lease(Part& part, const Diges
     }
     // Who waited may have been forgotten meanwhile.
     if (swarm->epoch != epoch_.load() || !swarm->members.contains(ask.member)) co_return not_a_member();
-    auto looked = lease_now(swarm, ask, std::move(*coming), outcome);
-    if (!looked) co_return looked.error();
-    if (outcome.lease) co_return outcome;
+    const auto answer = choose(*swarm, ask);
+    if (!answer) co_return answer.error();
+    if (answer->run) {
+      const Swarm::Member& member = swarm->members.at(ask.member);
+      outcome.lease.emplace(swarm, member.repository, member.site, *answer->run, std::move(*coming));
+      co_return outcome;
+    }
+    outcome.crosses = answer->crosses;
     outcome.turn.end();
     outcome.comes_later = swarm->here < swarm->torrent->pieces();
     if (!outcome.comes_later || Clock::system().monotonic() >= until) co_return outcome;
@@ -397,9 +402,7 @@ Task<Result<std::shared_ptr<Transfer>>> Introducer::look(Swarm& swarm) {
   co_return std::shared_ptr<Transfer>();
 }
 
-Result<void> Introducer::lease_now(const std::shared_ptr<Swarm>& in, const Ask& ask, std::shared_ptr<Transfer> coming,
-                                   Outcome& outcome) {
-  Swarm& swarm = *in;
+Result<Scatter::Answer> Introducer::choose(Swarm& swarm, const Ask& ask) {
   const auto set = PieceSet::decode(ask.missing, swarm.torrent->pieces());
   if (!set) return Error(ErrorKind::kInvalid, "the body is not a set of {} pieces", swarm.torrent->pieces());
   Swarm::Member& member = swarm.members.at(ask.member);
@@ -413,9 +416,7 @@ Result<void> Introducer::lease_now(const std::shared_ptr<Swarm>& in, const Ask& 
                            .bridged = swarm.neighbours.is_bridged(member.site)};
   const Scatter::Answer answer = swarm.scatter.lease(board, member.crossing, wants, now);
   leased_again_.add(board.given_again() - again);
-  outcome.crosses = answer.crosses;
-  if (answer.run) outcome.lease.emplace(in, member.repository, member.site, *answer.run, std::move(coming));
-  return {};
+  return answer;
 }
 
 Task<Result<void>> Introducer::send_lease(http::Exchange& exchange, const Lease& lease) {

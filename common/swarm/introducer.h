@@ -121,8 +121,7 @@ class Introducer final : public http::Service, public registry::Invitations {
   struct Ask;
   /// On the digest's loop: once it is his turn, and there is one for him; he waits for what is still to come.
   Task<Result<Outcome>> next_lease(Part& part, const Digest& digest, const Ask& ask);
-  Result<void> lease_now(const std::shared_ptr<Swarm>& in, const Ask& ask, std::shared_ptr<Transfer> coming,
-                         Outcome& outcome);
+  Result<Scatter::Answer> choose(Swarm& swarm, const Ask& ask);
   std::optional<Arrival> arrival_of(const Digest& digest) const;
   /// Sees how much of the blob is here; gives by what the rest comes, null once it is held. Errors: kNotFound when it
   /// cannot be had that way any more.

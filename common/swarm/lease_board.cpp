@@ -29,8 +29,6 @@ PieceRun LeaseBoard::give(std::uint32_t first, std::uint32_t count, Monotonic no
   return {first, count};
 }
 
-void LeaseBoard::came_back(PieceRun run) {
-  for (std::uint32_t piece = run.first; piece < run.first + run.count; ++piece) never_given_.add(piece);
-}
+void LeaseBoard::came_back(PieceRun run) { never_given_.add(run); }
 
 }  // namespace wherry::swarm

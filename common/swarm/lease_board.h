@@ -11,12 +11,6 @@
 
 namespace wherry::swarm {
 
-/// Pieces next to one another.
-struct PieceRun {
-  std::uint32_t first = 0;
-  std::uint32_t count = 0;
-};
-
 /// Gives each who asks the next piece, in order, that nobody near him holds and that was not given to anybody lately:
 /// they hand it on to one another. One that did not spread within its time is given again, but only to whom nobody
 /// sends anything: how long a piece may take to come round depends on links and on how many they are, and no time is

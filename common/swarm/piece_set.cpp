@@ -28,6 +28,14 @@ void PieceSet::remove(std::uint32_t piece) {
   --count_;
 }
 
+void PieceSet::add(PieceRun run) {
+  for (std::uint32_t piece = run.first; piece < run.first + run.count; ++piece) add(piece);
+}
+
+void PieceSet::remove(PieceRun run) {
+  for (std::uint32_t piece = run.first; piece < run.first + run.count; ++piece) remove(piece);
+}
+
 template <class Combine>
 PieceSet& PieceSet::combine(const PieceSet& other, const Combine& combined) {
   count_ = 0;
@@ -39,8 +47,6 @@ PieceSet& PieceSet::combine(const PieceSet& other, const Combine& combined) {
 }
 
 PieceSet& PieceSet::operator&=(const PieceSet& other) { return combine(other, std::bit_and<>()); }
-
-PieceSet& PieceSet::operator|=(const PieceSet& other) { return combine(other, std::bit_or<>()); }
 
 PieceSet& PieceSet::operator-=(const PieceSet& other) {
   return combine(other, [](std::uint64_t own, std::uint64_t others) { return own & ~others; });

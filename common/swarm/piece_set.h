@@ -9,6 +9,12 @@
 
 namespace wherry::swarm {
 
+/// Pieces next to one another.
+struct PieceRun {
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+};
+
 /// A bit for each piece of a blob. A plain value.
 class PieceSet {
  public:
@@ -25,9 +31,10 @@ class PieceSet {
   /// True when it was not in it.
   bool add(std::uint32_t piece);
   void remove(std::uint32_t piece);
+  void add(PieceRun run);
+  void remove(PieceRun run);
   /// Of as many pieces, as the other operand of these is, too.
   PieceSet& operator&=(const PieceSet& other);
-  PieceSet& operator|=(const PieceSet& other);
   PieceSet& operator-=(const PieceSet& other);
   /// The first one from `from` on, or pieces() when there is none.
   std::uint32_t next(std::uint32_t from) const;

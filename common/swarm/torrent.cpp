@@ -17,16 +17,16 @@ constexpr std::uint64_t kWantedPieces = 2048;
 constexpr char kVersion = 1;         // without a voucher
 constexpr char kVouchedVersion = 2;  // its length, itself, then as the other
 
-std::uint64_t count_of(std::uint64_t size) {
-  const std::uint64_t piece = piece_bytes_for(size);
-  return (size + piece - 1) / piece;
-}
-
 }  // namespace
 
 std::uint32_t piece_bytes_for(std::uint64_t size) {
   const std::uint64_t wanted = std::bit_ceil((size + kWantedPieces - 1) / kWantedPieces);
   return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(wanted, kSmallestPiece, kLargestPiece));
+}
+
+std::uint32_t pieces_for(std::uint64_t size) {
+  const std::uint64_t piece = piece_bytes_for(size);
+  return static_cast<std::uint32_t>((size + piece - 1) / piece);
 }
 
 Torrent::Torrent(const Digest& blob, std::uint64_t size, std::vector<Sha256> roots)
@@ -37,7 +37,7 @@ Torrent::Torrent(const Digest& blob, std::uint64_t size, std::vector<Sha256> roo
       root_(file_root(roots_, piece_bytes_)) {}
 
 Result<Torrent> Torrent::make(const Digest& blob, std::uint64_t size, std::vector<Sha256> pieces) {
-  if (size < kLeastBytes || size > kMostBytes || pieces.size() != count_of(size))
+  if (size < kLeastBytes || size > kMostBytes || pieces.size() != pieces_for(size))
     return Error(ErrorKind::kInvalid, "{} pieces are no torrent of {} bytes", pieces.size(), size);
   return Torrent(blob, size, std::move(pieces));
 }

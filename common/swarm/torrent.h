@@ -21,6 +21,8 @@ inline constexpr std::uint64_t kMostBytes = std::uint64_t{256} << 30;
 /// the last one reaches N nodes after log2(N) hand-overs, which are to be small against the whole (F/10 log2 N;
 /// Mundinger et al.), and 2,000 of them are that for any number of readers.
 std::uint32_t piece_bytes_for(std::uint64_t size);
+/// So many of them it has.
+std::uint32_t pieces_for(std::uint64_t size);
 
 /// Immutable.
 class Torrent {

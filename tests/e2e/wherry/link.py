@@ -98,7 +98,7 @@ class Link:
 
     def _pump(self, source, sink, downwards):
         try:
-            while piece := source.recv(1024 if downwards and self.bytes_per_second else 16384 if self.shared_bytes_per_second else 65536):
+            while piece := source.recv(1024 if downwards and self.bytes_per_second else 65536):
                 self._flowing.wait()
                 rate = self.bytes_per_second
                 if downwards and rate:

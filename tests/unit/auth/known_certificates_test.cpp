@@ -29,7 +29,7 @@ class KnownCertificatesTest : public ::testing::Test {
 
 TEST_F(KnownCertificatesTest, OneThatIsKnownIsTheSame) {
   auto* const first = known_.find(shown_, authority_.certificate(), now_).value();
-  EXPECT_EQ(first->certificate.name(), "paris");
+  EXPECT_EQ(first->certificate().name(), "paris");
   EXPECT_EQ(known_.find(shown_, authority_.certificate(), now_).value(), first);
   EXPECT_EQ(known_.size(), 1U);
 }
@@ -59,14 +59,14 @@ TEST_F(KnownCertificatesTest, WhatNobodyIssuedGetsNotIn) {
 TEST_F(KnownCertificatesTest, ASignatureHoldsForItsWordsAloneAlsoRightAfterThem) {
   KnownCertificates::Known& known = *known_.find(shown_, authority_.certificate(), now_).value();
   const std::string signature = to_base64(key_.sign("these words"));
-  EXPECT_TRUE(KnownCertificates::verify(known, "these words", signature));
-  EXPECT_TRUE(KnownCertificates::verify(known, "these words", signature));
-  EXPECT_FALSE(KnownCertificates::verify(known, "other words", signature));
-  EXPECT_FALSE(KnownCertificates::verify(known, "these words", to_base64(key_.sign("other words"))));
-  EXPECT_FALSE(KnownCertificates::verify(known, "these words", ""));
-  EXPECT_FALSE(KnownCertificates::verify(known, "these words", "*"));
-  EXPECT_TRUE(KnownCertificates::verify(known, std::string(5000, 'a'), to_base64(key_.sign(std::string(5000, 'a')))));
-  EXPECT_TRUE(known.words.size() < KnownCertificates::kMostWordsBytes);
+  EXPECT_TRUE(known.has_signed("these words", signature));
+  EXPECT_TRUE(known.has_signed("these words", signature));
+  EXPECT_FALSE(known.has_signed("other words", signature));
+  EXPECT_FALSE(known.has_signed("these words", to_base64(key_.sign("other words"))));
+  EXPECT_FALSE(known.has_signed("these words", ""));
+  EXPECT_FALSE(known.has_signed("these words", "*"));
+  EXPECT_TRUE(known.has_signed(std::string(5000, 'a'), to_base64(key_.sign(std::string(5000, 'a')))));
+  EXPECT_FALSE(known.has_signed(std::string(5000, 'b'), to_base64(key_.sign(std::string(5000, 'a')))));
 }
 
 TEST_F(KnownCertificatesTest, ThereIsRoomForSoMany) {

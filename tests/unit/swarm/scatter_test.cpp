@@ -29,8 +29,7 @@ class ScatterTest : public ::testing::Test {
     const auto answer = scatter_.lease(site.board, site.crossing, ask, now_);
     if (answer.crosses) return "crosses";
     if (!answer.run) return "none";
-    for (std::uint32_t piece = answer.run->first; piece < answer.run->first + answer.run->count; ++piece)
-      site.missing.remove(piece);
+    site.missing.remove(*answer.run);
     return std::to_string(answer.run->first) + "+" + std::to_string(answer.run->count);
   }
 

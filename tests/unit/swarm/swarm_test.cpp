@@ -3,17 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <string>
-
-#include "common/swarm/merkle.h"
+#include <utility>
+#include <vector>
 
 namespace wherry::swarm {
 namespace {
 
 SharedTorrent smallest_torrent() {
-  const std::uint64_t size = kLeastBytes;
-  const std::uint32_t pieces = static_cast<std::uint32_t>((size + piece_bytes_for(size) - 1) / piece_bytes_for(size));
-  return std::make_shared<const Torrent>(
-      Torrent::make(Digest::of(DigestAlgorithm::kSha256, "blob"), size, std::vector<Sha256>(pieces)).value());
+  std::vector<Sha256> roots(pieces_for(kLeastBytes));
+  const Digest blob = Digest::of(DigestAlgorithm::kSha256, "blob");
+  return std::make_shared<const Torrent>(Torrent::make(blob, kLeastBytes, std::move(roots)).value());
 }
 
 TEST(Swarm, WhoNamesASiteTooManyIsOfNoneAndThereIsOne) {
