@@ -7,6 +7,7 @@
 #include <span>
 
 #include "common/base/bytes.h"
+#include "common/base/lower_case.h"
 
 namespace wherry::auth {
 namespace {
@@ -24,7 +25,15 @@ std::string site_of(const std::string& address) {
   return to_hex(std::as_bytes(std::span(bits.s6_addr).first(kSiteBytes)));
 }
 
-std::array<std::string, 3> keys_of(const std::string& account, const std::string& address, const std::string& via) {
+/// The account that is meant by a name, for directories find people whatever case and spaces were typed.
+std::string account_of(const std::string& name) {
+  const auto first = name.find_first_not_of(' ');
+  if (first == std::string::npos) return name;
+  return lower_case(std::string_view(name).substr(first, name.find_last_not_of(' ') - first + 1));
+}
+
+std::array<std::string, 3> keys_of(const std::string& name, const std::string& address, const std::string& via) {
+  const std::string account = account_of(name);
   std::string place = site_of(address);
   if (!via.empty()) place += " via " + via;
   return {"both " + account + " " + place, "account " + account, "address " + place};

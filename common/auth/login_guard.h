@@ -11,10 +11,11 @@
 namespace wherry::auth {
 
 /// Counts wrong passwords by account and address together, by account, and by address; after some of them each further
-/// one costs a pause that doubles. Whoever tries the passwords of others from one place does not lock them out of their
-/// own. Addresses that a node vouches for (`via`; empty: none does) count apart from all others of that name: a node
-/// locks out nobody who is not behind it, and the same private address is somebody else at another site. What comes
-/// through one node is bound in all, by a rate: whoever makes addresses up gains no more. On one loop.
+/// one costs a pause that doubles. An account is one in whatever case its name is typed, and with spaces around it.
+/// Whoever tries the passwords of others from one place does not lock them out of their own. Addresses that a node
+/// vouches for (`via`; empty: none does) count apart from all others of that name: a node locks out nobody who is not
+/// behind it, and the same private address is somebody else at another site. What comes through one node is bound in
+/// all, by a rate: whoever makes addresses up gains no more. On one loop.
 class LoginGuard {
  public:
   static constexpr unsigned kFreeOfBoth = 5;

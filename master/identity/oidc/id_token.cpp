@@ -4,6 +4,8 @@
 #include <cmath>
 #include <optional>
 
+#include "common/base/lower_case.h"
+
 namespace wherry::identity::oidc {
 namespace {
 
@@ -112,7 +114,7 @@ Result<MasterLogins::Person> read_person(const Claims& claims, const OidcOptions
   if (!groups) return groups.error();
   MasterLogins::Person person;
   person.external_id = options.issuer + "#" + *subject;
-  for (const char c : *login) person.name.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+  person.name = lower_case(*login);
   const auto mail = text_claim(claims, "email");
   if (mail && is_name(*mail)) person.mail = *mail;
   person.groups = std::move(*groups);

@@ -43,6 +43,14 @@ TEST_F(LoginGuardTest, PausesDoubleUpToTheLongest) {
   EXPECT_LE(guard.check("alice", "a").error().retry_after(), LoginGuard::kLongestPause);
 }
 
+TEST_F(LoginGuardTest, OtherSpellingsOfANameAreNoOtherAccount) {
+  be_wrong(LoginGuard::kFreeOfBoth - 2, "alice", "a");
+  for (const char* name : {"Alice", "ALICE", " alice  "}) guard.was_wrong(name, "a");
+  EXPECT_FALSE(guard.check("alice", "a"));
+  EXPECT_FALSE(guard.check("aliCE", "a"));
+  EXPECT_TRUE(guard.check("al ice", "a"));
+}
+
 TEST_F(LoginGuardTest, BeingRightClearsOnesOwnMistakes) {
   be_wrong(LoginGuard::kFreeOfBoth, "alice", "a");
   guard.was_right("alice", "a");
