@@ -57,6 +57,8 @@ class Directory {
   // directory_users.cpp
   Task<Result<User>> create_user(const User& wanted);
   Task<Result<User>> change_user(std::string name, IfVersion version, Change<User> change);
+  /// Errors: also kInvalid when another user has the name.
+  Task<Result<User>> rename_user(std::string id, std::string name);
   Task<Result<void>> delete_user(std::string name, IfVersion version);
   Task<Result<Group>> create_group(const Group& wanted);
   Task<Result<Group>> change_group(std::string name, IfVersion version, Change<Group> change);

@@ -54,6 +54,23 @@ Task<Result<User>> Directory::change_user(std::string name, IfVersion version, C
   co_return user;
 }
 
+Task<Result<User>> Directory::rename_user(std::string id, std::string name) {
+  const auto held = co_await changing_.lock();
+  auto fits = check_login(name);
+  if (!fits) co_return fits.error();
+  const User* before = users_.find(id);
+  if (before == nullptr) co_return Error(ErrorKind::kNotFound, "there is no such user any more");
+  if (users_.named(name) != nullptr) co_return already_there("user", name);
+  User user = *before;
+  user.name = name;
+  ++user.version;
+  Edit edit;
+  edit.put(users_, user);
+  auto written = co_await commit(edit);
+  if (!written) co_return written.error();
+  co_return user;
+}
+
 Task<Result<void>> Directory::delete_user(std::string name, IfVersion version) {
   const auto held = co_await changing_.lock();
   auto user = present(users_, "user", name, version);

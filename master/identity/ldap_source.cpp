@@ -1,6 +1,7 @@
 #include "master/identity/ldap_source.h"
 
 #include "common/base/log.h"
+#include "common/base/lower_case.h"
 
 namespace wherry::identity {
 
@@ -13,7 +14,8 @@ Task<Result<MasterLogins::Person>> LdapSource::log_in(std::string name, std::str
   if (!found) co_return found.error();
   MasterLogins::Person person;
   person.external_id = found->id;
-  person.name = found->login;
+  person.name = lower_case(found->login);
+  for (const std::string& login : found->logins) person.names.push_back(lower_case(login));
   person.mail = found->mail;
   person.groups = found->groups;
   co_return person;

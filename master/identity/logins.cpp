@@ -121,6 +121,17 @@ void MasterLogins::remember(const auth::LoginAttempt& attempt, const std::string
   right_.insert_or_assign(memory_key(attempt), Right{hash, clock_.monotonic() + kRightFor});
 }
 
+Task<void> MasterLogins::rename(const User& known, const Person& person) {
+  const std::string before = known.name;
+  auto renamed = co_await directory_.rename_user(known.id, person.name);
+  if (renamed) {
+    log::info("a user has another name in another source", {{"before", before}, {"name", person.name}});
+  } else {
+    log::warn("a user keeps a name that is another one in another source",
+              {{"before", before}, {"name", person.name}, {"why", renamed.error().message()}});
+  }
+}
+
 Task<Result<auth::Identity>> MasterLogins::admit(Source source, const Person& person) {
   const User* known = directory_.external(source, person.external_id, person.name);
   if (known == nullptr) {
@@ -136,8 +147,12 @@ Task<Result<auth::Identity>> MasterLogins::admit(Source source, const Person& pe
       co_return wrong();
     }
     known = directory_.users().find(made->id);
-    if (known == nullptr) co_return wrong();
+  } else if (!person.names.empty() && std::ranges::find(person.names, known->name) == person.names.end()) {
+    const std::string id = known->id;
+    co_await rename(*known, person);
+    known = directory_.users().find(id);
   }
+  if (known == nullptr) co_return wrong();
   co_return identity_of(*known, directory_.groups_of(*known, person.groups));
 }
 
@@ -196,8 +211,10 @@ Task<Result<auth::Identity>> MasterLogins::log_in_user(const auth::LoginAttempt&
     if (alone && *alone != source->source()) continue;
     auto person = co_await source->log_in(attempt.name, attempt.password);
     if (person) {
-      guard_.was_right(attempt.name, attempt.remote, attempt.via);
-      co_return co_await admit(source->source(), *person);
+      auto who = co_await admit(source->source(), *person);
+      // Not before: by a name in another case it may be a local user's, whose count is none of theirs.
+      if (who) guard_.was_right(attempt.name, attempt.remote, attempt.via);
+      co_return who;
     }
     if (person.error().kind() != ErrorKind::kUnauthorized) last = person.error();
   }

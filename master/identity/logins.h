@@ -35,6 +35,7 @@ class MasterLogins final : public auth::Logins {
   struct Person {
     std::string external_id;
     std::string name;
+    std::vector<std::string> names{};  ///< all of theirs there; none where a user keeps the first one
     std::string mail;
     std::vector<std::string> groups;
   };
@@ -59,8 +60,9 @@ class MasterLogins final : public auth::Logins {
   /// Who began the session that has this secret. Home loop. Errors: kUnauthorized when it is over, was ended, or is
   /// none.
   Task<Result<auth::Identity>> by_session(const std::string& secret);
-  /// Who another server has vouched for; makes the user where this is the first time. Home loop. Errors: kUnauthorized,
-  /// also when a user of another source has that name.
+  /// Who another server has vouched for; makes the user where this is the first time, and gives the user `name` where
+  /// the one before is none of the person's `names` any more, unless it is taken. Home loop. Errors: kUnauthorized,
+  /// also when a new one's name is taken.
   Task<Result<auth::Identity>> admit(Source source, const Person& person);
 
   /// Writes down what came of a login of that account, from there; `action`: "login", or how else it was; `via`: the
@@ -72,6 +74,8 @@ class MasterLogins final : public auth::Logins {
   Task<Result<std::string>> hash(std::string password);
 
  private:
+  /// Follows somebody whom another server calls otherwise than before.
+  Task<void> rename(const User& known, const Person& person);
   Task<Result<auth::Identity>> log_in_here(const auth::LoginAttempt& attempt);
   Task<Result<auth::Identity>> log_in_robot(const auth::LoginAttempt& attempt);
   Task<Result<auth::Identity>> log_in_user(const auth::LoginAttempt& attempt);

@@ -29,6 +29,7 @@ class House:
             person("theo", "theo-secret"),
             person("junior", "junior-secret"),
             person("local", "ldap-secret"),
+            person("Robin.Hood", "robins-secret", "robin"),
             group("developers", "uid=dora,ou=people", "cn=juniors,ou=groups"),
             group("juniors", "uid=junior,ou=people"),
             group("testers", "uid=theo,ou=people"),
@@ -102,6 +103,20 @@ def test_nobody_takes_over_an_account_of_the_same_name(house):
     assert token_answer(house.master.address, [PULL], ("theo", "theo-secret")).status == 401
     changed = house.admin.api("PUT", "users/dora/password", {"new_password": PASSWORD})
     assert changed.status in (400, 404)
+
+
+def test_somebody_with_several_names_is_one_user_of_the_first(house):
+    for name in ("ROBIN.hood", "robin", "Robin.Hood"):
+        assert token_answer(house.master.address, [PULL], (name, "robins-secret")).status == 200, name
+    assert {user["name"] for user in house.admin.made("GET", "users")["items"]} == {"admin", "local", "robin.hood"}
+
+
+def test_a_password_of_the_directory_does_not_let_one_try_those_of_local_users(house):
+    answers = []
+    for _ in range(12):
+        answers.append(token_answer(house.master.address, [PULL], ("local", "wrong")).status)
+        token_answer(house.master.address, [PULL], ("LOCAL", "ldap-secret"))
+    assert 429 in answers
 
 
 def test_a_directory_that_is_away_is_said_and_comes_back(house):

@@ -91,6 +91,7 @@ Result<LdapPerson> LdapDirectory::find_entry(const std::string& name, Monotonic 
   LdapPerson person;
   person.dn = std::move(entry.dn);
   person.login = login_of(entry.values[0], name);
+  person.logins = names_of(std::move(entry.values[0]));
   person.mail = text_of(entry.values[1]);
   person.id = id_of(entry.values[2], options_.id_attribute);
   return person;

@@ -20,6 +20,7 @@ struct LdapPerson {
   std::string id;  ///< id-attribute: stays when all else changes; hexadecimal when it is binary
   std::string dn;
   std::string login;                   ///< as the directory spells it, whatever was typed
+  std::vector<std::string> logins;     ///< all login names of theirs, that one too
   std::string mail;                    ///< may be empty
   std::vector<std::string> groups;     ///< names, sorted, each once
   std::vector<std::string> group_dns;  ///< sorted, each once

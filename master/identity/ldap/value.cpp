@@ -30,6 +30,11 @@ std::string text_of(const std::vector<std::string>& values) {
   return first == values.end() ? std::string() : *first;
 }
 
+std::vector<std::string> names_of(std::vector<std::string> values) {
+  std::erase_if(values, [](const std::string& value) { return !is_name(value); });
+  return values;
+}
+
 std::string login_of(const std::vector<std::string>& values, std::string_view login) {
   const auto typed = std::ranges::find_if(values, [&](const std::string& value) { return same(value, login); });
   return typed != values.end() && is_name(*typed) ? *typed : text_of(values);

@@ -16,6 +16,9 @@ bool is_name(std::string_view text);
 /// The first of the values that is_name(); empty when none is.
 std::string text_of(const std::vector<std::string>& values);
 
+/// The values that are is_name().
+std::vector<std::string> names_of(std::vector<std::string> values);
+
 /// The value that is `login` but for case, else text_of(): people may have several login names.
 std::string login_of(const std::vector<std::string>& values, std::string_view login);
 

@@ -11,10 +11,11 @@ from .process import Server, free_port
 BASE = "dc=example,dc=org"
 
 
-def person(name, password):
+def person(name, password, *other_names):
     canaries.note_login(name, password)
+    others = "".join(f"uid: {other}\n" for other in other_names)
     return (
-        f"dn: uid={name},ou=people,{BASE}\nobjectClass: inetOrgPerson\ncn: {name}\nsn: {name}\nuid: {name}\n"
+        f"dn: uid={name},ou=people,{BASE}\nobjectClass: inetOrgPerson\ncn: {name}\nsn: {name}\nuid: {name}\n{others}"
         f"mail: {name}@example.org\nuserPassword: {password}\n\n"
     )
 

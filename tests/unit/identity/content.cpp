@@ -7,8 +7,8 @@ namespace {
 
 std::string person_ldif(const std::string& rdn, const std::string& uid, const std::string& more = "") {
   return fmt::format(
-      "dn: {},dc=example,dc=org\nobjectClass: inetOrgPerson\ncn: {}\nsn: {}\nuid: {}\nuserPassword: {}-secret\n{}\n",
-      rdn, uid, uid, uid, uid, more);
+      "dn: {},dc=example,dc=org\nobjectClass: inetOrgPerson\ncn: {}\nsn: {}\nuid: {}\n{}userPassword: {}-secret\n\n",
+      rdn, uid, uid, uid, more, uid);
 }
 
 std::string group_ldif(const std::string& name, const std::string& members) {
@@ -31,6 +31,7 @@ std::string directory_content(int elsewhere_port) {
   all += person_ldif("uid=alice,ou=people", "alice", "mail: alice@example.org\n");
   for (const char* name : {"bob", "dave", "erin", "popular", "deep"})
     all += person_ldif(fmt::format("uid={},ou=people", name), name);
+  all += person_ldif("uid=Pat.Lee,ou=people", "Pat.Lee", "uid: pat\n");
   all += person_ldif("cn=Mia (the \\2A) \\5C x,ou=people", "mia*(x)", "cn: Mia (the *) \\ x\n");
   all += person_ldif("cn=first,ou=people", "twin", "cn: first\n");
   all += person_ldif("cn=second,ou=guests,ou=people", "twin", "cn: second\n");

@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <vector>
 
 #include "master/identity/ldap/connection.h"
+#include "master/identity/ldap_source.h"
 #include "tests/unit/identity/directory_fixture.h"
 
 namespace wherry::master::ldap {
@@ -41,6 +43,15 @@ TEST_F(LdapLogin, ALoginNameIsSpelledAsTheDirectorySpellsIt) {
   const auto alice = login("ALICE", "alice-secret");
   ASSERT_TRUE(alice) << alice.error().to_string();
   EXPECT_EQ(alice->login, "alice");
+}
+
+TEST_F(LdapLogin, NamesAreInLowerCaseHereHoweverTheDirectorySpellsThem) {
+  identity::LdapSource source(options());
+  auto pat = run_task(source.log_in("PAT.lee", "Pat.Lee-secret"));
+  ASSERT_TRUE(pat) << pat.error().to_string();
+  EXPECT_EQ(pat->name, "pat.lee");
+  std::ranges::sort(pat->names);
+  EXPECT_EQ(pat->names, (Names{"pat", "pat.lee"}));
 }
 
 TEST_F(LdapLogin, WhoIsNotToComeInIsRefusedInTheSameWords) {
