@@ -53,6 +53,10 @@ docker-registry         # a foreign parent for the node, and the peer of bench/
 nginx                   # the peer of bench/
 slapd                   # a real directory for the tests of logging in
 ldap-utils              # asks that directory by hand
+samba                   # an Active Directory for the same
+samba-ad-dc             # its domain controller
+samba-ad-provision      # what its domain is made of
+winbind                 # wanted by the controller
 jq                      # reads JSON in scripts
 e2fsprogs               # small file systems for power cuts and full disks
 util-linux              # loop devices for the same
@@ -119,8 +123,9 @@ fi
 echo "install-deps.sh: installing ${missing[*]}"
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "${missing[@]}" >/dev/null
 # These are here for their programs: no daemon of theirs is wanted, though being installed starts it, by systemd or without.
-for service in nginx docker-registry slapd; do
-  [[ " ${missing[*]} " == *" $service "* ]] || continue
+for daemon in nginx docker-registry slapd samba/smbd samba/nmbd samba-ad-dc winbind; do
+  package=${daemon%/*} service=${daemon#*/}
+  [[ " ${missing[*]} " == *" $package "* ]] || continue
   if [ -d /run/systemd/system ]; then
     "${as_root[@]}" systemctl disable --now --quiet "$service" || true
   elif [ -x "/etc/init.d/$service" ]; then
