@@ -68,6 +68,7 @@ class Watch:
             "left_parent": left, "into_sites": [now - before for now, before in zip(into, self.into)],
             "cpu_seconds": sum(server.cpu_seconds() - before for server, before in zip(self.servers, self.cpu)),
             "cores_seconds": there, "cpu_busy": worked / there, "disk_waited": waited / there,
+            "congestion_control": self.bed.parent.congestion_control(),
             "parent_again": parent[1] / max(parent[0], 1), "nodes_again": nodes[1] / max(nodes[0], 1),
         }  # fmt: skip
 
@@ -214,7 +215,7 @@ def show_watched(runs, size, unit, pulled):
         sent = [sum(run["master"].get(name, 0) for name in counters) / size for run in runs]
         show_figure("that the master counted", f"{spread(sent, '{:.3f}')} {unit}: blobs sent whole, and leases")
     again = (f"{who} {spread([100 * run[key] for run in runs], '{:.1f}')} %" for who, key in (("parent", "parent_again"), ("nodes", "nodes_again")))
-    show_figure("segments that TCP sent again", ", ".join(again))
+    show_figure("segments that TCP sent again", ", ".join(again) + f" ({runs[0]['congestion_control']})")
     for site in range(len(runs[0]["into_sites"])):
         show_figure(f"bytes into site {site}", f"{spread([run['into_sites'][site] / size for run in runs], '{:.3f}')} {unit}")
     show_figure("CPU of all servers", f"{spread([run['cpu_seconds'] / (pulled / (1 << 30)) for run in runs])} s/GiB pulled")

@@ -27,6 +27,10 @@ def run(words):
         raise RuntimeError(f"{' '.join(map(str, words))}: {done.stderr.strip()}")
 
 
+# What nearly all hosts have. Where a namespace may not choose it, what the machine has counts, and gives other figures.
+_CONGESTION_CONTROL = "sysctl -qw net.ipv4.tcp_congestion_control=cubic 2>/dev/null || true"
+
+
 def _shape(device, mbit):
     # A burst of two blocks of a peer, and a queue of 50 ms: short, as those of switches are.
     return f"tc qdisc replace dev {device} root tbf rate {mbit}mbit burst 32kb latency 50ms"
@@ -49,7 +53,7 @@ class Machine:
             time.sleep(0.002)
         run(["ip", "link", "add", self.port, "type", "veth", "peer", "name", "eth0", "netns", self.holder.pid])
         run(["sh", "-ec", f"ip link set {self.port} master {bridge} up; {_shape(self.port, mbit)}"])
-        inside = f"ip link set lo up; ip addr add {ip}/16 dev eth0; ip link set eth0 up; {_shape('eth0', mbit)}"
+        inside = f"ip link set lo up; ip addr add {ip}/16 dev eth0; ip link set eth0 up; {_shape('eth0', mbit)}; {_CONGESTION_CONTROL}"
         run(self.words(["sh", "-ec", inside]))
 
     def words(self, command):
@@ -65,6 +69,10 @@ class Machine:
                 yield
             finally:
                 _enter(home)
+
+    def congestion_control(self):
+        with self.inside():
+            return Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
 
     def bytes_out(self):
         return _counter(self.port, "rx_bytes")

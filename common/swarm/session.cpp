@@ -310,6 +310,9 @@ lt::settings_pack settings_of(const SessionOptions& options) {
   pack.set_int(Pack::tick_interval, 100);
   pack.set_int(Pack::request_queue_time, 1);
   pack.set_int(Pack::send_buffer_watermark, 1 << 20);
+  // Percent of what a connection carries in a second: requests wait behind what is to be sent by the same connection,
+  // and with the usual half a second neighbours run out of what they were asked for.
+  pack.set_int(Pack::send_buffer_watermark_factor, 5);
   pack.set_int(Pack::max_queued_disk_bytes, 16 << 20);
   pack.set_int(Pack::mixed_mode_algorithm, Pack::prefer_tcp);
   for (const int limit : {Pack::active_downloads, Pack::active_seeds, Pack::active_limit, Pack::active_checking})
