@@ -123,6 +123,17 @@ ZB_TARGETS = {
 }  # fmt: skip
 
 
+def zb_requests(test):
+    """So many of a run: of pulls more, for the one push before them counts with them, and where chance chooses sizes enough that
+    both servers get about the same ones."""
+    if re.search(r"Mixed \d+%|Catalog", test):
+        return 60
+    few = {"100MB": 5, "10MB": 20}
+    many = {"100MB": 40, "10MB": 100}
+    size = test.split()[-1]
+    return many.get(size, 400) if re.fullmatch(r"Pull \d+MB", test) else few.get(size, 50)
+
+
 def zb_obtain(options):
     if (TOOLS / "zb").exists():
         return None

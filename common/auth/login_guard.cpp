@@ -25,13 +25,6 @@ std::string site_of(const std::string& address) {
   return to_hex(std::as_bytes(std::span(bits.s6_addr).first(kSiteBytes)));
 }
 
-/// The account that is meant by a name, for directories find people whatever case and spaces were typed.
-std::string account_of(const std::string& name) {
-  const auto first = name.find_first_not_of(' ');
-  if (first == std::string::npos) return name;
-  return lower_case(std::string_view(name).substr(first, name.find_last_not_of(' ') - first + 1));
-}
-
 std::array<std::string, 3> keys_of(const std::string& name, const std::string& address, const std::string& via) {
   const std::string account = account_of(name);
   std::string place = site_of(address);
@@ -46,6 +39,12 @@ Error too_many(Duration left) {
 }
 
 }  // namespace
+
+std::string account_of(std::string_view name) {
+  const auto first = name.find_first_not_of(' ');
+  if (first == std::string_view::npos) return std::string(name);
+  return lower_case(name.substr(first, name.find_last_not_of(' ') - first + 1));
+}
 
 Result<void> LoginGuard::check(const std::string& account, const std::string& address, const std::string& via) {
   const Monotonic now = clock_.monotonic();

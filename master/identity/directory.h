@@ -55,6 +55,7 @@ class Directory {
   using IfVersion = std::optional<std::uint64_t>;
 
   // directory_users.cpp
+  /// The one that is there when it has that id of another server.
   Task<Result<User>> create_user(const User& wanted);
   Task<Result<User>> change_user(std::string name, IfVersion version, Change<User> change);
   /// Errors: also kInvalid when another user has the name.

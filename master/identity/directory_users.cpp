@@ -20,6 +20,8 @@ Task<Result<User>> Directory::create_user(const User& wanted) {
   const auto held = co_await changing_.lock();
   auto fits = check_login(wanted.name);
   if (!fits) co_return fits.error();
+  if (!wanted.external_id.empty())  // who logs in for the first time may do so twice at once
+    if (const User* there = external(wanted.source, wanted.external_id, wanted.name)) co_return *there;
   auto user = fresh(users_, "user", 'u', wanted);
   if (!user) co_return user;
   Edit edit;
@@ -60,6 +62,7 @@ Task<Result<User>> Directory::rename_user(std::string id, std::string name) {
   if (!fits) co_return fits.error();
   const User* before = users_.find(id);
   if (before == nullptr) co_return Error(ErrorKind::kNotFound, "there is no such user any more");
+  if (before->name == name) co_return *before;  // another login was first
   if (users_.named(name) != nullptr) co_return already_there("user", name);
   User user = *before;
   user.name = name;

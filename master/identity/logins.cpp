@@ -194,7 +194,9 @@ Task<Result<auth::Identity>> MasterLogins::by_session(const std::string& secret)
   co_return who;
 }
 
-Task<Result<auth::Identity>> MasterLogins::log_in_user(const auth::LoginAttempt& attempt) {
+Task<Result<auth::Identity>> MasterLogins::log_in_user(const auth::LoginAttempt& typed) {
+  auth::LoginAttempt attempt = typed;  // whoever is a user here is not somebody else for being typed otherwise
+  attempt.name = auth::account_of(typed.name);
   const User* known = directory_.users().named(attempt.name);
   if (known != nullptr && known->source == Source::kOidc) co_return co_await log_in_by_session(attempt);
   const bool is_local = known != nullptr && known->source == Source::kLocal;
@@ -209,11 +211,11 @@ Task<Result<auth::Identity>> MasterLogins::log_in_user(const auth::LoginAttempt&
   Error last = wrong();
   for (PasswordSource* source : sources_) {
     if (alone && *alone != source->source()) continue;
-    auto person = co_await source->log_in(attempt.name, attempt.password);
+    auto person = co_await source->log_in(typed.name, attempt.password);
     if (person) {
       auto who = co_await admit(source->source(), *person);
-      // Not before: by a name in another case it may be a local user's, whose count is none of theirs.
-      if (who) guard_.was_right(attempt.name, attempt.remote, attempt.via);
+      // Of nobody else: what they typed may be another one of their names, which is none of a user's here.
+      if (who) guard_.was_right(who->name, attempt.remote, attempt.via);
       co_return who;
     }
     if (person.error().kind() != ErrorKind::kUnauthorized) last = person.error();

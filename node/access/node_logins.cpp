@@ -1,8 +1,8 @@
 #include "node/access/node_logins.h"
 
 #include "common/async/at_home.h"
+#include "common/auth/login_guard.h"
 #include "common/base/random.h"
-#include "common/http/request.h"
 
 namespace wherry::node {
 namespace {
@@ -48,7 +48,7 @@ Task<Result<auth::IssuedToken>> NodeLogins::issue_here(const auth::TokenRequest&
   if (issued && request.credentials) {
     auto who = owner_of(*policy, issued->token);
     // Whoever stands between here and the master could answer with a token of somebody else.
-    if (who && !http::equal_ignoring_case(who->name, request.credentials->first))
+    if (who && auth::account_of(who->name) != auth::account_of(request.credentials->first))
       co_return Error(ErrorKind::kUnavailable, "the parent answered with a token of somebody else");
     const bool is_person = who && who->kind == auth::Identity::Kind::kUser;  // robots' secrets rotate
     if (may_remember && is_person) co_await people_.keep(*who, request.credentials->second);

@@ -30,6 +30,7 @@ class House:
             person("junior", "junior-secret"),
             person("local", "ldap-secret"),
             person("Robin.Hood", "robins-secret", "robin"),
+            person("mallory", "mallorys-secret", "Keeper"),
             group("developers", "uid=dora,ou=people", "cn=juniors,ou=groups"),
             group("juniors", "uid=junior,ou=people"),
             group("testers", "uid=theo,ou=people"),
@@ -112,11 +113,16 @@ def test_somebody_with_several_names_is_one_user_of_the_first(house):
 
 
 def test_a_password_of_the_directory_does_not_let_one_try_those_of_local_users(house):
-    answers = []
-    for _ in range(12):
-        answers.append(token_answer(house.master.address, [PULL], ("local", "wrong")).status)
-        token_answer(house.master.address, [PULL], ("LOCAL", "ldap-secret"))
-    assert 429 in answers
+    add_user(house.admin, "keeper")
+    assert token_answer(house.master.address, [PULL], ("mallory", "mallorys-secret")).status == 200
+    for name, other_case, password in (("local", "LOCAL", "ldap-secret"), ("keeper", "KEEPER", "mallorys-secret")):
+        answers = []
+        for _ in range(12):
+            answers.append(token_answer(house.master.address, [PULL], (name, "wrong")).status)
+            # By this name in any case the directory is not asked, who else may have it there.
+            assert token_answer(house.master.address, [PULL], (other_case, password)).status in (401, 429)
+        assert 429 in answers, name
+    assert token_answer(house.master.address, [PULL], ("mallory", "mallorys-secret")).status in (200, 429)
 
 
 def test_a_directory_that_is_away_is_said_and_comes_back(house):

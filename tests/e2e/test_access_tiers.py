@@ -302,6 +302,7 @@ def test_a_tier_that_is_cut_off_goes_on_with_whom_it_knows(tiers):
         client = bearer(tiers.region.address, PULL, credentials=known)
         assert claims_of(client.authorization.split()[1])["iss"] == "wherry-node"
         assert client.get_manifest("team/app", "v1").status == 200
+        assert token_answer(tiers.region.address, [PULL], ("Tester", PASSWORD)).status == 200
         wrong = token_answer(tiers.region.address, [PULL], ("tester", "what no error says"))
         unknown = token_answer(tiers.region.address, [PULL], ("never-seen", PASSWORD))
         assert wrong.status == unknown.status == 503 and wrong.body == unknown.body

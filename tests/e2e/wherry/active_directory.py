@@ -3,7 +3,6 @@
 import base64
 import os
 import shutil
-import socket
 import subprocess
 
 import pytest
@@ -128,8 +127,10 @@ class ActiveDirectory(Server):
         return [_find("samba"), "-s", self.config, "-F", "--no-process-group", "-M", "single", "--debug-stdout"]
 
     def is_ready(self):
-        with socket.socket() as probe:
-            return probe.connect_ex((self.host, 636)) == 0
+        """Its administrator may log in: listening alone says little."""
+        words = [_find("ldapsearch"), "-x", "-H", self.ldaps_url, "-D", ADMINISTRATOR, "-w", self.password, "-b", BASE, "-s", "base"]
+        env = {**os.environ, "LDAPTLS_CACERT": str(self.authority)}
+        return subprocess.run(words, capture_output=True, timeout=20, env=env).returncode == 0
 
     def apply(self, *records):
         """Adds and changes entries while it runs, as its administrator."""
