@@ -123,7 +123,7 @@ fi
 echo "install-deps.sh: installing ${missing[*]}"
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "${missing[@]}" >/dev/null
 # These are here for their programs: no daemon of theirs is wanted, though being installed starts it, by systemd or without.
-for daemon in nginx docker-registry slapd samba/smbd samba/nmbd samba-ad-dc winbind; do
+for daemon in nginx docker-registry slapd samba/smbd samba/nmbd samba/samba-ad-dc winbind; do
   package=${daemon%/*} service=${daemon#*/}
   [[ " ${missing[*]} " == *" $package "* ]] || continue
   if [ -d /run/systemd/system ]; then

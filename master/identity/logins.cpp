@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "common/async/at_home.h"
 #include "common/auth/password_hash.h"
@@ -124,12 +125,18 @@ void MasterLogins::remember(const auth::LoginAttempt& attempt, const std::string
 Task<void> MasterLogins::rename(const User& known, const Person& person) {
   const std::string before = known.name;
   auto renamed = co_await directory_.rename_user(known.id, person.name);
-  if (renamed) {
-    log::info("a user has another name in another source", {{"before", before}, {"name", person.name}});
-  } else {
+  if (!renamed) {
     log::warn("a user keeps a name that is another one in another source",
               {{"before", before}, {"name", person.name}, {"why", renamed.error().message()}});
+    co_return;
   }
+  log::info("a user has another name in another source", {{"before", before}, {"name", person.name}});
+  if (audit_ == nullptr) co_return;
+  audit::AuditEvent event("user.rename", "user/" + before);
+  event.actor = {.id = renamed->id, .name = renamed->name, .kind = audit::ActorKind::kUser};
+  event.before = audit::AuditDocument(nlohmann::ordered_json{{"name", before}});
+  event.after = audit::AuditDocument(nlohmann::ordered_json{{"name", renamed->name}});
+  audit_->note(std::move(event));
 }
 
 Task<Result<auth::Identity>> MasterLogins::admit(Source source, const Person& person) {

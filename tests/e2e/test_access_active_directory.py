@@ -216,6 +216,9 @@ def test_who_is_renamed_is_the_same_user(house, domain):
     assert house.answer("mira", password).status == 401
     after = house.users()["mira.married"]
     assert after["id"] == before["id"] and "mira" not in house.users()
+    [renamed] = house.admin.made("GET", "audit?action=user.rename")["items"]
+    assert renamed["target"] == "user/mira" and renamed["after"] == {"name": "mira.married"}, renamed
+    assert renamed["actor"]["id"] == before["id"]
     client = bearer(node.address, PUSH, credentials=("mira.married", password))
     assert client.get_manifest("team/app", "v1").status == 200
     domain.apply(person("mira", password_of("another mira")))
