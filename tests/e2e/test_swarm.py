@@ -116,13 +116,20 @@ def test_what_came_to_a_tier_by_itself_is_shared_from_when_it_is_whole(site):
     digest, blob = push(site, size=size)
     with contextlib.closing(Link(site.master.address)) as link:
         region = site.node("region", parent=link, listen=None)
-        nodes = []
-        for number in range(3):
-            thin = Link(region.address)
-            thin.bytes_per_second = size // 5
-            nodes.append(site.node(f"node-{number}", parent=thin))
-        link.bytes_per_second = 2 * size
-        for answer in together(len(nodes), lambda number: pull(nodes[number], "team/app", digest)):
+        links = [Link(region.address) for _ in range(3)]
+        nodes = [site.node(f"node-{number}", parent=thin) for number, thin in enumerate(links)]
+        for thin in links:
+            thin.bytes_per_second = size // 50
+        link.bytes_per_second = size
+
+        def pull_or_widen(number):
+            if number < len(nodes):
+                return pull(nodes[number], "team/app", digest)
+            wait_until(region.blob_file(digest).exists, "the region has all of it", 60)
+            for thin in links:
+                thin.bytes_per_second = size // 5
+
+        for answer in together(len(nodes) + 1, pull_or_widen)[:-1]:
             assert answer.body == blob
     assert leased(site.master) == 0
     assert 0.2 * size < leased(region) < size
