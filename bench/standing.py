@@ -104,34 +104,23 @@ def mirror_of(area, origin):
     return DockerMirror("mirror", area, origin)
 
 
-ZB = [
-    "Get Catalog",
-    *(f"Push Monolith {size}" for size in ("1MB", "10MB", "100MB")),
-    *(f"Push Chunk Streamed {size}" for size in ("1MB", "10MB", "100MB")),
-    *(f"Pull {size}" for size in ("1MB", "10MB", "100MB")),
-    "Pull Mixed 20% 1MB, 70% 10MB, 10% 100MB",
-    "Push Monolith Mixed 20% 1MB, 70% 10MB, 10% 100MB",
-    "Push Chunk Mixed 33% 1MB, 33% 10MB, 33% 100MB",
-    "Pull 75% and Push 25% Mixed 1MB",
-    "Pull 75% and Push 25% Mixed 10MB",
-    "Pull 75% and Push 25% Mixed 100MB",
-]
+# zb's tests, and so many requests of each: of pulls more, for the one push before them counts with them, and where chance chooses
+# sizes enough that both servers get about the same ones.
+ZB = {
+    "Get Catalog": 60,
+    **{f"{how} {size}": requests
+       for how in ("Push Monolith", "Push Chunk Streamed", "Pull 75% and Push 25% Mixed")
+       for size, requests in (("1MB", 50), ("10MB", 20), ("100MB", 5))},
+    "Pull 1MB": 400, "Pull 10MB": 100, "Pull 100MB": 40,
+    "Pull Mixed 20% 1MB, 70% 10MB, 10% 100MB": 60,
+    "Push Monolith Mixed 20% 1MB, 70% 10MB, 10% 100MB": 60,
+    "Push Chunk Mixed 33% 1MB, 33% 10MB, 33% 100MB": 60,
+}  # fmt: skip
 # The least times zot's server CPU over ours that we mean to hold; every other row: 2.
 ZB_TARGETS = {
     "Push Monolith 1MB": 4, "Push Monolith 10MB": 2, "Push Monolith 100MB": 1 / 0.6,
     "Pull 1MB": 10, "Pull 10MB": 4, "Pull 100MB": 2,
 }  # fmt: skip
-
-
-def zb_requests(test):
-    """So many of a run: of pulls more, for the one push before them counts with them, and where chance chooses sizes enough that
-    both servers get about the same ones."""
-    if re.search(r"Mixed \d+%|Catalog", test):
-        return 60
-    few = {"100MB": 5, "10MB": 20}
-    many = {"100MB": 40, "10MB": 100}
-    size = test.split()[-1]
-    return many.get(size, 400) if re.fullmatch(r"Pull \d+MB", test) else few.get(size, 50)
 
 
 def zb_obtain(options):

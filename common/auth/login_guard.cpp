@@ -6,8 +6,8 @@
 #include <array>
 #include <span>
 
+#include "common/auth/account_name.h"
 #include "common/base/bytes.h"
-#include "common/base/lower_case.h"
 
 namespace wherry::auth {
 namespace {
@@ -39,12 +39,6 @@ Error too_many(Duration left) {
 }
 
 }  // namespace
-
-std::string account_of(std::string_view name) {
-  const auto first = name.find_first_not_of(' ');
-  if (first == std::string_view::npos) return std::string(name);
-  return lower_case(name.substr(first, name.find_last_not_of(' ') - first + 1));
-}
 
 Result<void> LoginGuard::check(const std::string& account, const std::string& address, const std::string& via) {
   const Monotonic now = clock_.monotonic();

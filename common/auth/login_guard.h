@@ -3,17 +3,12 @@
 
 #include <chrono>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
 
 namespace wherry::auth {
-
-/// The account that is meant by a login name as it was typed: users have theirs in lower case, and directories find
-/// people whatever case and spaces around it were typed.
-std::string account_of(std::string_view name);
 
 /// Counts wrong passwords by account and address together, by account, and by address; after some of them each further
 /// one costs a pause that doubles. An account is one in whatever case its name is typed, and with spaces around it.

@@ -3,9 +3,9 @@
 #include <curl/curl.h>
 
 #include <algorithm>
-#include <cctype>
 #include <memory>
 
+#include "common/base/lower_case.h"
 #include "common/net/address.h"
 
 namespace wherry::http {
@@ -35,8 +35,7 @@ std::optional<Place> Place::of(const std::string& url) {
   if (!part_of(parsed, CURLUPART_USER).empty() || !part_of(parsed, CURLUPART_PASSWORD).empty()) return std::nullopt;
   Place place{part_of(parsed, CURLUPART_SCHEME), part_of(parsed, CURLUPART_HOST),
               part_of(parsed, CURLUPART_PORT, CURLU_DEFAULT_PORT)};
-  std::transform(place.host.begin(), place.host.end(), place.host.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  place.host = lower_case(place.host);
   if ((place.scheme != "http" && place.scheme != "https") || place.host.empty()) return std::nullopt;
   return place;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/lower_case.h"
 #include "common/oci/excerpt.h"
 #include "common/oci/manifest_reader.h"
 #include "common/oci/media_types.h"
@@ -27,9 +28,7 @@ std::string strip_parameters(std::string_view content_type) {
   const std::size_t first = content_type.find_first_not_of(kBlank);
   if (first == std::string_view::npos) return "";
   content_type = content_type.substr(first, content_type.find_last_not_of(kBlank) - first + 1);
-  std::string folded(content_type);
-  for (char& c : folded)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  std::string folded = lower_case(content_type);
   if (media_type::is_known_manifest(folded) || media_type::is_schema1(folded)) return folded;
   return std::string(content_type);
 }

@@ -1,7 +1,6 @@
 #include "common/upstream/challenge.h"
 
-#include <cctype>
-
+#include "common/base/lower_case.h"
 #include "common/http/request.h"
 
 namespace wherry {
@@ -50,12 +49,6 @@ class Reader {
   std::string_view text_;
 };
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
-
 }  // namespace
 
 std::vector<Challenge> parse_challenges(std::string_view field) {
@@ -67,11 +60,11 @@ std::vector<Challenge> parse_challenges(std::string_view field) {
     const auto scheme = reader.token();
     if (scheme.empty()) return all;
     Challenge challenge;
-    challenge.scheme = lower(scheme);
+    challenge.scheme = lower_case(scheme);
     while (true) {  // parameters, until a name without '=' starts the next challenge
       reader.skip(" \t,");
       const auto before = reader.rest();
-      const auto name = lower(reader.token());
+      const auto name = lower_case(reader.token());
       reader.skip(" \t");
       if (name.empty() || !reader.take('=')) {
         reader.go_back(before);

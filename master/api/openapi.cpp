@@ -1,8 +1,6 @@
 #include "master/api/openapi.h"
 
-#include <algorithm>
-#include <cctype>
-
+#include "common/base/lower_case.h"
 #include "master/api/path_pattern.h"
 #include "master/api/problem.h"
 
@@ -36,11 +34,6 @@ Json describe(const Endpoint& endpoint) {
   return operation;
 }
 
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 }  // namespace
 
 Json openapi_document(const std::vector<Endpoint>& endpoints, const std::map<std::string, Json>& schemas) {
@@ -49,7 +42,7 @@ Json openapi_document(const std::vector<Endpoint>& endpoints, const std::map<std
   document["info"] = {{"title", "Wherry: administration of a master"}, {"version", WHERRY_VERSION}};
   document["paths"] = Json::object();
   for (const Endpoint& endpoint : endpoints)
-    document["paths"][endpoint.path][lower(endpoint.method)] = describe(endpoint);
+    document["paths"][endpoint.path][lower_case(endpoint.method)] = describe(endpoint);
   Json& components = document["components"]["schemas"];
   components["Problem"] = {
       {"type", "object"},

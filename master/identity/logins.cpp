@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/async/at_home.h"
+#include "common/auth/account_name.h"
 #include "common/auth/password_hash.h"
 #include "common/auth/signed_request.h"
 #include "common/base/bytes.h"

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/base/bytes.h"
+#include "common/base/lower_case.h"
 #include "common/oci/excerpt.h"
 
 namespace wherry::replication {
@@ -33,9 +34,7 @@ std::vector<std::string_view> split(std::string_view text, char at) {
 }
 
 std::optional<unsigned> value_of(const Field& field, std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  const std::string lower = lower_case(text);
   for (std::size_t i = 0; i < field.names.size(); ++i)
     if (field.names[i] == lower) return field.least + static_cast<unsigned>(i);
   const auto number = parse_decimal(text, field.most);

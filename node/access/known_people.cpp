@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/auth/login_guard.h"
 #include "common/auth/password_hash.h"
 #include "common/base/log.h"
 
@@ -10,7 +9,7 @@ namespace wherry::node {
 namespace {
 
 /// Fa and the like are of node/follow. "A" name -> JSON
-std::string key_of(const std::string& name) { return "A" + auth::account_of(name); }
+std::string key_of(const std::string& name) { return "A" + name; }
 
 nlohmann::json row_of(const auth::Identity& who, const std::string& hash) {
   return {{"id", who.id}, {"groups", who.groups}, {"as_of", to_millis(who.as_of)}, {"hash", hash}};
@@ -47,7 +46,7 @@ Result<KnownPeople::Known> KnownPeople::read_row(const std::string& name, const 
     return Error(ErrorKind::kCorrupt, "the row of somebody who logged in is not in its form");
   }
   known.who.kind = auth::Identity::Kind::kUser;
-  known.who.name = auth::account_of(name);
+  known.who.name = name;
   return known;
 }
 

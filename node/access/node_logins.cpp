@@ -1,7 +1,7 @@
 #include "node/access/node_logins.h"
 
 #include "common/async/at_home.h"
-#include "common/auth/login_guard.h"
+#include "common/auth/account_name.h"
 #include "common/base/random.h"
 
 namespace wherry::node {
@@ -43,12 +43,13 @@ Task<Result<auth::IssuedToken>> NodeLogins::issue_here(const auth::TokenRequest&
   const bool is_anonymous = !request.credentials && request.refresh_token.empty();
   if (is_anonymous) co_return own_token(*policy, auth::Identity(), request);
   if (parent_ == nullptr) co_return nobody_knows();
+  const std::string name = request.credentials ? auth::account_of(request.credentials->first) : std::string();
   auto issued = co_await parent_->ask(request);
   const bool may_remember = policy->settings().cache_passwords && request.credentials;
   if (issued && request.credentials) {
     auto who = owner_of(*policy, issued->token);
     // Whoever stands between here and the master could answer with a token of somebody else.
-    if (who && auth::account_of(who->name) != auth::account_of(request.credentials->first))
+    if (who && auth::account_of(who->name) != name)
       co_return Error(ErrorKind::kUnavailable, "the parent answered with a token of somebody else");
     const bool is_person = who && who->kind == auth::Identity::Kind::kUser;  // robots' secrets rotate
     if (may_remember && is_person) co_await people_.keep(*who, request.credentials->second);
@@ -59,7 +60,6 @@ Task<Result<auth::IssuedToken>> NodeLogins::issue_here(const auth::TokenRequest&
   }
   if (policy->settings().cache_passwords) has_forgotten_ = false;
   if (issued || issued.error().kind() != ErrorKind::kUnavailable || !may_remember) co_return issued;
-  const std::string& name = request.credentials->first;
   auto may_try = guard_.check(name, request.remote, request.via);
   if (!may_try) co_return may_try.error();
   auto known = co_await people_.find(name, request.credentials->second);

@@ -3,6 +3,7 @@
 #include "common/async/deadline.h"
 #include "common/auth/jwt.h"
 #include "common/base/base64.h"
+#include "common/base/lower_case.h"
 #include "common/http/uri.h"
 
 namespace wherry::identity::oidc {
@@ -21,9 +22,8 @@ http::ClientOptions client_options(const OidcOptions& options) {
 }
 
 std::string media_type_of(std::string_view content_type) {
-  std::string type(content_type.substr(0, content_type.find(';')));
+  std::string type = lower_case(content_type.substr(0, content_type.find(';')));
   while (type.ends_with(' ') || type.ends_with('\t')) type.pop_back();
-  for (char& c : type) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return type;
 }
 

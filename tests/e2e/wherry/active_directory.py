@@ -97,12 +97,13 @@ class ActiveDirectory(Server):
 
     def _provision(self):
         self.config.touch()
-        _run(
+        done = _run(
             "samba-tool", "domain", "provision", "--quiet", "-s", self.config, f"--targetdir={self.data}",
             "--server-role=dc", "--dns-backend=NONE", f"--realm={DOMAIN.upper()}", "--domain=EXAMPLE",
             "--host-name=dc1", "--host-ip=127.0.0.1", f"--adminpass={self.password}",
             f"--option=posix:eadb={self.data / 'eadb.tdb'}",
         )  # fmt: skip
+        _must(done)
 
     def _configure(self, certificate_file, key_file):
         data = self.data
@@ -128,16 +129,15 @@ class ActiveDirectory(Server):
 
     def is_ready(self):
         """Its administrator may log in: listening alone says little."""
-        words = [_find("ldapsearch"), "-x", "-H", self.ldaps_url, "-D", ADMINISTRATOR, "-w", self.password, "-b", BASE, "-s", "base"]
-        env = {**os.environ, "LDAPTLS_CACERT": str(self.authority)}
-        return subprocess.run(words, capture_output=True, timeout=20, env=env).returncode == 0
+        return self._as_administrator("ldapsearch", "-b", BASE, "-s", "base").returncode == 0
 
     def apply(self, *records):
         """Adds and changes entries while it runs, as its administrator."""
-        _run(
-            "ldapadd", "-x", "-H", self.ldaps_url, "-D", ADMINISTRATOR, "-w", self.password,
-            stdin="".join(records), LDAPTLS_CACERT=str(self.authority),
-        )  # fmt: skip
+        _must(self._as_administrator("ldapadd", stdin="".join(records)))
+
+    def _as_administrator(self, program, *words, stdin=""):
+        login = ("-x", "-H", self.ldaps_url, "-D", ADMINISTRATOR, "-w", self.password)
+        return _run(program, *login, *words, stdin=stdin, LDAPTLS_CACERT=str(self.authority))
 
 
 def _line(name, value):
@@ -150,8 +150,11 @@ def _find(name):
 
 
 def _run(name, *words, stdin="", **env):
-    done = subprocess.run(
+    return subprocess.run(
         [_find(name), *map(str, words)],
         input=stdin, capture_output=True, text=True, timeout=120, env={**os.environ, "PATH": PATH, **env},
     )  # fmt: skip
-    assert done.returncode == 0, f"{name}: {done.stdout}{done.stderr}"
+
+
+def _must(done):
+    assert done.returncode == 0, f"{done.args[0]}: {done.stdout}{done.stderr}"
