@@ -415,6 +415,7 @@ Result<Scatter::Answer> Introducer::choose(Swarm& swarm, const Ask& ask) {
                            .starved = ask.starved,
                            .bridged = swarm.neighbours.is_bridged(member.site)};
   const Scatter::Answer answer = swarm.scatter.lease(board, member.crossing, wants, now);
+  if (answer.run) member.given += answer.run->count;
   leased_again_.add(board.given_again() - again);
   return answer;
 }

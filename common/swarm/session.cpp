@@ -99,7 +99,7 @@ class Neighbour final : public lt::peer_plugin {
 
   bool on_have(lt::piece_index_t piece) override {
     says(number_of(piece));
-    return tell();
+    return false;  // nobody waits for one of them: who asks for leases looks many times a second
   }
   bool on_dont_have(lt::piece_index_t piece) override {
     takes_back(number_of(piece));
@@ -289,11 +289,12 @@ lt::settings_pack settings_of(const SessionOptions& options) {
   pack.set_str(Pack::user_agent, "wherry");
   pack.set_str(Pack::peer_fingerprint, beginning_of_name(options.site));
   pack.set_str(Pack::dht_bootstrap_nodes, "");
+  // send_redundant_have: who has a piece is told nothing by hearing who else does, and each word costs a packet.
   for (const int off :
-       {Pack::enable_dht, Pack::enable_lsd, Pack::enable_upnp, Pack::enable_natpmp, Pack::enable_outgoing_utp,
-        Pack::enable_incoming_utp, Pack::smooth_connects, Pack::enable_ip_notifier, Pack::announce_to_all_trackers,
-        Pack::announce_to_all_tiers, Pack::allow_i2p_mixed, Pack::rate_limit_ip_overhead, Pack::piece_extent_affinity,
-        Pack::seeding_outgoing_connections})
+       {Pack::send_redundant_have, Pack::enable_dht, Pack::enable_lsd, Pack::enable_upnp, Pack::enable_natpmp,
+        Pack::enable_outgoing_utp, Pack::enable_incoming_utp, Pack::smooth_connects, Pack::enable_ip_notifier,
+        Pack::announce_to_all_trackers, Pack::announce_to_all_tiers, Pack::allow_i2p_mixed,
+        Pack::rate_limit_ip_overhead, Pack::piece_extent_affinity, Pack::seeding_outgoing_connections})
     pack.set_bool(off, false);
   for (const int on : {Pack::allow_multiple_connections_per_ip, Pack::enable_outgoing_tcp, Pack::enable_incoming_tcp,
                        Pack::strict_end_game_mode})

@@ -33,7 +33,8 @@ void Swarm::forget_silent(Monotonic now) {
 std::uint32_t Swarm::most_for(Member& member, Monotonic now) {
   const std::size_t asking = askers.count(member.asked_in, now);
   const std::uint64_t bytes = asking >= 4 ? 0 : kMostLeaseBytes / (asking * asking);
-  return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(bytes / torrent->piece_bytes()));
+  const auto pieces = static_cast<std::uint32_t>(bytes / torrent->piece_bytes());
+  return std::max<std::uint32_t>(1, std::min(pieces, member.given / kGrowth));
 }
 
 }  // namespace wherry::swarm

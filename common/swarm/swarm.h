@@ -26,11 +26,16 @@ struct Swarm {
   static constexpr std::size_t kMostSites = 256;                            ///< who names another one beyond is of none
   static constexpr std::uint64_t kMostLeaseBytes = std::uint64_t{1} << 20;  ///< at once, to who is alone
 
+  /// A lease is at most one part of so many of what its taker was given before: from one piece on it grows by a
+  /// quarter.
+  static constexpr std::uint32_t kGrowth = 4;
+
   struct Member {
     std::string node;
     std::string site;
     RepositoryName repository;  ///< by which it may read the blob
     std::int64_t asked_in = 0;  ///< the second in which it last asked for a lease
+    std::uint32_t given = 0;    ///< pieces, by leases
     Crossing crossing = {};
   };
 
@@ -53,7 +58,8 @@ struct Swarm {
   void forget_silent(Monotonic now);
   /// What was leased to somebody of that site did not arrive.
   void came_back(const std::string& site, PieceRun run) { scatter.came_back(sites.at(site).board, run); }
-  /// How many pieces that one may have at once: the fewer ask, the more each of them.
+  /// How many pieces that one may have at once: the fewer ask, the more each of them. It begins with one: who is first
+  /// by a moment would have so many that all others have to get from him alone.
   std::uint32_t most_for(Member& member, Monotonic now);
 
   const SharedTorrent torrent;
