@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,14 +10,26 @@
 namespace wherry::swarm {
 namespace {
 
-SharedTorrent smallest_torrent() {
-  std::vector<Sha256> roots(pieces_for(kLeastBytes));
+SharedTorrent torrent_of(std::uint64_t bytes) {
+  std::vector<Sha256> roots(pieces_for(bytes));
   const Digest blob = Digest::of(DigestAlgorithm::kSha256, "blob");
-  return std::make_shared<const Torrent>(Torrent::make(blob, kLeastBytes, std::move(roots)).value());
+  return std::make_shared<const Torrent>(Torrent::make(blob, bytes, std::move(roots)).value());
+}
+
+Swarm::Member some_member() { return {"node", "", RepositoryName::parse("team/app").value()}; }
+
+/// Pieces of each lease that one asks for, one after the other.
+std::vector<std::uint32_t> leases(Swarm& swarm, Swarm::Member& member, std::size_t count, Monotonic now) {
+  std::vector<std::uint32_t> sizes;
+  for (std::size_t i = 0; i < count; ++i) {
+    sizes.push_back(swarm.most_for(member, now));
+    member.given += sizes.back();
+  }
+  return sizes;
 }
 
 TEST(Swarm, WhoNamesASiteTooManyIsOfNoneAndThereIsOne) {
-  Swarm swarm(smallest_torrent(), 1);
+  Swarm swarm(torrent_of(kLeastBytes), 1);
   for (std::size_t i = 0; i < Swarm::kMostSites; ++i)
     EXPECT_EQ(swarm.site_for("site-" + std::to_string(i)), "site-" + std::to_string(i));
   for (const char* const more : {"one-more", "another"}) {
@@ -25,6 +38,27 @@ TEST(Swarm, WhoNamesASiteTooManyIsOfNoneAndThereIsOne) {
   }
   EXPECT_EQ(swarm.site_for("site-7"), "site-7");
   EXPECT_EQ(swarm.sites.size(), Swarm::kMostSites + 1);
+}
+
+TEST(Swarm, LeasesOfWhoIsAloneBeginWithOnePieceAndGrow) {
+  Swarm swarm(torrent_of(std::uint64_t{64} << 20), 1);
+  Swarm::Member alone = some_member();
+  const Monotonic now{std::chrono::hours(1)};
+  EXPECT_EQ(leases(swarm, alone, 12, now), (std::vector<std::uint32_t>{1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 3}));
+  const std::uint32_t most = Swarm::kMostLeaseBytes / swarm.torrent->piece_bytes();
+  EXPECT_EQ(leases(swarm, alone, 12, now).back(), most);
+  EXPECT_EQ(leases(swarm, alone, 2, now), (std::vector<std::uint32_t>{most, most}));
+}
+
+TEST(Swarm, LeasesAreOfOnePieceWhereManyAsk) {
+  Swarm swarm(torrent_of(std::uint64_t{64} << 20), 1);
+  std::vector<Swarm::Member> members(4, some_member());
+  const Monotonic now{std::chrono::hours(1)};
+  members.front().given = 1000;
+  const std::uint32_t alone = swarm.most_for(members[0], now);
+  for (std::size_t i = 1; i < members.size(); ++i) EXPECT_EQ(swarm.most_for(members[i], now), 1U);
+  EXPECT_GT(alone, 1U);
+  EXPECT_EQ(swarm.most_for(members[0], now), 1U);
 }
 
 }  // namespace
