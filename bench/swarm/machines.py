@@ -1,4 +1,4 @@
-"""The servers of the test bed: a master and nodes, each on a Machine of its own; and what runs instead of a master."""
+"""The servers of the benches: a master and nodes, each on a Machine of its own or on loopback; and what runs instead of a master."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[1:1] = [str(ROOT / "tests/e2e"), str(ROOT / "bench")]
 from peers import DockerRegistry  # noqa: E402
 from wherry.access import PASSWORD, ClosedMaster, ClosedNode, add_project, administrator  # noqa: E402
-from wherry.process import Server  # noqa: E402
+from wherry.process import Server, wait_until  # noqa: E402
 
 CLIENTS_PORT = 5000
 SWARM_PORT = 5881
@@ -53,6 +53,20 @@ class OnMachine:
         return sums
 
     stop, end = Server.stop, Server.end
+
+
+class LoopbackMaster(ClosedMaster):
+    stop, end = Server.stop, Server.end
+
+
+class LoopbackNode(ClosedNode):
+    stop, end = Server.stop, Server.end
+
+    def join(self, admin):
+        """Registers with the master whose administrator that is, and follows it."""
+        token = admin.made("POST", "nodes", {"name": self.name, "projects": []})["join_token"]
+        self.start(extra=["--join", token])
+        wait_until(lambda: self.status()["feed"]["state"] == "following", f"{self.name} follows", interval=0.1)
 
 
 class BedMaster(OnMachine, ClosedMaster):
