@@ -154,10 +154,11 @@ Result<Claims> read_claims(std::string_view token, std::string_view service, std
   if (*expires - *issued > kLongestToken) return no_claims("is said to hold longer than any may");
   if (now + kTokenSkew < *issued || now + kTokenSkew < *not_before)
     return no_claims("does not hold yet: are the clocks right?");
-  if (now >= *expires) return no_claims("has expired");
+  const WallTime ends = *expires + kTokenSkew;
+  if (now >= ends) return no_claims("has expired");
   auto claims = read_identity(*document);
   if (!claims) return claims;
-  claims->expires = *expires;
+  claims->expires = ends;
   claims->who.as_of = *issued_exactly;
   // When its owner was found out, which may be long before: what was revoked since then does not count.
   if (const auto as_of = document->find("as_of_ms"); as_of != document->end()) {

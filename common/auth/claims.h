@@ -19,7 +19,8 @@ namespace wherry::auth {
 
 /// How long a token may be said to hold by whoever signed it.
 inline constexpr std::chrono::minutes kLongestToken{60};
-/// How far clocks may be apart.
+/// How far clocks may be apart, and how long a request may be on its way: clients renew a token by their own clock when
+/// they were told that it ends, and give up if it did not count any more a moment before that.
 inline constexpr std::chrono::seconds kTokenSkew{30};
 
 /// What its owner asked for and was allowed, at most: what he may now is asked of the Policy beside it.
@@ -32,7 +33,7 @@ struct TokenAccess {
 struct Claims {
   std::string id;  ///< of the token
   Identity who;
-  WallTime expires{};
+  WallTime expires{};  ///< of one that was read: when it counts no more, kTokenSkew after what it says
   std::vector<TokenAccess> access;
   /// Not of a token but of credentials that came with the request itself: for whatever its owner may do.
   bool is_unlimited = false;

@@ -3,6 +3,7 @@
 #include <span>
 #include <utility>
 
+#include "common/auth/jwt.h"
 #include "common/auth/signed_request.h"
 #include "common/base/base64.h"
 #include "common/base/bytes.h"
@@ -81,10 +82,8 @@ Result<Visitor> TokenGate::by_token(Part& part, std::string_view token) {
   TokenMemory::Known* known = part.tokens.find(token, policy->shared_settings(), now);
   if (known == nullptr) {
     auto read = read_claims(token, policy->settings(), now);
-    if (!read && options_.own_key != nullptr) {
-      auto of_own = read_claims(token, policy->settings().service, std::span(options_.own_key, 1), now);
-      if (of_own) read = std::move(of_own);
-    }
+    if (!read && options_.own_key != nullptr && kid_of_jwt(token) == options_.own_key->kid())
+      read = read_claims(token, policy->settings().service, std::span(options_.own_key, 1), now);
     if (!read) return read.error();
     known = &part.tokens.keep(token, policy->shared_settings(), std::make_shared<const Claims>(std::move(*read)));
   }
