@@ -16,14 +16,17 @@ class NoLogins final : public Logins {
   }
 };
 
-/// Answers with the id of who asks, or 401.
+/// Answers with the id of who asks, or 401 and why.
 class WhoAsks final : public http::Service {
  public:
   explicit WhoAsks(Gate& gate) : gate_(gate) {}
 
   Task<Result<void>> handle(http::Exchange& exchange) override {
     auto visitor = gate_.try_admit(exchange);
-    if (!visitor || !*visitor) co_return co_await exchange.send(http::Response(401));
+    if (!visitor || !*visitor) {
+      const std::string why = visitor ? std::string(visitor->error().message()) : "a password";
+      co_return co_await exchange.send(http::Response(401).body("text/plain", why));
+    }
     http::Response response(200);
     response.body("text/plain", (*visitor)->who().id);
     co_return co_await exchange.send(std::move(response));
@@ -68,10 +71,14 @@ struct TokenGateTest : ::testing::Test {
   }
 };
 
+Task<std::string> answer_to(testing::LocalServer& server, const std::string& token) {
+  std::string request = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAuthorization: Bearer " + token + "\r\n\r\n";
+  co_return co_await testing::talk(server.address(), std::move(request));
+}
+
 /// The id that a gate sees behind the token, or "401".
 Task<std::string> ask(testing::LocalServer& server, const std::string& token) {
-  std::string request = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAuthorization: Bearer " + token + "\r\n\r\n";
-  std::string answer = co_await testing::talk(server.address(), std::move(request));
+  const std::string answer = co_await answer_to(server, token);
   if (answer.starts_with("HTTP/1.1 401 ")) co_return "401";
   co_return answer.substr(answer.rfind("\r\n\r\n") + 4);
 }
@@ -109,10 +116,28 @@ Task<void> change_keys_and_ask(TokenGateTest& test, testing::LocalServer& server
   EXPECT_EQ(who, "401");
 }
 
-Task<void> with_gate(TokenGateTest& test, std::function<Task<void>(testing::LocalServer&)> run) {
+/// A node signs tokens with a key of its own, too: one that counts, one of another node, and one that is over.
+Task<void> ask_with_own(TokenGateTest& test, testing::LocalServer& server, const JwtSigningKey& own) {
+  test.board.publish(test.policy);
+  const std::string service = test.policy.settings().service;
+  const std::string who = co_await ask(server, sign_claims(own, test.claims, "n", service, test.now));
+  EXPECT_EQ(who, "u-1");
+  const JwtSigningKey other = JwtSigningKey::make();
+  const std::string foreign = co_await answer_to(server, sign_claims(other, test.claims, "n", service, test.now));
+  EXPECT_NE(foreign.find("not signed by a key that counts here"), std::string::npos) << foreign;
+  test.claims.expires = test.now - std::chrono::minutes(5);
+  const WallTime earlier = test.now - std::chrono::minutes(10);
+  const std::string over = co_await answer_to(server, sign_claims(own, test.claims, "n", service, earlier));
+  EXPECT_TRUE(over.starts_with("HTTP/1.1 401 ")) << over;
+  EXPECT_NE(over.find("has expired"), std::string::npos) << over;
+}
+
+Task<void> with_gate(TokenGateTest& test, std::function<Task<void>(testing::LocalServer&)> run,
+                     const PublicJwtKey* own_key = nullptr) {
   NoLogins logins;
   std::vector<Loop*> loops{&Loop::current()};
   TokenGate::Options options;
+  options.own_key = own_key;
   TokenGate gate(test.board, logins, nullptr, std::move(options), std::move(loops));
   WhoAsks service(gate);
   testing::LocalServer server(service);
@@ -130,6 +155,12 @@ TEST_F(TokenGateTest, ARevocationCountsAtOnceThoughTheTokenIsRemembered) {
 TEST_F(TokenGateTest, AKeyThatIsGoneCountsNoMoreThoughTheTokenIsRemembered) {
   testing::run_task(
       with_gate(*this, [this](testing::LocalServer& server) { return change_keys_and_ask(*this, server); }));
+}
+
+TEST_F(TokenGateTest, ANodesOwnTokensCountAndOfOneThatIsOverThatIsSaid) {
+  const JwtSigningKey own = JwtSigningKey::make();
+  const auto run = [&](testing::LocalServer& server) { return ask_with_own(*this, server, own); };
+  testing::run_task(with_gate(*this, run, &own.public_key()));
 }
 
 TEST(TokenMemory, KnowsWholeTokensAlone) {
