@@ -1,5 +1,6 @@
 """The test bed: machines behind shaped links, nodes on them, and what is counted while they work. `run` and `image` are benches on it."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -88,6 +89,21 @@ class Watch:
         return sum(ticks) - ticks[3] - ticks[4], ticks[4], sum(ticks)
 
 
+@contextlib.contextmanager
+def ended(seconds, close):
+    """What runs inside ends by itself after so many seconds; however it ends, also by a signal, `close()` runs whole."""
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGHUP)
+    for each in ending:
+        signal.signal(each, lambda number, frame: sys.exit(f"bench/swarm/{NAME} ends by signal {number}"))
+    signal.alarm(int(seconds))
+    try:
+        yield
+    finally:
+        for each in ending:
+            signal.signal(each, signal.SIG_IGN)
+        close()
+
+
 class Bed:
     """A bench says what a run is: `wave(way)` gives its figures."""
 
@@ -166,22 +182,14 @@ class Bed:
     def measure(self, show):
         """All runs, the ways in turns; then `show(results)`, the runs by way. However it ends, nothing is left but --keep-logs."""
         options = self.options
-        ending = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGHUP)
-        for each in ending:
-            signal.signal(each, lambda number, frame: sys.exit(f"bench/swarm/{NAME} ends by signal {number}"))
-        signal.alarm(options.limit)
         results = {way: [] for way in options.ways}
-        try:
+        with ended(options.limit, self.close):
             self.set_up()
             for number in range(options.runs):
                 for way in options.ways:
                     figures = self.wave(way)
                     results[way].append(figures)
                     print(f"run {number + 1} of {options.runs}, {way}: {figures['seconds']:.1f} s, CPU {100 * figures['cpu_busy']:.0f} %", flush=True)
-        finally:
-            for each in ending:
-                signal.signal(each, signal.SIG_IGN)
-            self.close()
         show(results)
         if options.json:
             Path(options.json).write_text(json.dumps({"options": vars(options), "runs": results}, indent=1) + "\n")

@@ -21,6 +21,12 @@ def cpu_seconds(server):
     return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
 
+def value_of(server, name, **labels):
+    """Of a metric: all its series that have these labels, together."""
+    wanted = set(labels.items())
+    return sum(value for (series, has), value in server.metrics().items() if series == name and wanted <= set(has))
+
+
 class OnMachine:
     """A server that runs on a machine and is asked there."""
 
