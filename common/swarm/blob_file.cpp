@@ -4,9 +4,9 @@
 
 namespace wherry::swarm {
 
-bool BlobFile::begin_write(std::uint32_t piece) {
+bool BlobFile::begin(std::uint32_t piece, bool alone) {
   const std::lock_guard lock(mutex_);
-  if (stopped_ || state_->passed[piece].load()) return false;
+  if (stopped_ || state_->passed[piece].load() || (alone && writes_[piece] > 0)) return false;
   ++writes_[piece];
   ++writing_;
   return true;

@@ -26,7 +26,9 @@ class BlobFile {
   TransferState& state() const { return *state_; }
 
   /// False when nothing may be written there (any more): the piece is right already, or who owns the file said stop.
-  bool begin_write(std::uint32_t piece);
+  bool begin_write(std::uint32_t piece) { return begin(piece, false); }
+  /// The same for all of a piece at once: false as well while anything else is being written to it.
+  bool begin_whole_write(std::uint32_t piece) { return begin(piece, true); }
   /// Runs what waited for it.
   void end_write(std::uint32_t piece);
   /// Runs `work` once nothing is being written to that piece: at once, or by who ends the last write.
@@ -35,6 +37,8 @@ class BlobFile {
   void stop_writing();
 
  private:
+  bool begin(std::uint32_t piece, bool alone);
+
   const UniqueFd file_;
   const Torrent torrent_;
   const std::shared_ptr<TransferState> state_;

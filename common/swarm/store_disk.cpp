@@ -47,6 +47,19 @@ lt::sha256_hash leaf_of(std::string_view bytes) {
   return lt::sha256_hash(reinterpret_cast<const char*>(hash.data()));
 }
 
+void hash_leaves(std::string_view piece, lt::span<lt::sha256_hash> leaves) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(leaves.size()) && i * kLeafBytes < piece.size(); ++i)
+    leaves[static_cast<std::ptrdiff_t>(i)] = leaf_of(piece.substr(i * kLeafBytes, kLeafBytes));
+}
+
+/// What libtorrent is to know of it; the blob's owner knows then, too.
+lt::storage_error write_into(const BlobFile& file, std::span<const std::byte> bytes, std::uint64_t offset) {
+  const auto done = write_all(file.fd(), bytes, offset);
+  if (done) return {};
+  file.state().fail(done.error());
+  return failure(done.error().kind() == ErrorKind::kNoSpace ? ENOSPC : EIO, lt::operation_t::file_write);
+}
+
 }  // namespace
 
 StoreDisk::StoreDisk(lt::io_context& network, std::shared_ptr<BlobFiles> files)
@@ -109,6 +122,7 @@ lt::storage_holder StoreDisk::new_torrent(const lt::storage_params& params, cons
 }
 
 void StoreDisk::remove_torrent(lt::storage_index_t index) {
+  unwritten_.drop(static_cast<std::uint32_t>(index));
   torrents_[static_cast<std::uint32_t>(index)].reset();
   free_places_.push_back(static_cast<std::uint32_t>(index));
 }
@@ -125,11 +139,12 @@ void StoreDisk::async_read(lt::storage_index_t index, const lt::peer_request& re
   // Zeros fill the last piece up, for those who ask for all of its last block.
   const auto bytes =
       static_cast<std::size_t>(std::min<std::uint64_t>(wanted, torrent.size() - std::min(offset, torrent.size())));
-  auto* buffer = static_cast<char*>(std::calloc(1, wanted));
+  auto* buffer = static_cast<char*>(std::malloc(wanted));
   if (buffer == nullptr) {
     answer([handler = std::move(handler)] { handler({}, failure(ENOMEM, lt::operation_t::alloc_cache_piece)); });
     return;
   }
+  std::memset(buffer + bytes, 0, wanted - bytes);
   auto tell = [this, buffer, wanted, handler = std::move(handler)](int code) mutable {
     answer([this, buffer, wanted, code, handler = std::move(handler)] {
       lt::disk_buffer_holder held(*this, buffer, static_cast<int>(wanted));
@@ -153,35 +168,55 @@ void StoreDisk::async_read(lt::storage_index_t index, const lt::peer_request& re
 bool StoreDisk::async_write(lt::storage_index_t index, const lt::peer_request& request, const char* bytes,
                             std::shared_ptr<lt::disk_observer> observer,
                             std::function<void(const lt::storage_error&)> handler, lt::disk_job_flags_t) {
-  const std::shared_ptr<BlobFile> into = file(index);
+  const std::shared_ptr<BlobFile>& into = file(index);
   const std::uint32_t piece = number_of(request.piece);
-  // What libtorrent thinks of as a file behind the blob, to fill its last piece up, is in no file.
+  const auto start = static_cast<std::uint32_t>(request.start);
   const Torrent& torrent = into->torrent();
-  const std::uint64_t offset = torrent.offset_of(piece) + static_cast<std::uint64_t>(request.start);
-  if (offset >= torrent.size() || !into->begin_write(piece)) {
-    answer([handler = std::move(handler)] { handler({}); });
-    return false;
-  }
-  std::string copy(bytes, std::min(static_cast<std::size_t>(request.length), torrent.size() - offset));
-  bool is_much = false;
-  {
-    const std::lock_guard lock(mutex_);
-    queued_bytes_ += copy.size();
-    is_much = queued_bytes_ > kMostQueuedBytes;
-    if (is_much && observer) waiting_observers_.push_back(observer);
-  }
-  enqueue([this, into, piece, offset, copy = std::move(copy), handler = std::move(handler)]() mutable {
-    const auto done = write_all(into->fd(), as_bytes(copy), offset);
-    lt::storage_error error;
-    if (!done) {
-      into->state().fail(done.error());
-      error = failure(done.error().kind() == ErrorKind::kNoSpace ? ENOSPC : EIO, lt::operation_t::file_write);
-    }
+  const std::uint64_t offset = torrent.offset_of(piece) + start;
+  // What libtorrent thinks of as a file behind the blob, to fill its last piece up, is in no file.
+  const std::uint64_t of_blob = std::min<std::uint64_t>(static_cast<std::uint32_t>(request.length),
+                                                        torrent.size() - std::min(offset, torrent.size()));
+  const std::string_view block(bytes, of_blob);
+  auto tell = [this, handler = std::move(handler)](const lt::storage_error& error) {
+    answer([handler, error] { handler(error); });
+  };
+  const bool is_done =
+      block.empty() || into->state().passed[piece].load() ||
+      unwritten_.put(static_cast<std::uint32_t>(index), piece, torrent.bytes_of(piece), start, as_bytes(block));
+  if (!is_done && into->begin_write(piece))
+    write(into, piece, offset, std::string(block), std::move(tell));
+  else
+    tell({});
+  return is_much(observer);
+}
+
+void StoreDisk::write(std::shared_ptr<BlobFile> into, std::uint32_t piece, std::uint64_t offset, std::string bytes,
+                      std::move_only_function<void(const lt::storage_error&)> then) {
+  will_write(bytes.size());
+  enqueue([this, into = std::move(into), piece, offset, bytes = std::move(bytes), then = std::move(then)]() mutable {
+    const lt::storage_error error = write_into(*into, as_bytes(bytes), offset);
     into->end_write(piece);
-    wrote(copy.size());
-    answer([handler = std::move(handler), error] { handler(error); });
+    wrote(bytes.size());
+    then(error);
   });
-  return is_much;
+}
+
+void StoreDisk::write_blocks(const std::shared_ptr<BlobFile>& into, std::uint32_t piece, const PieceBuffer& came) {
+  for (const auto& [start, bytes] : came.blocks())
+    if (into->begin_write(piece))
+      write(into, piece, into->torrent().offset_of(piece) + start, std::string(as_text(bytes)), [](const auto&) {});
+}
+
+void StoreDisk::will_write(std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  queued_bytes_ += bytes;
+}
+
+bool StoreDisk::is_much(const std::shared_ptr<lt::disk_observer>& observer) {
+  const std::lock_guard lock(mutex_);
+  if (queued_bytes_ <= kMostQueuedBytes) return false;
+  if (observer) waiting_observers_.push_back(observer);
+  return true;
 }
 
 /// libtorrent goes on once half of what was too much is written.
@@ -202,27 +237,39 @@ void StoreDisk::async_hash(
     lt::storage_index_t index, lt::piece_index_t piece, lt::span<lt::sha256_hash> leaves, lt::disk_job_flags_t,
     std::function<void(lt::piece_index_t, const lt::sha1_hash&, const lt::storage_error&)> handler) {
   const std::shared_ptr<BlobFile> of = file(index);
-  auto hash = [this, of, piece, leaves, handler = std::move(handler)]() mutable {
+  const std::uint32_t number = number_of(piece);
+  std::optional<PieceBuffer> came = unwritten_.take(static_cast<std::uint32_t>(index), number);
+  if (came && came->is_whole() && of->begin_whole_write(number)) {
+    will_write(came->bytes().size());
+    enqueue([this, of, number, piece, leaves, came = std::move(*came), handler = std::move(handler)]() mutable {
+      const lt::storage_error error = write_into(*of, came.bytes(), of->torrent().offset_of(number));
+      of->end_write(number);
+      wrote(came.bytes().size());
+      if (!error) hash_leaves(as_text(came.bytes()), leaves);
+      answer([piece, error, handler = std::move(handler)] { handler(piece, {}, error); });
+    });
+    return;
+  }
+  if (came) write_blocks(of, number, *came);
+  auto hash = [this, of, number, piece, leaves, handler = std::move(handler)]() mutable {
     const Torrent& torrent = of->torrent();
-    std::string bytes(torrent.bytes_of(number_of(piece)), '\0');
-    const int code = read_block(of->fd(), bytes.data(), bytes.size(), torrent.offset_of(number_of(piece)));
-    if (code == 0) {
-      const std::string_view whole = bytes;
-      for (std::size_t i = 0; i < static_cast<std::size_t>(leaves.size()) && i * kLeafBytes < whole.size(); ++i)
-        leaves[static_cast<std::ptrdiff_t>(i)] = leaf_of(whole.substr(i * kLeafBytes, kLeafBytes));
-    }
+    std::string bytes(torrent.bytes_of(number), '\0');
+    const int code = read_block(of->fd(), bytes.data(), bytes.size(), torrent.offset_of(number));
+    if (code == 0) hash_leaves(bytes, leaves);
     if (code != 0) of->state().fail(system_error(code, "read a piece"));
     answer([piece, code, handler = std::move(handler)] {
       handler(piece, {}, code == 0 ? lt::storage_error() : failure(code, lt::operation_t::file_read));
     });
   };
-  of->after_writes(number_of(piece), [this, hash = std::move(hash)]() mutable { enqueue(std::move(hash)); });
+  of->after_writes(number, [this, hash = std::move(hash)]() mutable { enqueue(std::move(hash)); });
 }
 
 void StoreDisk::async_hash2(
     lt::storage_index_t index, lt::piece_index_t piece, int offset, lt::disk_job_flags_t,
     std::function<void(lt::piece_index_t, const lt::sha256_hash&, const lt::storage_error&)> handler) {
   const std::shared_ptr<BlobFile> of = file(index);
+  if (const auto came = unwritten_.take(static_cast<std::uint32_t>(index), number_of(piece)))
+    write_blocks(of, number_of(piece), *came);
   auto hash = [this, of, piece, offset, handler = std::move(handler)]() mutable {
     const Torrent& torrent = of->torrent();
     const auto start = static_cast<std::uint32_t>(offset);
@@ -278,6 +325,7 @@ void StoreDisk::async_set_file_priority(
 
 void StoreDisk::async_clear_piece(lt::storage_index_t index, lt::piece_index_t piece,
                                   std::function<void(lt::piece_index_t)> handler) {
+  unwritten_.take(static_cast<std::uint32_t>(index), number_of(piece));
   file(index)->after_writes(
       number_of(piece), [this, piece, handler = std::move(handler)] { answer([piece, handler] { handler(piece); }); });
 }

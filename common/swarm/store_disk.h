@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/swarm/blob_file.h"
+#include "common/swarm/piece_buffers.h"
 
 namespace wherry::swarm {
 
@@ -21,7 +22,8 @@ inline std::uint32_t number_of(libtorrent::piece_index_t piece) {
 }
 
 /// Asked on libtorrent's network thread; what may block is done by two threads of its own, and answered by a message
-/// to the network thread. A block that is in memory is read at once.
+/// to the network thread. Blocks wait in memory until their piece is whole: then it is written by one call and hashed
+/// without being read back. A block that is in memory is read at once.
 class StoreDisk final : public libtorrent::disk_interface, libtorrent::buffer_allocator_interface {
  public:
   static constexpr std::size_t kThreads = 2;
@@ -86,12 +88,21 @@ class StoreDisk final : public libtorrent::disk_interface, libtorrent::buffer_al
   void enqueue(Job job);
   void work();
   void answer(Job handler);
+  /// A write of so many bytes is enqueued after this.
+  void will_write(std::size_t bytes);
   void wrote(std::size_t bytes);
+  /// Whether libtorrent is to wait; then `observer` is told when it need not any more.
+  bool is_much(const std::shared_ptr<libtorrent::disk_observer>& observer);
+  /// Of a piece of which begin_write was asked.
+  void write(std::shared_ptr<BlobFile> into, std::uint32_t piece, std::uint64_t offset, std::string bytes,
+             std::move_only_function<void(const libtorrent::storage_error&)> then);
+  void write_blocks(const std::shared_ptr<BlobFile>& into, std::uint32_t piece, const PieceBuffer& came);
 
   libtorrent::io_context& network_;
   const std::shared_ptr<BlobFiles> files_;
   std::vector<std::shared_ptr<BlobFile>> torrents_;  // network thread
   std::vector<std::size_t> free_places_;             // network thread
+  PieceBuffers unwritten_;                           // network thread
   std::mutex mutex_;
   std::condition_variable wanted_;
   std::deque<Job> queue_;                                                    // under mutex_
