@@ -177,17 +177,19 @@ bool StoreDisk::async_write(lt::storage_index_t index, const lt::peer_request& r
   const std::uint64_t of_blob = std::min<std::uint64_t>(static_cast<std::uint32_t>(request.length),
                                                         torrent.size() - std::min(offset, torrent.size()));
   const std::string_view block(bytes, of_blob);
-  auto tell = [this, handler = std::move(handler)](const lt::storage_error& error) {
-    answer([handler, error] { handler(error); });
+  auto tell = [this, handler = std::move(handler)](const lt::storage_error& error) mutable {
+    answer([handler = std::move(handler), error] { handler(error); });
   };
-  const bool is_done =
-      block.empty() || into->state().passed[piece].load() ||
-      unwritten_.put(static_cast<std::uint32_t>(index), piece, torrent.bytes_of(piece), start, as_bytes(block));
+  // A peer is read from again once all that it sent is answered, so what is too much is answered when it is written.
+  const bool waits = is_much(observer);
+  const bool is_done = block.empty() || into->state().passed[piece].load() ||
+                       (!waits && unwritten_.put(static_cast<std::uint32_t>(index), piece, torrent.bytes_of(piece),
+                                                 start, as_bytes(block)));
   if (!is_done && into->begin_write(piece))
     write(into, piece, offset, std::string(block), std::move(tell));
   else
     tell({});
-  return is_much(observer);
+  return waits;
 }
 
 void StoreDisk::write(std::shared_ptr<BlobFile> into, std::uint32_t piece, std::uint64_t offset, std::string bytes,
@@ -245,7 +247,7 @@ void StoreDisk::async_hash(
       const lt::storage_error error = write_into(*of, came.bytes(), of->torrent().offset_of(number));
       of->end_write(number);
       wrote(came.bytes().size());
-      if (!error) hash_leaves(as_text(came.bytes()), leaves);
+      if (!error) hash_leaves(as_text(came.bytes()), leaves);  // else the transfer has failed, and libtorrent pauses it
       answer([piece, error, handler = std::move(handler)] { handler(piece, {}, error); });
     });
     return;
