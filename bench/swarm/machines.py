@@ -1,6 +1,5 @@
 """The servers of the benches: a master and nodes, each on a Machine of its own or on loopback; and what runs instead of a master."""
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -72,7 +71,7 @@ class LoopbackNode(ClosedNode):
         """Registers with the master whose administrator that is, and follows it."""
         token = admin.made("POST", "nodes", {"name": self.name, "projects": []})["join_token"]
         self.start(extra=["--join", token])
-        wait_until(lambda: self.status()["feed"]["state"] == "following", f"{self.name} follows", interval=0.1)
+        wait_until(self.follows, f"{self.name} follows", interval=0.1)
 
 
 class BedMaster(OnMachine, ClosedMaster):
@@ -144,10 +143,6 @@ class BedNode(OnMachine, ClosedNode):
         """`swarm`: of its configuration; None: it takes all from its parent."""
         settings = {"access-log": False, **({"swarm": {"listen": f"{machine.ip}:{SWARM_PORT}", **swarm}} if swarm else {})}
         super().__init__(machine, "127.0.0.1", area, master.url, name, settings=settings)
-
-    def follows(self, position):
-        feed = json.loads(self.observed("/status.json"))["feed"]
-        return feed["state"] == "following" and feed["complete"] and feed["position"] >= position
 
 
 def wait_all(nodes, predicate, what, seconds):

@@ -45,6 +45,11 @@ void BlobFile::stop_writing() {
   quiet_.wait(lock, [this] { return writing_ == 0; });
 }
 
+bool BlobFile::is_over() {
+  const std::lock_guard lock(mutex_);
+  return stopped_ || state_->failure().has_value();
+}
+
 std::string BlobFiles::put(std::shared_ptr<BlobFile> file) {
   const std::lock_guard lock(mutex_);
   std::string number = "/" + std::to_string(++last_);  // libtorrent makes all else a path below ours

@@ -35,6 +35,9 @@ class BlobFile {
   void after_writes(std::uint32_t piece, std::move_only_function<void()> work);
   /// No write is begun after this, and none is under way once it has returned. Blocks.
   void stop_writing();
+  /// Whether the file can tell nothing of a piece that is not right: blocks of it may have been dropped, or were not
+  /// written for an error.
+  bool is_over();
 
  private:
   bool begin(std::uint32_t piece, bool alone);

@@ -42,6 +42,8 @@ int read_block(int fd, char* into, std::size_t bytes, std::uint64_t offset, int 
   return 0;
 }
 
+std::uint32_t place_of(lt::storage_index_t index) { return static_cast<std::uint32_t>(index); }
+
 lt::sha256_hash leaf_of(std::string_view bytes) {
   const Sha256 hash = sha256(bytes);
   return lt::sha256_hash(reinterpret_cast<const char*>(hash.data()));
@@ -58,6 +60,14 @@ lt::storage_error write_into(const BlobFile& file, std::span<const std::byte> by
   if (done) return {};
   file.state().fail(done.error());
   return failure(done.error().kind() == ErrorKind::kNoSpace ? ENOSPC : EIO, lt::operation_t::file_write);
+}
+
+/// The same for reading.
+lt::storage_error read_from(const BlobFile& file, std::span<char> into, std::uint64_t offset) {
+  const int code = read_block(file.fd(), into.data(), into.size(), offset);
+  if (code == 0) return {};
+  file.state().fail(system_error(code, "read a piece"));
+  return failure(code, lt::operation_t::file_read);
 }
 
 }  // namespace
@@ -103,9 +113,7 @@ void StoreDisk::work() {
 
 void StoreDisk::answer(Job handler) { boost::asio::post(network_, std::move(handler)); }
 
-const std::shared_ptr<BlobFile>& StoreDisk::file(lt::storage_index_t index) const {
-  return torrents_[static_cast<std::uint32_t>(index)];
-}
+const std::shared_ptr<BlobFile>& StoreDisk::file(lt::storage_index_t index) const { return torrents_[place_of(index)]; }
 
 lt::storage_holder StoreDisk::new_torrent(const lt::storage_params& params, const std::shared_ptr<void>&) {
   std::shared_ptr<BlobFile> opened = files_->take(params.path);
@@ -122,9 +130,9 @@ lt::storage_holder StoreDisk::new_torrent(const lt::storage_params& params, cons
 }
 
 void StoreDisk::remove_torrent(lt::storage_index_t index) {
-  unwritten_.drop(static_cast<std::uint32_t>(index));
-  torrents_[static_cast<std::uint32_t>(index)].reset();
-  free_places_.push_back(static_cast<std::uint32_t>(index));
+  unwritten_.drop(place_of(index));
+  torrents_[place_of(index)].reset();
+  free_places_.push_back(place_of(index));
 }
 
 void StoreDisk::free_disk_buffer(char* bytes) { std::free(bytes); }
@@ -145,23 +153,21 @@ void StoreDisk::async_read(lt::storage_index_t index, const lt::peer_request& re
     return;
   }
   std::memset(buffer + bytes, 0, wanted - bytes);
-  auto tell = [this, buffer, wanted, handler = std::move(handler)](int code) mutable {
-    answer([this, buffer, wanted, code, handler = std::move(handler)] {
+  auto tell = [this, buffer, wanted, handler = std::move(handler)](const lt::storage_error& error) mutable {
+    answer([this, buffer, wanted, error, handler = std::move(handler)] {
       lt::disk_buffer_holder held(*this, buffer, static_cast<int>(wanted));
-      if (code == 0)
+      if (!error)
         handler(std::move(held), {});
       else
-        handler({}, failure(code, lt::operation_t::file_read));
+        handler({}, error);
     });
   };
   if (read_block(from->fd(), buffer, bytes, offset, RWF_NOWAIT) == 0) {
-    tell(0);
+    tell({});
     return;
   }
   enqueue([from, buffer, bytes, offset, tell = std::move(tell)]() mutable {
-    const int code = read_block(from->fd(), buffer, bytes, offset);
-    if (code != 0) from->state().fail(system_error(code, "read a piece"));
-    tell(code);
+    tell(read_from(*from, {buffer, bytes}, offset));
   });
 }
 
@@ -181,10 +187,10 @@ bool StoreDisk::async_write(lt::storage_index_t index, const lt::peer_request& r
     answer([handler = std::move(handler), error] { handler(error); });
   };
   // A peer is read from again once all that it sent is answered, so what is too much is answered when it is written.
-  const bool waits = is_much(observer);
-  const bool is_done = block.empty() || into->state().passed[piece].load() ||
-                       (!waits && unwritten_.put(static_cast<std::uint32_t>(index), piece, torrent.bytes_of(piece),
-                                                 start, as_bytes(block)));
+  const bool waits = must_wait(observer);
+  const bool is_done =
+      block.empty() || into->state().passed[piece].load() ||
+      (!waits && unwritten_.put(place_of(index), piece, torrent.bytes_of(piece), start, as_bytes(block)));
   if (!is_done && into->begin_write(piece))
     write(into, piece, offset, std::string(block), std::move(tell));
   else
@@ -214,7 +220,7 @@ void StoreDisk::will_write(std::size_t bytes) {
   queued_bytes_ += bytes;
 }
 
-bool StoreDisk::is_much(const std::shared_ptr<lt::disk_observer>& observer) {
+bool StoreDisk::must_wait(const std::shared_ptr<lt::disk_observer>& observer) {
   const std::lock_guard lock(mutex_);
   if (queued_bytes_ <= kMostQueuedBytes) return false;
   if (observer) waiting_observers_.push_back(observer);
@@ -240,7 +246,7 @@ void StoreDisk::async_hash(
     std::function<void(lt::piece_index_t, const lt::sha1_hash&, const lt::storage_error&)> handler) {
   const std::shared_ptr<BlobFile> of = file(index);
   const std::uint32_t number = number_of(piece);
-  std::optional<PieceBuffer> came = unwritten_.take(static_cast<std::uint32_t>(index), number);
+  std::optional<PieceBuffer> came = unwritten_.take(place_of(index), number);
   if (came && came->is_whole() && of->begin_whole_write(number)) {
     will_write(came->bytes().size());
     enqueue([this, of, number, piece, leaves, came = std::move(*came), handler = std::move(handler)]() mutable {
@@ -254,14 +260,14 @@ void StoreDisk::async_hash(
   }
   if (came) write_blocks(of, number, *came);
   auto hash = [this, of, number, piece, leaves, handler = std::move(handler)]() mutable {
-    const Torrent& torrent = of->torrent();
-    std::string bytes(torrent.bytes_of(number), '\0');
-    const int code = read_block(of->fd(), bytes.data(), bytes.size(), torrent.offset_of(number));
-    if (code == 0) hash_leaves(bytes, leaves);
-    if (code != 0) of->state().fail(system_error(code, "read a piece"));
-    answer([piece, code, handler = std::move(handler)] {
-      handler(piece, {}, code == 0 ? lt::storage_error() : failure(code, lt::operation_t::file_read));
-    });
+    // Not judged: neither the disk nor whoever sent the piece is to blame for what was not written.
+    lt::storage_error error(boost::asio::error::operation_aborted, lt::operation_t::file_read);
+    if (!of->is_over()) {
+      std::string bytes(of->torrent().bytes_of(number), '\0');
+      error = read_from(*of, bytes, of->torrent().offset_of(number));
+      if (!error) hash_leaves(bytes, leaves);
+    }
+    answer([piece, error, handler = std::move(handler)] { handler(piece, {}, error); });
   };
   of->after_writes(number, [this, hash = std::move(hash)]() mutable { enqueue(std::move(hash)); });
 }
@@ -270,17 +276,13 @@ void StoreDisk::async_hash2(
     lt::storage_index_t index, lt::piece_index_t piece, int offset, lt::disk_job_flags_t,
     std::function<void(lt::piece_index_t, const lt::sha256_hash&, const lt::storage_error&)> handler) {
   const std::shared_ptr<BlobFile> of = file(index);
-  if (const auto came = unwritten_.take(static_cast<std::uint32_t>(index), number_of(piece)))
-    write_blocks(of, number_of(piece), *came);
+  if (const auto came = unwritten_.take(place_of(index), number_of(piece))) write_blocks(of, number_of(piece), *came);
   auto hash = [this, of, piece, offset, handler = std::move(handler)]() mutable {
     const Torrent& torrent = of->torrent();
     const auto start = static_cast<std::uint32_t>(offset);
     std::string bytes(std::min(kLeafBytes, torrent.bytes_of(number_of(piece)) - start), '\0');
-    const int code = read_block(of->fd(), bytes.data(), bytes.size(), torrent.offset_of(number_of(piece)) + start);
-    if (code != 0) of->state().fail(system_error(code, "read a piece"));
-    answer([piece, code, leaf = leaf_of(bytes), handler = std::move(handler)] {
-      handler(piece, leaf, code == 0 ? lt::storage_error() : failure(code, lt::operation_t::file_read));
-    });
+    const lt::storage_error error = read_from(*of, bytes, torrent.offset_of(number_of(piece)) + start);
+    answer([piece, error, leaf = leaf_of(bytes), handler = std::move(handler)] { handler(piece, leaf, error); });
   };
   of->after_writes(number_of(piece), [this, hash = std::move(hash)]() mutable { enqueue(std::move(hash)); });
 }
@@ -327,7 +329,7 @@ void StoreDisk::async_set_file_priority(
 
 void StoreDisk::async_clear_piece(lt::storage_index_t index, lt::piece_index_t piece,
                                   std::function<void(lt::piece_index_t)> handler) {
-  unwritten_.take(static_cast<std::uint32_t>(index), number_of(piece));
+  unwritten_.take(place_of(index), number_of(piece));
   file(index)->after_writes(
       number_of(piece), [this, piece, handler = std::move(handler)] { answer([piece, handler] { handler(piece); }); });
 }

@@ -91,11 +91,12 @@ class StoreDisk final : public libtorrent::disk_interface, libtorrent::buffer_al
   /// A write of so many bytes is enqueued after this.
   void will_write(std::size_t bytes);
   void wrote(std::size_t bytes);
-  /// Whether libtorrent is to wait; then `observer` is told when it need not any more.
-  bool is_much(const std::shared_ptr<libtorrent::disk_observer>& observer);
+  /// Whether too much waits for the disk; then `observer` is told when that is over.
+  bool must_wait(const std::shared_ptr<libtorrent::disk_observer>& observer);
   /// Of a piece of which begin_write was asked.
   void write(std::shared_ptr<BlobFile> into, std::uint32_t piece, std::uint64_t offset, std::string bytes,
              std::move_only_function<void(const libtorrent::storage_error&)> then);
+  /// What came of a piece that is not whole, as far as it may be written.
   void write_blocks(const std::shared_ptr<BlobFile>& into, std::uint32_t piece, const PieceBuffer& came);
 
   libtorrent::io_context& network_;

@@ -51,7 +51,7 @@ class Tiers:
     def join(self, area, run_server, name, parent_url):
         answer = self.admin.made("POST", "nodes", {"name": name})
         node = run_server(ClosedNode(area, parent_url, name), extra=["--join", answer["join_token"]])
-        wait_until(lambda: follows(node), f"{name} follows", 20)
+        wait_until(node.follows, f"{name} follows", 20)
         return node
 
     def reach(self):
@@ -62,11 +62,6 @@ class Tiers:
         )
         for node in (self.region, self.branch):
             wait_until(lambda node=node: node.status()["feed"]["position"] >= newest, f"{node.name} has come along", 20)
-
-
-def follows(node):
-    feed = node.status()["feed"]
-    return feed["state"] == "following" and feed["complete"]
 
 
 @pytest.fixture(scope="module")
@@ -296,6 +291,7 @@ def test_the_matrix_on_line_and_cut_off(tiers):
 def test_a_tier_that_is_cut_off_goes_on_with_whom_it_knows(tiers):
     known = ("tester", PASSWORD)
     assert Caller(tiers.region.address, basic(*known)).get_manifest("team/app", "v1").status == 200
+    assert Caller(tiers.region.address).get_manifest("open/app", "v1").status == 200
     cut_off(tiers)
     try:
         wait_until(lambda: token_answer(tiers.region.address, [PULL], known).status == 200, "it decides alone", 60, 0.5)

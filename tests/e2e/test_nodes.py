@@ -44,14 +44,10 @@ def owner(area, run_server):
     return Owner(area, run_server)
 
 
-def follows(node):
-    return node.status()["feed"]["state"] == "following" and node.status()["feed"]["complete"]
-
-
 def test_a_node_joins_with_its_token_and_is_listed_with_what_it_says_of_itself(owner):
     owner.registry.put_image("team/app", "v1", [b"layer"])
     node = owner.node("paris", owner.add("paris"))
-    wait_until(lambda: follows(node), "it follows")
+    wait_until(node.follows, "it follows")
 
     def reported():
         report = owner.nodes()["paris"]["report"]
@@ -67,7 +63,7 @@ def test_a_node_joins_with_its_token_and_is_listed_with_what_it_says_of_itself(o
     # It is the same one after a restart, without its token.
     node.stop()
     node.start()
-    wait_until(lambda: follows(node), "it follows again")
+    wait_until(node.follows, "it follows again")
 
 
 def test_nobody_else_reads_the_feed(owner):
@@ -81,10 +77,10 @@ def test_nobody_else_reads_the_feed(owner):
 
 def test_a_token_works_once(owner):
     token = owner.add("paris")
-    wait_until(lambda first=owner.node("paris", token): follows(first), "the first one follows")
+    wait_until(owner.node("paris", token).follows, "the first one follows")
     second = owner.node("other", token)
     wait_until(lambda: "join token was refused" in second.text(), "the second one is refused")
-    assert not follows(second)
+    assert not second.follows()
     for wrong in ("wjt1.paris.00.11", "nonsense"):
         node = Node(owner.area, owner.master.url, f"wrong-{len(wrong)}")
         node.start(extra=["--join", wrong], ready_within=None)
@@ -95,7 +91,7 @@ def test_a_removed_node_loses_its_stream_and_its_certificate_in_every_tier(owner
     region = owner.node("region", owner.add("region"))
     branch = owner.node("branch", owner.add("branch"), region.url)
     for node in (region, branch):
-        wait_until(lambda node=node: follows(node), f"{node.name} follows")
+        wait_until(node.follows, f"{node.name} follows")
     assert owner.api("DELETE", "/api/v1/nodes/branch").status == 204
     wait_until(lambda: branch.status()["feed"]["state"] != "following", "its stream has ended", 10)
     wait_until(lambda: "removed" in branch.status()["feed"].get("trouble", ""), "it is told why", 30)
@@ -108,7 +104,7 @@ def test_a_removed_node_loses_its_stream_and_its_certificate_in_every_tier(owner
     wait_until(lambda: region.status()["feed"]["state"] != "following", "the region's stream has ended too", 10)
     # One of the same name is another one.
     assert owner.add("branch")
-    assert not follows(branch)
+    assert not branch.follows()
 
 
 def test_a_node_sees_its_projects_alone_and_so_does_what_is_below_it(owner):
@@ -117,9 +113,9 @@ def test_a_node_sees_its_projects_alone_and_so_does_what_is_below_it(owner):
     region = owner.node("region", owner.add("region"))
     branch = owner.node("branch", owner.add("branch", ["se*"]), region.url)
     leaf = owner.node("leaf", owner.add("leaf", ["seen"]))
-    wait_until(lambda: follows(region), "the region follows")
+    wait_until(region.follows, "the region follows")
     for node in (branch, leaf):
-        wait_until(lambda node=node: follows(node), f"{node.name} follows")
+        wait_until(node.follows, f"{node.name} follows")
         edge = Registry(node.address)
         assert edge.get("/v2/_catalog").json["repositories"] == ["seen/app"]
         assert edge.get_manifest("seen/app", "v1")["Wherry-Position"]
@@ -136,7 +132,7 @@ def read_log(node):
 
 def test_what_is_below_a_node_is_shown_beneath_it(owner):
     region = owner.node("region", owner.add("region"))
-    wait_until(lambda: follows(region), "the region follows")
+    wait_until(region.follows, "the region follows")
     owner.node("branch", owner.add("branch"), region.url)
 
     def branch_is_seen():
@@ -151,24 +147,24 @@ def test_two_at_once_of_one_name_are_one_node(owner):
         answers = list(pool.map(lambda _: owner.api("POST", "/api/v1/nodes", {"name": "paris"}), range(8)))
     assert sorted(answer.status for answer in answers) == [201] + [400] * 7
     token = next(answer.json["join_token"] for answer in answers if answer.status == 201)
-    wait_until(lambda node=owner.node("paris", token): follows(node), "the token of the one that was told works")
+    wait_until(owner.node("paris", token).follows, "the token of the one that was told works")
 
 
 def test_a_node_that_was_removed_joins_again_by_a_new_token(owner):
     owner.registry.put_image("team/app", "v1", [b"layer"])
     node = owner.node("paris", owner.add("paris"))
-    wait_until(lambda: follows(node), "it follows")
+    wait_until(node.follows, "it follows")
     assert owner.api("DELETE", "/api/v1/nodes/paris").status == 204
     wait_until(lambda: "removed" in node.status()["feed"].get("trouble", ""), "it is told that it was removed", 30)
     node.stop()
     owner.registry.put_image("team/app", "v2", [b"another"])
     node.start(extra=["--join", owner.add("rome")])
     settle(owner.master, node)
-    assert follows(node) and owner.nodes()["rome"]["joined"]
+    assert node.follows() and owner.nodes()["rome"]["joined"]
     # The token is used up, the identity is what counts.
     node.stop()
     node.start(extra=["--join", owner.add("unused")])
-    wait_until(lambda: follows(node), "it follows as who it is")
+    wait_until(node.follows, "it follows as who it is")
     assert not owner.nodes()["unused"]["joined"]
 
 
@@ -176,7 +172,7 @@ def test_a_node_that_is_registered_for_other_projects_sees_those_and_no_more(own
     owner.registry.put_image("old/app", "v1", [b"old"])
     owner.registry.put_image("new/app", "v1", [b"new"])
     node = owner.node("paris", owner.add("paris", ["old"]))
-    wait_until(lambda: follows(node), "it follows")
+    wait_until(node.follows, "it follows")
     edge = Registry(node.address)
     assert edge.get("/v2/_catalog").json["repositories"] == ["old/app"]
     assert owner.api("DELETE", "/api/v1/nodes/paris").status == 204
@@ -194,7 +190,7 @@ def test_a_node_that_is_registered_for_other_projects_sees_those_and_no_more(own
 
 def test_that_nobody_else_reads_the_feed_holds_in_every_tier(owner):
     region = owner.node("region", owner.add("region"))
-    wait_until(lambda: follows(region), "the region follows")
+    wait_until(region.follows, "the region follows")
     edge = Registry(region.address)
     wait_until(lambda: edge.get("/wherry/v1/snapshot").status == 401, "the region lets no stranger in")
     # A stream answers with its first byte; a refusal at once.
@@ -230,7 +226,7 @@ def test_a_node_that_cannot_be_is_not_added(owner, document):
 def test_a_request_that_was_signed_for_something_else_is_refused(owner):
     proxy = CountingProxy(owner.master.address)
     node = owner.node("paris", owner.add("paris"), proxy.url)
-    wait_until(lambda: follows(node), "it follows")
+    wait_until(node.follows, "it follows")
     seen = next(s for s in proxy.seen if "/wherry/v1/feed" in s.path and "Authorization" in s.headers)
     header = {"Authorization": seen.headers["Authorization"]}
     assert owner.registry.call("GET", "/wherry/v1/snapshot", headers=header).status == 401
@@ -254,7 +250,7 @@ def test_images_that_a_policy_wants_are_at_a_node_before_anybody_asks(owner):
     paris = owner.node("paris", owner.add("paris"), proxy.url)
     rome = owner.node("rome", owner.add("rome"))
     for node in (paris, rome):
-        wait_until(lambda node=node: follows(node), f"{node.name} follows")
+        wait_until(node.follows, f"{node.name} follows")
     path = "/api/v1/replication/fill-ahead"
     policy = {"repositories": ["team/**"], "tags": ["v*"], "nodes": ["paris"]}
     assert owner.api("PUT", f"{path}/prod", policy).status == 200

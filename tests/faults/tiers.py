@@ -70,7 +70,7 @@ def feed_of(node):
 
 
 def follows(node, seconds=20):
-    wait_until(lambda: feed_of(node)["complete"] and feed_of(node)["state"] == "following", f"{node.name} follows", seconds)
+    wait_until(node.follows, f"{node.name} follows", seconds)
 
 
 def reach(master, nodes, within=HEALED_WITHIN):

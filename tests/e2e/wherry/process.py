@@ -267,6 +267,11 @@ class Node(WherryServer):
     def status(self):
         return json.loads(self.observed("/status.json"))
 
+    def follows(self, position=0):
+        """Whether it hangs on the feed and has all of it, at least up to there. Before, it does not know who may do what."""
+        feed = self.status()["feed"]
+        return feed["state"] == "following" and feed["complete"] and feed["position"] >= position
+
     def __init__(self, folder, parent_url=None, name=None, data=None, settings=None):
         """Without a parent's URL it has only the upstreams of its settings."""
         super().__init__(folder, name, data, settings)

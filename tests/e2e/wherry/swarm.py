@@ -39,7 +39,7 @@ class Site:
         node = (ClosedNode if self.closed else Node)(self.area, url, name, data, settings)
         node.swarm_port = port
         self.run_server(node, extra=["--join", self.token(name)], env=env)
-        wait_until(lambda: node.status()["feed"]["state"] == "following", f"{name} follows")
+        wait_until(node.follows, f"{name} follows")
         return node
 
 

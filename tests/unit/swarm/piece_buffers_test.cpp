@@ -18,8 +18,8 @@ TEST(PieceBuffers, APieceIsWholeOnceAllItsBlocksCameInWhateverOrder) {
   PieceBuffers buffers;
   EXPECT_TRUE(buffers.put(1, 7, kPieceOfThree, 2 * kLeafBytes, as_bytes(block_of('c'))));
   EXPECT_TRUE(buffers.put(1, 7, kPieceOfThree, 0, as_bytes(block_of('x'))));
-  EXPECT_TRUE(
-      buffers.put(1, 7, kPieceOfThree, 0, as_bytes(block_of('a'))));  // once more: it counts once, and as it came last
+  // Once more: it counts once, and as it came last.
+  EXPECT_TRUE(buffers.put(1, 7, kPieceOfThree, 0, as_bytes(block_of('a'))));
   EXPECT_TRUE(buffers.put(2, 7, kPieceOfThree, kLeafBytes, as_bytes(block_of('y'))));  // another torrent's
   EXPECT_EQ(buffers.bytes(), 2 * kPieceOfThree);
   EXPECT_TRUE(buffers.put(1, 7, kPieceOfThree, kLeafBytes, as_bytes(block_of('b'))));
